@@ -1,0 +1,104 @@
+r"""Flat minima of binary neural networks: replica theory, thresholds, figures.
+
+A network of binary weights that fits its training patterns usually has many solutions. Most of them are isolated; some
+sit in wide flat regions, and those are the ones that learning algorithms find. `fmjax` computes both kinds from the
+equations of statistical physics. A guided tour of the symbols, in the order in which they appear:
+
+**The problem.** `N` weights :math:`w_i = \pm 1` learn `P` random patterns.
+
+    alpha       load, patterns per weight, :math:`\alpha = P / N`
+    Delta       stability of a pattern, :math:`w \cdot \xi / \sqrt N`; the weights solve it when Delta >= kappa
+    kappa       margin: how far from the decision boundary every pattern must lie. `margin` in code
+
+**Typical solutions** (:class:`Equilibrium`). Draw solutions uniformly at random, at margin kappa:
+
+    q           overlap of two of them, :math:`w \cdot w' / N`
+    S           their entropy: log of their number, per weight, in nats. Negative: there are none
+    d           Hamming distance per weight, in [0, 1]; two solutions at overlap q lie at :math:`d = (1 - q) / 2`
+
+`alpha_c(kappa)` is the load at which S vanishes (:func:`thresholds.capacity`); `kappa_max(alpha)` is the same line read
+the other way, the largest margin that has solutions (:func:`thresholds.kappa_max`).
+
+**Around a reference** (:class:`FranzParisi`). Take one typical solution, the reference, with its own margin, and count
+the solutions at distance d from it. That count is the local entropy :math:`\phi(d)`; a minimum is flat when it stays
+high close to d = 0.
+
+    tilde       belongs to the reference: :math:`\tilde q`, :math:`\tilde\kappa` (`reference_margin`)
+    p           overlap with the reference, :math:`p = 1 - 2 d`
+    t           overlap of a counted solution with *another* typical reference (`cross_overlap` in tables)
+    hat         conjugate of an overlap, the field that fixes it: :math:`\hat q, \hat t, \hat p`; `_hat` in code
+    slope       :math:`d\phi / dd`, by automatic differentiation
+
+**Thresholds of the landscape** (:mod:`thresholds`). As the reference margin grows at fixed alpha:
+
+    kappa_min   above it, phi(d) is nowhere negative: the reference is no longer cut off from the rest
+    kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
+    alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
+
+**How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
+makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
+JAX. What they return says how far it can be trusted:
+
+    residual        norm of the equations left over by Newton's method
+    error_estimate  absolute bound on the error of the value, from a second, finer quadrature rule
+    result          "converged", or a sentence that says why not
+
+Entropies are natural logarithms per weight everywhere. The theory needs float64, and importing `fmjax` changes no
+setting of JAX: begin a program with ``jax.config.update("jax_enable_x64", True)``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fmjax import quadrature, special, thresholds
+    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
+    from fmjax.replica import Equilibrium, FranzParisi
+    from fmjax.solvers import curve, solve
+
+__all__ = [
+    "Binary",
+    "Equilibrium",
+    "FranzParisi",
+    "Margin",
+    "Model",
+    "Perceptron",
+    "Spherical",
+    "SymmetricMargin",
+    "curve",
+    "quadrature",
+    "solve",
+    "special",
+    "thresholds",
+]
+
+# Names are fetched on first use (PEP 562): `fmjax --help` must answer without waiting for JAX.
+_HOME = {
+    "Binary": "fmjax.models",
+    "Spherical": "fmjax.models",
+    "Margin": "fmjax.models",
+    "SymmetricMargin": "fmjax.models",
+    "Model": "fmjax.models",
+    "Perceptron": "fmjax.models",
+    "Equilibrium": "fmjax.replica",
+    "FranzParisi": "fmjax.replica",
+    "solve": "fmjax.solvers",
+    "curve": "fmjax.solvers",
+}
+_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "reproduce"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"fmjax.{name}")
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value  # the next access finds it without coming here
+        return value
+    raise AttributeError(f"module 'fmjax' has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

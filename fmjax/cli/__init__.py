@@ -1,0 +1,59 @@
+"""The `fmjax` command: parse, call, print. No physics here, and no JAX before a command runs.
+
+JSON is written to standard output and nothing else is; progress and warnings go to standard error. Exit status: 0 done;
+2 the request makes no sense (one message, no traceback, nothing written); 3 part of the answer did not converge.
+"""
+
+from typing import Annotated
+
+import typer
+
+import fmjax
+from fmjax.cli import figures, theory, thresholds
+from fmjax.cli.running import STYLE
+
+app = typer.Typer(name="fmjax", pretty_exceptions_enable=False, **STYLE)
+theory.add_to(app)
+thresholds.add_to(app)
+figures.add_to(app)
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(fmjax.__version__)
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def fmjax_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Flat minima of binary neural networks: replica theory, thresholds, figures.
+
+    \b
+    Symbols
+      alpha    load, patterns per weight (P/N)
+      K        margin kappa: every pattern has stability w.xi/sqrt(N) >= K
+      D        Hamming distance per weight from the reference, between 0 and 1
+      KT       margin of the reference, a typical solution around which others are counted
+      entropy  log of the number of solutions, per weight, in nats; negative: there are none
+
+    \b
+    Examples
+      fmjax entropy --alpha 0.5
+      fmjax threshold capacity
+      fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80
+      fmjax reproduce --quick --out out
+
+    \b
+    Exit status
+      0 done   2 the request makes no sense   3 part of the answer did not converge
+    """
+
+
+def main() -> None:
+    """Entry point of the `fmjax` script."""
+    app()

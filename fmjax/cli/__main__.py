@@ -1,0 +1,5 @@
+"""`python -m fmjax.cli` is `fmjax`."""
+
+from fmjax.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""`fmjax figure NAME` and `fmjax reproduce`: the paper's figures."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmjax.cli.running import run
+
+
+class Figure(StrEnum):
+    TYPICAL_DISTANCE = "2"
+    FRANZ_PARISI = "3"
+    AT_KAPPA_MAX = "4"
+    ENTROPY = "5"
+    PHASE_DIAGRAM = "phase-diagram"
+
+
+QuickOption = Annotated[bool, typer.Option("--quick", help="Coarser grids, fewer points.")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory to write to, made if missing.")]
+
+
+def figure(
+    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2, 3, 4, 5 or phase-diagram.")],
+    out: OutOption,
+    quick: QuickOption = False,
+) -> None:
+    """Compute and draw one figure.
+
+    \b
+    2              distance of typical solutions against margin
+    3              Franz-Parisi entropy against distance, one curve per phase
+    4              the same at kappa_max(alpha), and its slope, around alpha'_U
+    5              entropy against margin, and kappa_max against alpha
+    phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
+
+    \b
+    Example
+      fmjax figure 3 --quick --out out
+    """
+    from fmjax import reproduce
+
+    run(lambda: ("", bool(reproduce.make_figure(name.value, out, quick))))
+
+
+def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
+    """Every figure and threshold, and a report of them.
+
+    \b
+    Writes figures, data, report.html and report.json. An interrupted run goes on
+    where it stopped; a directory that holds results of other settings is left alone.
+
+    \b
+    Example
+      fmjax reproduce --quick --out out
+    """
+    from fmjax import reproduce
+
+    run(lambda: ("", bool(reproduce.run(out, quick))))
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("figure")(figure)
+    app.command("reproduce")(reproduce_all)

@@ -1,0 +1,127 @@
+"""Options that several commands share, and the configuration file that may hold them."""
+
+import math
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fmjax
+
+
+class Architecture(StrEnum):
+    PERCEPTRON = "perceptron"
+
+
+class Task(StrEnum):
+    STORAGE = "storage"
+
+
+def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Make each key of the file the default of the flag of the same name, so that flags win."""
+    if path is None:
+        return None
+    try:
+        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {str(path)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{str(path)!r} is not TOML: {error}") from None
+    flags = {
+        option.removeprefix("--"): parameter
+        for parameter in ctx.command.params
+        if parameter.name not in {"config", "help"}
+        for option in parameter.opts
+    }
+    defaults = {}
+    for key, value in keys.items():
+        flag = flags.get(key.replace("_", "-"))
+        if flag is None:
+            allowed = ", ".join(sorted(flags))
+            raise typer.BadParameter(f"{str(path)!r} holds the unknown key {key!r}; {ctx.info_name} takes {allowed}")
+        repeated, switch = getattr(flag, "multiple", False), getattr(flag, "is_flag", False)
+        values = value if repeated and isinstance(value, list) else [value]
+        if not all(isinstance(item, str | int | float) and isinstance(item, bool) == switch for item in values):
+            kind = "true or false" if switch else "a number or a word" + ", or a list of them" * repeated
+            raise typer.BadParameter(f"{str(path)!r}: {key!r} must be {kind}, not {value!r}")
+        # As text, so that a value in a file is checked in the same way, with the same message, as one behind a flag.
+        texts = values if switch else [str(item) for item in values]
+        defaults[flag.name] = texts if repeated else texts[0]
+    ctx.default_map = defaults
+    return path
+
+
+def number(text: str | float) -> float:
+    """A finite number; what range it may lie in, the theory says."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{text!r} is not a finite number")
+    return value
+
+
+AlphaOption = Annotated[
+    float, typer.Option("--alpha", metavar="A", parser=number, help="Load: patterns per weight, P/N > 0.")
+]
+MarginOption = Annotated[
+    float,
+    typer.Option(
+        "--margin", metavar="K", parser=number, help="Margin kappa: every pattern has stability w.xi/sqrt(N) >= K."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The options that every theory command takes: each field is one."""
+
+    architecture: Annotated[Architecture, typer.Option("--architecture", help="What the weights are wired into.")] = (
+        Architecture.PERCEPTRON
+    )
+    task: Annotated[Task, typer.Option("--task", help="Where labels come from; storage: random labels.")] = Task.STORAGE
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE.toml",
+            help="Read options from a TOML file with the same keys (alpha = 0.5); flags win.",
+            callback=_read_config,
+            is_eager=True,
+        ),
+    ] = None
+
+    def model(self, margin: float = 0.0) -> "fmjax.Model":
+        build = {Architecture.PERCEPTRON: fmjax.Perceptron}[self.architecture]
+        return build(margin=margin)
+
+
+def distances_of(single: list[float], span: str | None, ctx: typer.Context) -> list[float]:
+    """Distances from `--distance` (repeated) or `--distances START:STOP:COUNT`; of the two, a flag beats the file."""
+    import numpy as np
+
+    if single and span:
+        on_line = {
+            name: (source := ctx.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+            for name in ("distance", "distances")
+        }
+        if on_line["distance"] == on_line["distances"]:
+            raise ValueError("give either --distance or --distances, not both")
+        single, span = (single, None) if on_line["distance"] else ([], span)
+    if span is None:
+        if not single:
+            raise ValueError("no distance given: use --distance D (again and again) or --distances START:STOP:COUNT")
+        return single
+    try:
+        start, stop, count = span.split(":")
+        first, last, points = number(start), number(stop), int(count)
+    except (ValueError, typer.BadParameter):
+        raise ValueError(f"--distances must be START:STOP:COUNT, like 0.005:0.4:80, not {span!r}") from None
+    if points < 1:
+        raise ValueError(f"--distances {span!r} asks for {points} points; COUNT must be at least 1")
+    return np.linspace(first, last, points).tolist()

@@ -1,0 +1,99 @@
+"""From a result to text and an exit status: what every command does after computing."""
+
+import contextlib
+import inspect
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import typer
+
+from fmjax.cli.options import Setup
+
+# Plain help texts: importing rich takes as long as everything else that `--help` needs together.
+STYLE: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "add_completion": False,
+    "no_args_is_help": True,
+    "context_settings": {"max_content_width": 110},
+}
+
+Document = dict[str, Any]  # what becomes JSON
+
+
+def plain(value: Any) -> Any:
+    """A number of JSON, or None where there is none (absent, NaN or infinite)."""
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None
+
+
+def column(values: Any, size: int) -> list[float | None]:
+    return [None] * size if values is None else [plain(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def text_of(document: Mapping[str, Any], as_json: bool) -> str:
+    """The document as JSON, or as `name  value` lines followed by its rows as a table."""
+    if as_json:
+        return json.dumps(document, indent=2, allow_nan=False)
+    scalars = {name: value for name, value in document.items() if name != "rows"}
+    width = max(map(len, scalars))
+    lines = [f"{name:<{width}}  {_cell(value)}" for name, value in scalars.items()]
+    if rows := document.get("rows"):
+        table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        aligned = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
+        lines += ["", *(line.rstrip() for line in aligned)]
+    return "\n".join(lines)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def run(compute: Callable[[], tuple[str, bool]]) -> None:
+    """Compute a text and whether all of it converged; print it; turn what can go wrong into an exit status."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            text, converged = compute()
+    except ValueError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    if text:
+        typer.echo(text)
+    if not converged:
+        typer.echo("Warning: part of the answer did not converge; its `result` says why.", err=True)
+        raise typer.Exit(3)
+
+
+def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Document, bool]]) -> None:
+    """Register `body(setup, ...) -> document, converged` as a command that also takes the options of `Setup`."""
+    shared = inspect.signature(Setup).parameters
+    own = [parameter for parameter in inspect.signature(body).parameters.values() if parameter.name != "setup"]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared.values())]
+
+    def command(**options: Any) -> None:
+        setup = Setup(**{field: options.pop(field) for field in shared})
+
+        def compute() -> tuple[str, bool]:
+            document, converged = body(setup, **options)
+            about = {"architecture": setup.architecture.value, "task": setup.task.value}
+            return text_of(about | document, setup.as_json), converged
+
+        run(compute)
+
+    # Typer reads the options off the signature and the help off the docstring.
+    command.__doc__ = body.__doc__
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    group.command(name)(command)

@@ -1,0 +1,130 @@
+"""`fmjax entropy` and `fmjax franz-parisi`: free entropies at given controls."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+import fmjax
+from fmjax.cli.options import AlphaOption, MarginOption, Setup, distances_of, number
+from fmjax.cli.running import Document, column, plain, theory_command
+
+
+class Breaking(StrEnum):
+    """Steps of replica-symmetry breaking of the counted weights."""
+
+    NONE = "0"
+
+
+def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+    """Entropy of the typical solutions and their overlap.
+
+    \b
+    entropy    S(alpha, K), per weight, nats; negative: no solutions exist
+    overlap    q of two typical solutions; conjugate: the field q^ that fixes it
+    distance   (1 - q)/2, the Hamming distance of two typical solutions
+
+    \b
+    Example
+      fmjax entropy --alpha 0.5 --margin 0.1
+    """
+    point = fmjax.solve(fmjax.Equilibrium(setup.model(margin)), alpha=alpha)
+    document = {
+        "alpha": alpha,
+        "margin": margin,
+        "entropy": plain(point.entropy),
+        "overlap": plain(point.order.q),
+        "conjugate": plain(point.order.q_hat),
+        "distance": plain(point.distance),
+        "residual": plain(point.residual),
+        "error_estimate": plain(point.error_estimate),
+        "steps": int(point.steps),
+        "result": str(point.result),
+    }
+    return document, bool(point.converged)
+
+
+_COLUMNS = ("entropy", "slope", "overlap", "cross_overlap", "replicon", "residual", "error_estimate")
+
+
+def franz_parisi(
+    setup: Setup,
+    ctx: typer.Context,
+    alpha: AlphaOption,
+    reference_margin: Annotated[
+        str,
+        typer.Option(metavar="KT|max", help="Margin of the reference; max: kappa_max(alpha), the largest there is."),
+    ],
+    margin: MarginOption = 0.0,
+    distance: Annotated[
+        list[float] | None,
+        typer.Option(metavar="D", parser=number, help="Distance from the reference; give it again for more."),
+    ] = None,
+    distances: Annotated[
+        str | None, typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced distances, both ends included.")
+    ] = None,
+    rsb: Annotated[Breaking, typer.Option(help="Steps of replica-symmetry breaking.")] = Breaking.NONE,
+) -> tuple[Document, bool]:
+    """Local entropy: count solutions around a typical one.
+
+    \b
+    entropy        phi(d), log of the number of solutions at distance d, per weight, nats
+    slope          d phi / d d
+    overlap        q of two counted solutions of the same reference
+    cross_overlap  t of a counted solution with another typical reference
+    replicon       positive where the replica-symmetric answer is locally stable
+
+    \b
+    Examples
+      fmjax franz-parisi --alpha 0.5 --reference-margin 0.3 --distance 0.01 --distance 0.1
+      fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80 --json
+    """
+    import numpy as np
+
+    at = distances_of(distance or [], distances, ctx)
+    model = setup.model(margin)
+    reference, reason = _reference_margin(reference_margin, model, alpha)
+    if reason is None:
+        curve = fmjax.curve(fmjax.FranzParisi(model, reference_margin=reference), alpha=alpha, distance=np.asarray(at))
+        found = {
+            "entropy": curve.entropy,
+            "slope": curve.slope,
+            "overlap": curve.order.q,
+            "cross_overlap": curve.order.t,
+            "replicon": getattr(curve, "replicon", None),
+            "residual": curve.residual,
+            "error_estimate": curve.error_estimate,
+        }
+        results, converged = curve.result, bool(np.all(curve.converged))
+    else:
+        found, results, converged = {}, [reason] * len(at), False
+    columns = {name: column(found.get(name), len(at)) for name in _COLUMNS}
+    rows = [
+        {"distance": d, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
+        for i, d in enumerate(at)
+    ]
+    document = {
+        "rsb": int(rsb.value),
+        "alpha": alpha,
+        "margin": margin,
+        "reference_margin": plain(reference),
+        "rows": rows,
+    }
+    return document, converged
+
+
+def _reference_margin(asked: str, model: "fmjax.Model", alpha: float) -> tuple[float, str | None]:
+    """The reference margin as a number and, where `max` could not be found, the reason."""
+    if asked == "max":
+        largest = fmjax.thresholds.kappa_max(model, alpha)
+        reason = None if bool(largest.converged) else f"kappa_max({alpha:g}) was not found: {largest.result}"
+        return float(largest.value), reason
+    try:
+        return number(asked), None
+    except typer.BadParameter:
+        raise ValueError(f"--reference-margin must be a number or max, not {asked!r}") from None
+
+
+def add_to(app: typer.Typer) -> None:
+    theory_command(app, "entropy", entropy)
+    theory_command(app, "franz-parisi", franz_parisi)

@@ -1,0 +1,54 @@
+"""How weights become a pre-activation: the kernel that maps an overlap of weights to one of pre-activations."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+__all__ = ["Architecture", "PerceptronArchitecture"]
+
+
+class Architecture(eqx.Module):
+    """The covariance ``Q(q)`` of the pre-activations of two networks at overlap ``q``, normalised by ``Q(1) = 1``.
+
+    The replica theory sees an architecture only through ``Q``: every overlap inside the energetic term is replaced by
+    ``Q(overlap)``. `inverse` lets order parameters be chosen so that the covariances are always positive.
+    """
+
+    @abstractmethod
+    def kernel(self, overlap: Float[Array, ""]) -> Float[Array, ""]:
+        """``Q(overlap)``."""
+
+    @abstractmethod
+    def complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
+        """``Q(1) - Q(1 - gap)`` without cancellation at small ``gap``."""
+
+    @abstractmethod
+    def inverse(self, kernel: Float[Array, ""]) -> Float[Array, ""]:
+        """The overlap at which ``Q`` takes the value ``kernel``."""
+
+    @abstractmethod
+    def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
+        """``1 - overlap`` where ``Q(1) - Q(overlap) = gap``."""
+
+
+class PerceptronArchitecture(Architecture):
+    """One unit, ``Delta = w . xi / sqrt(N)``: the kernel is the overlap itself."""
+
+    def kernel(self, overlap: Float[Array, ""]) -> Float[Array, ""]:
+        """``Q(q) = q``."""
+        return overlap
+
+    def complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
+        """``Q(1) - Q(1 - gap) = gap``."""
+        return gap
+
+    def inverse(self, kernel: Float[Array, ""]) -> Float[Array, ""]:
+        """``Q^{-1}(k) = k``."""
+        return kernel
+
+    def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
+        """``1 - Q^{-1}(1 - gap) = gap``."""
+        return gap

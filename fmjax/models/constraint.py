@@ -1,0 +1,72 @@
+"""What one pattern asks of the network: the log weight of a Gaussian pre-activation."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fmjax.special import log_H
+
+__all__ = ["Constraint", "Margin", "SymmetricMargin"]
+
+
+class Constraint(eqx.Module):
+    """The set of stabilities that satisfy a pattern.
+
+    A new constraint is one scalar, `log_weight`, plus where that scalar is not smooth (`edges`) and where the allowed
+    set ends (`support`): quadrature places its nodes with them.
+    """
+
+    @abstractmethod
+    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+        """``ln P[mean + std * z satisfies the constraint]``, ``z ~ N(0, 1)``."""
+
+    @abstractmethod
+    def edges(self) -> Float[Array, " edges"]:
+        """Ends of the allowed intervals of the stability, shape ``(number of ends,)``."""
+
+    @abstractmethod
+    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Infimum and supremum of the allowed set."""
+
+
+class Margin(Constraint):
+    """Stability at least ``margin``: ``log_weight = ln H((margin - mean) / std)``."""
+
+    margin: Float[Array, ""] | float
+
+    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+        """``ln H((margin - mean) / std)``."""
+        return log_H((self.margin - mean) / std)
+
+    def edges(self) -> Float[Array, " 1"]:
+        """The margin."""
+        return jnp.asarray(self.margin)[None]
+
+    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """``(margin, inf)``."""
+        return jnp.asarray(self.margin), jnp.asarray(jnp.inf)
+
+
+class SymmetricMargin(Constraint):
+    """Stability at most ``margin`` in absolute value (the symmetric binary perceptron)."""
+
+    margin: Float[Array, ""] | float
+
+    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+        """``ln [H((|mean| - margin)/std) - H((|mean| + margin)/std)]``, the difference taken in logs."""
+        # Two smooth branches instead of |mean|: their derivatives of every order are right at mean = 0 as well.
+        mean = jnp.where(mean >= 0, mean, -mean)
+        near, far = log_H((mean - self.margin) / std), log_H((mean + self.margin) / std)
+        return near + jnp.log(-jnp.expm1(far - near))
+
+    def edges(self) -> Float[Array, " 2"]:
+        """``(-margin, margin)``."""
+        return jnp.stack([-jnp.asarray(self.margin), jnp.asarray(self.margin)])
+
+    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """``(-margin, margin)``."""
+        return -jnp.asarray(self.margin), jnp.asarray(self.margin)

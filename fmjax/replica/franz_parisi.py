@@ -1,0 +1,277 @@
+"""Local entropy around a typical reference: the replica-symmetric Franz-Parisi potential."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fmjax.models import Constraint, Model
+from fmjax.quadrature import Layered, Trapezoid
+from fmjax.replica.equilibrium import EquilibriumOrder
+from fmjax.replica.functional import Functional
+
+__all__ = ["FranzParisi", "FranzParisiControls", "FranzParisiOrder"]
+
+_Scalar = Float[Array, ""]
+
+# Sharper steps than this are not resolved further: where the reference's margin cuts the counted field this sharply,
+# the integrand there is itself smaller than the width of the step (both are exponentially small in (kt - k)^2 / d), so
+# what is lost is the square of this number.
+_SHARPEST = 1e-6
+
+_EDGE = 1e-12  # relative distance from the boundary of the domain at which order parameters outside it are put
+
+_TAIL = 8.0  # standard deviations: exp(-32) is left out
+
+
+def _sech2(x: _Scalar) -> _Scalar:
+    """``1/cosh(x)^2`` without overflow."""
+    decay = jnp.exp(-2.0 * jnp.abs(x))
+    return 4.0 * decay / jnp.square(1.0 + decay)
+
+
+class FranzParisiControls(eqx.Module):
+    """Where the functional is evaluated: ``alpha``, the ``distance`` from the reference, and the reference itself."""
+
+    alpha: Float[Array, "*batch"]
+    distance: Float[Array, "*batch"]
+    reference: EquilibriumOrder
+
+
+class FranzParisiOrder(eqx.Module):
+    """Order parameters of the counted solutions.
+
+    ``q``: overlap of two of them around the same reference; ``t``: of one with another replica of the reference;
+    ``q_hat, t_hat, p_hat``: conjugates of ``q, t`` and of ``p = 1 - 2 distance``; ``gap = 1 - q`` without cancellation.
+    """
+
+    q: Float[Array, "*batch"]
+    t: Float[Array, "*batch"]
+    q_hat: Float[Array, "*batch"]
+    t_hat: Float[Array, "*batch"]
+    p_hat: Float[Array, "*batch"]
+    gap: Float[Array, "*batch"]
+
+
+class Overlaps(eqx.Module):
+    """Overlaps and the combinations of pre-activation covariances that the energetic term needs.
+
+    With ``Q`` the kernel: counted field ``h = a x + c z + sqrt(g) y`` where ``x`` is the frozen field of the reference,
+    ``z`` its own fluctuation and ``y`` the rest, ``a = Q(t)/sqrt(Q(q~))``, ``c = (Q(p)-Q(t))/sqrt(1-Q(q~))``.
+    """
+
+    p: _Scalar
+    q: _Scalar
+    gap: _Scalar
+    t: _Scalar
+    kernel_gap: _Scalar
+    a: _Scalar
+    c: _Scalar
+    g: _Scalar
+    excess: _Scalar
+
+
+class _Fields(eqx.Module):
+    """Scales of the Gaussian fields: reference ``mean_scale x + std (ratio w + rest ...)``, counted ``a x + v w``."""
+
+    reference: Constraint
+    mean_scale: _Scalar
+    std: _Scalar
+    v: _Scalar
+    ratio: _Scalar
+    rest: _Scalar
+    width: _Scalar
+
+
+class Conjugates(eqx.Module):
+    """Conjugates, with ``residual = q_hat - t_hat**2/q~_hat`` and ``eta = p_hat - t_hat``."""
+
+    q_hat: _Scalar
+    t_hat: _Scalar
+    eta: _Scalar
+    residual: _Scalar
+
+
+class FranzParisi(Functional):
+    r"""Entropy of solutions at distance ``d`` from a typical solution of margin ``reference_margin`` (Franz, Parisi).
+
+        phi(d) = ext_{q, t, q^, t^, p^}  -q^(1-q)/2 - p p^ + t t^ + G_S + alpha G_E,      p = 1 - 2d
+        G_S = ∫Dx (1 + tanh(sqrt(q~^) x)) ∫Dy ln 2cosh( t^/sqrt(q~^) x + sqrt(q^ - t^²/q~^) y + p^ - t^ )
+        G_E = ∫Dx ∫Dw  H((theta - r w)/sqrt(1-r²)) / H(theta)  ln H( (k - a x - v w)/sqrt(1-q) )
+
+    in nats per weight, with ``theta = (kt - sqrt(q~) x)/sqrt(1-q~)``, ``a = t/sqrt(q~)``, ``c = (p-t)/sqrt(1-q~)``,
+    ``v² = q - a²``, ``r = c/v``: ``x`` is the frozen field of the reference, ``v w`` the rest of the counted field, and
+    the ratio of ``H`` the probability that the reference is a solution given both. The integrand is smooth in ``x``; in
+    ``w`` it has the kink of ``ln H`` (width ``sqrt(1-q)/v``) and a step (width ``sqrt(1-r²)``), which a layered rule
+    resolves, so that the error is uniform in ``d``.
+
+    Args:
+        model: weights x architecture x constraint of the counted solutions.
+        reference_margin: margin of the reference; a typical solution at that margin is drawn.
+        nodes: nodes in ``x``, in ``w``, and per dimension of the entropic integral.
+    """
+
+    model: Model
+    reference_margin: Float[Array, ""] | float
+    nodes: tuple[int, int, int] = eqx.field(static=True, default=(32, 80, 64))
+
+    sizes: ClassVar[tuple[int, int]] = (2, 3)
+
+    def overlaps(self, free: Float[Array, " 2"], controls: FranzParisiControls) -> Overlaps:
+        """Overlaps from two free coordinates.
+
+        In kernels, ``Q(t) - Q(p) Q(q~)`` is ``tanh(free[1])`` times its largest value, and of the variance then left,
+        ``g`` is the fraction ``sigmoid(free[0])`` and ``1 - Q(q)`` the rest: all ``q`` and ``t`` with ``g > 0``, and only
+        those.
+        """
+        architecture = self.model.architecture
+        reference = controls.reference
+        p = 1.0 - 2.0 * controls.distance
+        p_gap = architecture.complement(2.0 * controls.distance)
+        kernel_p = 1.0 - p_gap
+        q_ref, gap_ref = architecture.kernel(reference.q), architecture.complement(reference.gap)
+        span = p_gap * (2.0 - p_gap)
+        excess = jnp.sqrt(span * q_ref * gap_ref) * jnp.tanh(free[1])
+        left = span * _sech2(free[1])
+        kernel_gap = left * jax.nn.sigmoid(-free[0])
+        kernel_t = kernel_p * q_ref + excess
+        gap = architecture.inverse_complement(kernel_gap)
+        return Overlaps(
+            p=p,
+            q=1.0 - gap,
+            gap=gap,
+            t=architecture.inverse(kernel_t),
+            kernel_gap=kernel_gap,
+            a=kernel_t / jnp.sqrt(q_ref),
+            c=(kernel_p * gap_ref - excess) / jnp.sqrt(gap_ref),
+            g=left * jax.nn.sigmoid(free[0]),
+            excess=excess,
+        )
+
+    def conjugates(self, free: Float[Array, " 3"], controls: FranzParisiControls) -> Conjugates:
+        """``q_hat - t_hat**2/q~_hat = exp(free[0])``, ``t_hat = sinh(free[1])``, ``p_hat - t_hat = sinh(free[2])``."""
+        residual, t_hat = jnp.exp(free[0]), jnp.sinh(free[1])
+        q_hat = residual + t_hat**2 / controls.reference.q_hat
+        return Conjugates(q_hat=q_hat, t_hat=t_hat, eta=jnp.sinh(free[2]), residual=residual)
+
+    def interaction(self, overlaps: Overlaps, conjugates: Conjugates, controls: FranzParisiControls) -> _Scalar:
+        """``-q_hat (1-q)/2 - p p_hat + t t_hat``."""
+        coupled = overlaps.p * conjugates.eta + (overlaps.p - overlaps.t) * conjugates.t_hat
+        return -0.5 * conjugates.q_hat * overlaps.gap - coupled
+
+    def entropic(self, conjugates: Conjugates, controls: FranzParisiControls) -> _Scalar:
+        """``G_S``."""
+        return self.model.weights.local(
+            controls.reference.q_hat,
+            conjugates.q_hat,
+            conjugates.t_hat,
+            conjugates.residual,
+            conjugates.eta,
+            self.nodes[2],
+        )
+
+    def rule(self, overlaps: Overlaps, controls: FranzParisiControls) -> tuple[Float[Array, "x w"], Float[Array, "x w"]]:
+        """Nodes in ``w`` for every node in ``x``, and the logarithms of their Gaussian weights.
+
+        ``w = r z + sqrt(1-r^2) y`` with ``z`` in the allowed interval of the reference and ``y`` standard normal: beyond
+        eight deviations nothing is left. Layers: the reference's edges, smeared by ``y``, and the counted ones.
+        """
+        fields = self._fields(overlaps, controls)
+        reference, edges = fields.reference, self.model.constraint.edges()
+
+        def given_reference_field(x):
+            mean = fields.mean_scale * x
+            low, high = ((end - mean) / fields.std for end in reference.support())
+            low, high = jnp.maximum(low, jnp.minimum(high, 0.0) - _TAIL), jnp.minimum(high, jnp.maximum(low, 0.0) + _TAIL)
+            ends = jnp.stack([fields.ratio * low, fields.ratio * high])
+            cuts = (reference.edges() - mean) / fields.std
+            smear = jnp.maximum(fields.rest, _SHARPEST)
+            slopes = (jnp.broadcast_to(1.0 / smear, cuts.shape), jnp.broadcast_to(fields.v / fields.width, edges.shape))
+            offsets = (-fields.ratio * cuts / smear, (overlaps.a * x - edges) / fields.width)
+            return Layered(self.nodes[1]).log_rule(
+                jnp.concatenate(slopes),
+                jnp.concatenate(offsets),
+                jnp.min(ends) - _TAIL * fields.rest,
+                jnp.max(ends) + _TAIL * fields.rest,
+            )
+
+        x, _ = Trapezoid(self.nodes[0])()
+        return jax.vmap(given_reference_field)(x)
+
+    def energetic(self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple) -> _Scalar:
+        """``G_E`` as an integral over ``x`` and ``w | x``."""
+        fields = self._fields(overlaps, controls)
+        reference, counted = fields.reference, self.model.constraint
+        x, weight = Trapezoid(self.nodes[0])()
+        w, log_weight = rule
+        mean = (fields.mean_scale * x)[:, None]
+        log_satisfied = reference.log_weight(mean + fields.std * fields.ratio * w, fields.std * fields.rest)
+        log_norm = reference.log_weight(mean, fields.std)
+        value = counted.log_weight(overlaps.a * x[:, None] + fields.v * w, fields.width)
+        return jnp.sum(weight[:, None] * jnp.exp(log_weight + log_satisfied - log_norm) * value)
+
+    def _fields(self, overlaps: Overlaps, controls: FranzParisiControls) -> _Fields:
+        architecture = self.model.architecture
+        variance = overlaps.g + overlaps.c**2
+        v = jnp.sqrt(variance)
+        return _Fields(
+            reference=self.model.with_margin(self.reference_margin).constraint,
+            mean_scale=jnp.sqrt(architecture.kernel(controls.reference.q)),
+            std=jnp.sqrt(architecture.complement(controls.reference.gap)),
+            v=v,
+            ratio=overlaps.c / v,
+            rest=jnp.sqrt(overlaps.g / variance),
+            width=jnp.sqrt(overlaps.kernel_gap),
+        )
+
+    def natural(self, free: Float[Array, " 5"], controls: FranzParisiControls) -> Float[Array, " 5"]:
+        """``(q - 1, t, q_hat, t_hat, p_hat)``: the shift keeps ``q`` apart from 1."""
+        overlaps, conjugates = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
+        p_hat = conjugates.eta + conjugates.t_hat
+        return jnp.stack([-overlaps.gap, overlaps.t, conjugates.q_hat, conjugates.t_hat, p_hat])
+
+    def order(self, free: Float[Array, " 5"], controls: FranzParisiControls) -> FranzParisiOrder:
+        """Order parameters from free coordinates."""
+        overlaps, conjugates = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
+        return FranzParisiOrder(
+            q=overlaps.q,
+            t=overlaps.t,
+            q_hat=conjugates.q_hat,
+            t_hat=conjugates.t_hat,
+            p_hat=conjugates.eta + conjugates.t_hat,
+            gap=overlaps.gap,
+        )
+
+    def free(self, order: FranzParisiOrder, controls: FranzParisiControls) -> Float[Array, " 5"]:
+        """Free coordinates of order parameters: the inverse of `order`.
+
+        Order parameters outside the domain are mapped to its edge, which is where an iteration that left it should go on.
+        """
+        architecture, reference = self.model.architecture, controls.reference
+        q_ref, gap_ref = architecture.kernel(reference.q), architecture.complement(reference.gap)
+        p_gap = architecture.complement(2.0 * controls.distance)
+        kernel_gap = architecture.complement(order.gap)
+        kernel_p = 1.0 - p_gap
+        span = p_gap * (2.0 - p_gap)
+        sine = (architecture.kernel(order.t) - kernel_p * q_ref) / jnp.sqrt(span * q_ref * gap_ref)
+        sine = jnp.clip(sine, -1.0 + _EDGE, 1.0 - _EDGE)
+        g = jnp.maximum(span * (1.0 - sine**2) - kernel_gap, _EDGE * span)
+        residual = jnp.maximum(order.q_hat - order.t_hat**2 / reference.q_hat, _EDGE * order.q_hat)
+        return jnp.stack(
+            [
+                jnp.log(g) - jnp.log(kernel_gap),
+                jnp.arctanh(sine),
+                jnp.log(residual),
+                jnp.arcsinh(order.t_hat),
+                jnp.arcsinh(order.p_hat - order.t_hat),
+            ]
+        )
+
+    def refined(self) -> FranzParisi:
+        """Three halves as many nodes in every dimension."""
+        u, x, site = (3 * size // 2 for size in self.nodes)
+        return FranzParisi(self.model, self.reference_margin, (u, x, site))

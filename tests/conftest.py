@@ -1,0 +1,28 @@
+"""What every test runs under: float64, shapes and types checked at every call, one compilation cache for all."""
+
+import getpass
+import os
+import tempfile
+from pathlib import Path
+
+# In the environment, so that the processes that tests start have them too.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"fmjax-jax-{getpass.getuser()}"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+import hypothesis
+import jax
+import jaxtyping
+
+jax.config.update("jax_enable_x64", True)
+
+# Before anything imports fmjax: from here on every annotated function of the package checks shapes and types. Not the
+# command line: Typer hands its callbacks other objects than the ones it has them declare.
+PACKAGE = Path(__file__).resolve().parents[1] / "fmjax"
+PARTS = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__init__", "cli"}
+jaxtyping.install_import_hook([f"fmjax.{part}" for part in sorted(PARTS)], "beartype.beartype")
+
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")

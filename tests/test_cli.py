@@ -1,0 +1,374 @@
+"""The command line as users and scripts see it: what is printed where, and the exit status."""
+
+import json
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import fmjax
+from fmjax.cli import app
+
+THEORY_COMMANDS = [
+    ["entropy", "--alpha", "0.5"],
+    ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.2", "--distance", "0.1"],
+    ["threshold", "capacity"],
+    ["threshold", "kappa-max", "--alpha", "0.5"],
+    ["threshold", "kappa-min", "--alpha", "0.5"],
+    ["threshold", "kappa-u", "--alpha", "0.5"],
+    ["threshold", "alpha-u"],
+]
+
+
+def fmjax_command(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments):
+    """Run a command that makes no sense; its message."""
+    result = fmjax_command(*arguments)
+    assert result.exit_code == 2, (result.stdout, result.stderr, result.exception)
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    message = result.stderr.strip().splitlines()[-1]
+    assert message.startswith("Error: ")
+    return message
+
+
+def answer(*arguments, status=0):
+    """Run a command with `--json`; its document."""
+    result = fmjax_command(*arguments, "--json")
+    assert result.exit_code == status, (result.stdout, result.stderr, result.exception)
+
+    def reject(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(result.stdout, parse_constant=reject)
+
+
+@pytest.fixture
+def no_theory(monkeypatch):
+    """Replace the theory by one that answers what it was asked, for tests of parsing alone."""
+    calls = []
+
+    def point(**found):
+        return SimpleNamespace(
+            residual=1e-16, error_estimate=1e-12, steps=5, converged=True, result="converged", **found
+        )
+
+    def solve(functional, *, alpha):
+        calls.append({"alpha": alpha, "margin": functional})
+        return point(entropy=0.1, order=SimpleNamespace(q=0.3, q_hat=0.4), distance=0.35)
+
+    def curve(functional, *, alpha, distance):
+        calls.append({"alpha": alpha, "reference_margin": functional, "distance": np.asarray(distance).tolist()})
+        size = len(distance)
+        return SimpleNamespace(
+            entropy=np.where(np.asarray(distance) > 0.9, np.nan, 0.1),
+            slope=np.full(size, 0.2),
+            order=SimpleNamespace(q=np.full(size, 0.3), t=np.full(size, 0.4)),
+            residual=np.full(size, 1e-16),
+            error_estimate=np.full(size, 1e-12),
+            converged=np.asarray(distance) <= 0.9,
+            result=np.where(np.asarray(distance) > 0.9, "the branch ends at d = 0.9", "converged"),
+        )
+
+    monkeypatch.setitem(vars(fmjax), "Perceptron", lambda margin: margin)
+    monkeypatch.setitem(vars(fmjax), "Equilibrium", lambda model: model)
+    monkeypatch.setitem(vars(fmjax), "FranzParisi", lambda model, reference_margin: reference_margin)
+    monkeypatch.setitem(vars(fmjax), "solve", solve)
+    monkeypatch.setitem(vars(fmjax), "curve", curve)
+    return calls
+
+
+# What makes no sense: status 2, one message, nothing on standard output -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["entropy"], ["--alpha"]),
+        (["entropy", "--alpha", "half"], ["--alpha", "half", "number"]),
+        (["entropy", "--alpha", "nan"], ["--alpha", "nan", "number"]),
+        (["entropy", "--alpha", "0.5", "--margin", "inf"], ["--margin", "inf", "number"]),
+        (["entropy", "--alpha", "0.5", "--gamma", "1"], ["--gamma"]),
+        (["entropie", "--alpha", "0.5"], ["entropie"]),
+        (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--architecture", "committee", "perceptron"]),
+        (["entropy", "--alpha", "0.5", "--task", "teacher-student"], ["--task", "teacher-student", "storage"]),
+        (["franz-parisi", "--alpha", "0.5", "--distance", "0.1"], ["--reference-margin"]),
+        (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1"], ["--distance", "--distances"]),
+        (
+            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "most", "--distance", "0.1"],
+            ["--reference-margin", "most", "max"],
+        ),
+        (
+            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "0.1", "--distance", "far"],
+            ["--distance", "far", "number"],
+        ),
+        (
+            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "0.1", "--rsb", "1"],
+            ["--rsb", "1", "0"],
+        ),
+        (
+            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0", "--distance", "0.1", "--distances", "0:1:3"],
+            ["--distance", "--distances"],
+        ),
+        (["threshold", "capacity", "--alpha", "0.5"], ["--alpha"]),
+        (["threshold", "kappa-max"], ["--alpha"]),
+        (["threshold", "alpha-c"], ["alpha-c"]),
+        (["figure", "9", "--out", "somewhere"], ["9", "phase-diagram"]),
+        (["figure", "2"], ["--out"]),
+        (["reproduce"], ["--out"]),
+        (["reproduce", "--out", "somewhere", "--fast"], ["--fast"]),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_request_is_refused_by_name(arguments, named, tmp_path, monkeypatch, no_theory):
+    monkeypatch.chdir(tmp_path)
+    message = refused(*arguments)
+    assert all(name in message for name in named), message
+    assert not list(tmp_path.iterdir())
+    assert not no_theory
+
+
+@pytest.mark.parametrize("span", ["0.1", "0.1:0.2", "0:1:2.5", "a:b:c", "0.1:0.2:0", "0:1:-3", "0:1:2:3", "0.1:nan:3"])
+def test_a_wrong_span_of_distances_is_refused(span, no_theory):
+    message = refused("franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distances", span)
+    assert "--distances" in message
+    assert span in message
+
+
+@pytest.mark.parametrize("command", THEORY_COMMANDS, ids=" ".join)
+def test_a_missing_configuration_file_is_refused(command):
+    assert "nowhere.toml" in refused(*command, "--config", "nowhere.toml")
+
+
+def test_a_message_of_the_library_is_passed_on_without_a_traceback(monkeypatch, no_theory):
+    def solve(functional, *, alpha):
+        raise ValueError(f"alpha must be positive, not {alpha}")
+
+    monkeypatch.setitem(vars(fmjax), "solve", solve)
+    assert refused("entropy", "--alpha", "-1") == "Error: alpha must be positive, not -1.0"
+
+
+def test_an_unwritable_directory_is_named(monkeypatch, tmp_path):
+    def make_figure(name, out, quick):
+        (out / name).mkdir(parents=True)
+
+    occupied = tmp_path / "occupied"
+    occupied.write_text("")
+    monkeypatch.setitem(sys.modules, "fmjax.reproduce", SimpleNamespace(make_figure=make_figure))
+    monkeypatch.setitem(vars(fmjax), "reproduce", sys.modules["fmjax.reproduce"])
+    assert "occupied" in refused("figure", "2", "--out", occupied)
+
+
+# Standard output holds the answer and nothing else --------------------------------------------------------------------
+
+
+def test_what_the_library_prints_and_warns_does_not_reach_standard_output(monkeypatch, no_theory):
+    quiet = fmjax.solve
+
+    def solve(functional, *, alpha):
+        print("chatter")
+        return quiet(functional, alpha=alpha)
+
+    monkeypatch.setitem(vars(fmjax), "solve", solve)
+    result = fmjax_command("entropy", "--alpha", 0.5, "--json")
+    assert json.loads(result.stdout)["entropy"] == 0.1
+    assert "chatter" in result.stderr
+
+
+def test_without_json_the_same_numbers_come_as_a_table(no_theory):
+    result = fmjax_command("franz-parisi", "--alpha", 0.5, "--reference-margin", 0.1, "--distances", "0.1:0.3:3")
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["alpha", "0.5"] in lines
+    header = next(i for i, line in enumerate(lines) if line and line[0] == "distance")
+    assert [line[0] for line in lines[header + 1 :]] == ["0.1", "0.2", "0.3"]
+    assert all(line[-1] == "converged" for line in lines[header + 1 :])
+
+
+def test_a_row_that_did_not_converge_is_kept_with_its_reason_and_status_3(no_theory):
+    document = answer(
+        *("franz-parisi", "--alpha", 0.5, "--reference-margin", 0.1, "--distance", 0.95, "--distance", 0.1), status=3
+    )
+    lost, found = document["rows"]
+    assert lost["distance"] == 0.95
+    assert lost["entropy"] is None
+    assert "branch ends" in lost["result"]
+    assert found["result"] == "converged"
+    assert found["entropy"] == 0.1
+
+
+def test_without_kappa_max_every_row_says_so(monkeypatch, no_theory):
+    lost = SimpleNamespace(value=math.nan, converged=False, result="Newton left the domain")
+    monkeypatch.setitem(vars(fmjax), "thresholds", SimpleNamespace(kappa_max=lambda model, alpha: lost))
+    document = answer(
+        *("franz-parisi", "--alpha", 0.5, "--reference-margin", "max", "--distances", "0.1:0.2:2"), status=3
+    )
+    assert document["reference_margin"] is None
+    assert [row["distance"] for row in document["rows"]] == [0.1, 0.2]
+    assert all("Newton left the domain" in row["result"] for row in document["rows"])
+
+
+@pytest.mark.parametrize(("converged", "status"), [(True, 0), (False, 3)])
+def test_figures_report_convergence_by_exit_status(converged, status, monkeypatch, tmp_path):
+    calls = []
+
+    def make_figure(name, out, quick):
+        calls.append((name, out, quick))
+        return converged
+
+    monkeypatch.setitem(sys.modules, "fmjax.reproduce", SimpleNamespace(make_figure=make_figure))
+    monkeypatch.setitem(vars(fmjax), "reproduce", sys.modules["fmjax.reproduce"])
+    result = fmjax_command("figure", "phase-diagram", "--quick", "--out", tmp_path)
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert calls == [("phase-diagram", tmp_path, True)]
+
+
+# The configuration file -----------------------------------------------------------------------------------------------
+
+
+def config(tmp_path, text):
+    path = tmp_path / "request.toml"
+    path.write_text(text)
+    return path
+
+
+def test_keys_of_the_file_stand_in_for_flags_and_flags_win(tmp_path, no_theory):
+    path = config(tmp_path, "alpha = 0.5\nmargin = 0.1\njson = true\ntask = 'storage'\n")
+    result = fmjax_command("entropy", "--config", path, "--alpha", 0.25)
+    assert result.exit_code == 0, result.stderr
+    assert no_theory == [{"alpha": 0.25, "margin": 0.1}]
+    assert json.loads(result.stdout)["margin"] == 0.1
+
+
+@pytest.mark.parametrize("key", ["reference-margin", "reference_margin"])
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [("distance = [0.1, 0.3]", [0.1, 0.3]), ("distance = 0.1", [0.1]), ("distances = '0:1:3'", [0, 0.5, 1])],
+)
+def test_lists_and_spans_in_the_file(key, distance, expected, tmp_path, no_theory):
+    path = config(tmp_path, f"alpha = 0.5\n{key} = 0.2\nrsb = 0\n{distance}\n")
+    fmjax_command("franz-parisi", "--config", path)
+    assert no_theory == [{"alpha": 0.5, "reference_margin": 0.2, "distance": expected}]
+
+
+@pytest.mark.parametrize(
+    ("in_file", "flags", "expected"),
+    [
+        ("distances = '0:1:3'", ["--distance", "0.25"], [0.25]),
+        ("distance = [0.1, 0.2]", ["--distances", "0:1:2"], [0, 1]),
+        ("distance = [0.1, 0.2]", ["--distance", "0.25"], [0.25]),
+    ],
+)
+def test_distances_behind_a_flag_replace_those_of_the_file(in_file, flags, expected, tmp_path, no_theory):
+    path = config(tmp_path, f"alpha = 0.5\nreference-margin = 0.2\n{in_file}\n")
+    fmjax_command("franz-parisi", "--config", path, *flags)
+    assert no_theory[0]["distance"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("alpha = 0.5\nkappa = 0.1", ["kappa", "margin"]),
+        ("alpha = 0.5\n[entropy]\nmargin = 0.1", ["entropy"]),
+        ("alpha = 0.5\nconfig = 'other.toml'", ["config"]),
+        ("alpha = true", ["alpha", "True"]),
+        ("alpha = [0.5]", ["alpha", "number"]),
+        ("alpha = 'half'", ["--alpha", "half"]),
+        ("alpha = 0.5\njson = 1", ["json", "true or false"]),
+        ("alpha = 0.5\ntask = 'teacher-student'", ["--task", "storage"]),
+        ("alpha 0.5", ["not TOML"]),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(text, named, tmp_path, no_theory):
+    message = refused("entropy", "--config", config(tmp_path, text))
+    assert all(name in message for name in named), message
+    assert not no_theory
+
+
+# With the theory ------------------------------------------------------------------------------------------------------
+
+
+def test_entropy_documents_the_typical_solutions():
+    document = answer("entropy", "--alpha", 0.5, "--margin", 0.1)
+    assert document["alpha"] == 0.5
+    assert document["margin"] == 0.1
+    assert document["result"] == "converged"
+    assert 0 < document["entropy"] < math.log(2)
+    assert document["distance"] == pytest.approx((1 - document["overlap"]) / 2, abs=1e-15)
+    assert document["conjugate"] > 0
+    assert document["residual"] < 1e-8
+    assert 0 <= document["error_estimate"] < 1e-8
+
+
+def test_franz_parisi_rows_come_in_the_order_asked():
+    asked = [0.3, 0.05, 0.2]
+    flags = [part for distance in asked for part in ("--distance", distance)]
+    document = answer("franz-parisi", "--alpha", 0.5, "--reference-margin", 0.3, *flags)
+    assert [row["distance"] for row in document["rows"]] == asked
+    assert document["reference_margin"] == 0.3
+    for row in document["rows"]:
+        d = row["distance"]
+        assert set(row) == {
+            *("distance", "entropy", "slope", "overlap", "cross_overlap", "replicon"),
+            *("residual", "error_estimate", "result"),
+        }
+        assert row["result"] == "converged"
+        assert 0 < row["entropy"] <= -d * math.log(d) - (1 - d) * math.log1p(-d)
+    # Every distance gets the answer it would have got alone.
+    alone = answer("franz-parisi", "--alpha", 0.5, "--reference-margin", 0.3, "--distance", asked[1])
+    assert alone["rows"][0]["entropy"] == pytest.approx(document["rows"][1]["entropy"], abs=1e-10)
+
+
+def test_the_largest_reference_margin_is_kappa_max():
+    largest = answer("threshold", "kappa-max", "--alpha", 0.5)
+    assert largest["name"] == "kappa-max"
+    document = answer("franz-parisi", "--alpha", 0.5, "--reference-margin", "max", "--distance", 0.1)
+    assert document["reference_margin"] == pytest.approx(largest["value"], abs=1e-12)
+
+
+def test_capacity_is_the_published_number():
+    document = answer("threshold", "capacity")
+    assert document["value"] == pytest.approx(0.83307859973957923, abs=1e-12)
+    assert document["margin"] == 0
+    assert document["result"] == "converged"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["entropy", "--alpha", "0"], ["alpha"]),
+        (["entropy", "--alpha", "-0.5"], ["alpha", "-0.5"]),
+        (["threshold", "kappa-max", "--alpha", "0"], ["alpha"]),
+        (["threshold", "kappa-min", "--alpha", "-1"], ["alpha", "-1"]),
+        (["threshold", "kappa-u", "--alpha", "0"], ["alpha"]),
+        (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "1.5"], ["distance", "1.5"]),
+        (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "-0.1"], ["distance", "-0.1"]),
+        (["franz-parisi", "--alpha", "0.5", "--reference-margin", "3", "--distance", "0.1"], ["kappa_max", "3"]),
+    ],
+    ids=" ".join,
+)
+def test_a_value_outside_the_theory_is_refused_by_name(arguments, named):
+    message = refused(*arguments)
+    assert all(name in message for name in named), message
+
+
+def test_the_figures_of_the_command_are_those_of_the_package():
+    from fmjax import reproduce
+    from fmjax.cli.figures import Figure
+
+    assert {name.value for name in Figure} == set(reproduce.figures)
+
+
+def test_the_installed_command_answers_in_json():
+    done = subprocess.run(
+        [sys.executable, "-m", "fmjax.cli", "entropy", "--alpha", "0.5", "--json"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result"] == "converged"
