@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder, saddle_system
-from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, implicit_root, newton
+from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder
+from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, implicit_root
 from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, measure, saddle_root, tangent_along
 
 __all__ = ["local_entropy"]
@@ -21,8 +21,9 @@ _ENTRY = 0.1
 _SWEEPS = 12
 _LONGEST = 1.5  # in logit(distance)
 _SHORTEST = 1e-3
+_RESIDUAL = 1e-8
 _FARTHEST = 2.0
-_JUMP = 0.1  # an order parameter that moves further than this from its prediction may have changed branch
+_JUMP = 0.1  # an overlap that ends further than this from its prediction may have changed branch
 
 
 class _Track(eqx.Module):
@@ -117,9 +118,13 @@ def _follow(functional: FranzParisi, alpha, reference, track: _Track, target):
         guess = track.free + jnp.clip(track.tangent * move + 0.5 * track.curvature * move**2, -_FARTHEST, _FARTHEST)
         controls = _controls(functional, alpha, reference, position)
         root = saddle_root(functional, guess, controls, max_steps=8)
-        before, predicted, found = (functional.natural(free, controls) for free in (track.free, guess, root.value))
-        allowed = _JUMP * (1.0 + jnp.abs(before)) + jnp.abs(predicted - before)
-        good = root.converged & jnp.all(jnp.abs(found - predicted) < allowed)
+        # Newton keeps the nodes placed for its start: again, with nodes placed for the solution. Without this, a poor
+        # prediction leaves a poor tangent, which makes the next prediction poor.
+        steps = root.steps
+        root = saddle_root(functional, root.value, controls, max_steps=6)
+        overlaps = slice(0, functional.sizes[0])
+        predicted, found = (functional.natural(free, controls)[overlaps] for free in (guess, root.value))
+        good = root.converged & jnp.all(jnp.abs(found - predicted) < _JUMP)
         tangent = _tangent(functional, root.value, alpha, reference, position, root.matrix)
         curvature = (tangent - track.tangent) / jnp.where(move == 0, 1.0, move)
         reached = _Track(position, root.value, tangent, curvature, root.matrix)
@@ -127,7 +132,7 @@ def _follow(functional: FranzParisi, alpha, reference, track: _Track, target):
         # The quadratic term comes from the last two tangents: after a rejected step it is the least trustworthy part.
         track = eqx.tree_at(lambda t: t.curvature, track, jnp.where(good, track.curvature, 0.0))
         step = jnp.where(good, jnp.minimum(1.5 * step, _LONGEST), 0.4 * jnp.abs(move))
-        return track, step, count + root.steps + 1, step < _SHORTEST
+        return track, step, count + steps + root.steps, step < _SHORTEST
 
     start = (track, jnp.asarray(0.6), jnp.asarray(0), jnp.asarray(False))
     track, _, count, failed = jax.lax.while_loop(proceed, body, start)
@@ -191,6 +196,6 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         return entropy, slope, residual, error, functional.order(free, controls)
 
     entropy, slope, residual, error, order = jax.vmap(finish)(frees, hessians, distance)
-    status = jnp.where(arrived, CONVERGED, BRANCH_ENDED)
+    status = jnp.where(arrived, jnp.where(residual < _RESIDUAL, CONVERGED, STALLED), BRANCH_ENDED)
     status = jnp.where(reference_root.converged & typical_root.converged, status, REFERENCE_FAILED)
     return SaddlePoint(entropy, slope, order, distance, jnp.broadcast_to(alpha, distance.shape), residual, error, steps, status)
