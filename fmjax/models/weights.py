@@ -66,7 +66,7 @@ class Binary(Weights):
         # Two layers in u: the kink of ln 2cosh, and the step of the reference's tanh smeared over x | u.
         step = reference_scale * rho / jnp.sqrt(1.0 + reference_q_hat * rest**2)
         u, weight = Layered(nodes)(jnp.stack([scale, jnp.abs(step)]), jnp.stack([eta, jnp.zeros_like(eta)]))
-        y, inner = Trapezoid(nodes // 2)()
+        y, inner = Trapezoid(3 * nodes // 5, 8.0)()
         x = rho * u[:, None] + rest * y
         reference = 1.0 + jnp.tanh(reference_scale * x) @ inner
         return jnp.sum(weight * reference * log_2cosh(scale * u + eta))

@@ -112,12 +112,12 @@ class FranzParisi(Functional):
     Args:
         model: weights x architecture x constraint of the counted solutions.
         reference_margin: margin of the reference; a typical solution at that margin is drawn.
-        nodes: nodes in ``x`` and in ``w`` of the energetic integral, and in ``u`` of the entropic one (half as many in ``x``).
+        nodes: nodes in ``x`` and in ``w`` of the energetic integral, and in ``u`` and in ``x`` of the entropic one.
     """
 
     model: Model
     reference_margin: Float[Array, ""] | float
-    nodes: tuple[int, int, int] = eqx.field(static=True, default=(32, 80, 96))
+    nodes: tuple[int, int, int] = eqx.field(static=True, default=(32, 120, 120))
 
     sizes: ClassVar[tuple[int, int]] = (2, 3)
 

@@ -1,0 +1,7 @@
+"""How a functional is solved: Newton in free coordinates, continuation, and the front door `solve` and `curve`."""
+
+from fmjax.solvers.front import curve, solve
+from fmjax.solvers.newton import describe
+from fmjax.solvers.saddle import SaddlePoint
+
+__all__ = ["SaddlePoint", "curve", "describe", "solve"]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder
-from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, implicit_root
+from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, implicit_root, solve_scaled
 from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, measure, saddle_root, tangent_along
 
 __all__ = ["local_entropy"]
@@ -190,6 +190,7 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
 
     def finish(free, hessian, distance):
         controls = FranzParisiControls(alpha, distance, reference)
+        free = free - solve_scaled(hessian, still(jax.grad(functional)(free, controls)))
         free = implicit_root(lambda free: jax.grad(functional)(free, controls), free)
         tangent = tangent_along(functional, free, controls, "distance", hessian)
         entropy, slope, residual, error = measure(functional, free, controls, "distance", tangent, hessian)

@@ -34,9 +34,9 @@ def describe(status: Int[Array, "*batch"] | int) -> str | np.ndarray:
     return _SENTENCES[int(codes)] if codes.ndim == 0 else np.asarray(_SENTENCES, dtype=object)[codes]
 
 
-_FROZEN = 1e-13
+_FROZEN = 1e-14
 _NEGLIGIBLE = 1e-6
-_RESOLVED = 1e-7
+_RESOLVED = 1e-6
 
 
 class Root(eqx.Module):
@@ -64,7 +64,7 @@ def solve_scaled(matrix: _Matrix, vector: Float[Array, "n *columns"]) -> Float[A
 
     Near ``d = 0`` some order parameters are exponentially small, and the entropy does not depend on them to the accuracy
     at which it can be computed. These directions are frozen by a diagonal of the size of what cannot be resolved (a unit
-    change of such a coordinate moves the entropy by 1e-13), and rows are scaled, or pivoting would go astray.
+    change of such a coordinate moves the entropy by 1e-14), and rows are scaled, or pivoting would go astray.
     """
     diagonal = jnp.diagonal(matrix)
     matrix = matrix + jnp.diag(jnp.where(diagonal < 0, -_FROZEN, _FROZEN))
@@ -78,7 +78,7 @@ def newton(
     guess: _Vector,
     *,
     tolerance: float = 1e-11,
-    loose: float = 1e-6,
+    loose: float = 1e-5,
     max_steps: int = 60,
     longest: float = 2.0,
 ) -> Root:

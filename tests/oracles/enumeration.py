@@ -207,7 +207,7 @@ def finite_size_entropies(size, alpha, reference_margins, distances, instances, 
 
 
 def extrapolate(sizes, estimates):
-    """Limit N -> infinity of a0 + a1/N + a2/N² through the estimates (four sizes or more), with its error.
+    """Limit N -> infinity of a0 + a1/N + a2/N² (without a2 for three sizes) through the estimates, with its error.
 
     The error adds, in squares, the statistical one and the change of the limit when the smallest size is left out,
     which measures the terms of higher order.
@@ -216,7 +216,7 @@ def extrapolate(sizes, estimates):
     means, errors = (np.array([one[name] for one in estimates]) for name in ("mean", "error"))
 
     def limit(first):
-        powers = inverse[first:, None] ** np.arange(3)
+        powers = inverse[first:, None] ** np.arange(min(3, len(inverse) - 1))
         design = powers / errors[first:, None]
         covariance = np.linalg.inv(design.T @ design)
         return (covariance @ design.T @ (means[first:] / errors[first:]))[0], np.sqrt(covariance[0, 0])

@@ -1,0 +1,63 @@
+"""Figure 4: local entropy around solutions of the largest margin, and its slope, for loads around alpha'_U."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fmjax.reproduce.franz_parisi import curve_variables, distances
+from fmjax.reproduce.plotting import canvas, letter, line, shades, smooth_line, styled
+from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
+
+TITLE = "Local entropy around solutions of the largest margin"
+CAPTION = (
+    "Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "
+    "derivative. Inset: the fold at small distance; where the derivative becomes negative before the maximum, α > α′_U."
+)
+
+
+def settings(quick: bool) -> dict[str, Any]:
+    """Loads around alpha'_U and the distances of figure 3."""
+    return {"alpha": [0.70, 0.73, 0.75, 0.76, 0.77, 0.79, 0.81], "distance": distances(quick).tolist()}
+
+
+def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+    """Local entropy and its slope with the reference at kappa_max, at several loads."""
+    chosen = settings(quick)
+    alphas = np.array(chosen["alpha"])
+    (largest,) = [kappa_max(alphas) for _ in progress(range(1), "kappa_max")]
+    found = curves(alphas, largest["value"], np.array(chosen["distance"]), progress)
+    return xr.Dataset(
+        curve_variables(found, "alpha"),
+        coords={
+            "alpha": ("alpha", alphas, {"units": "patterns per weight", "long_name": "load"}),
+            "reference_margin": ("alpha", largest["value"], {"units": "1", "long_name": "kappa_max"}),
+            "reference_margin_error_estimate": ("alpha", largest["error_estimate"], {"units": "1"}),
+            "reference_margin_result": ("alpha", largest["result"]),
+            "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
+        },
+    )
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Two panels: entropy and slope against distance, the second with an inset at small distances."""
+    with styled():
+        figure, (left, right) = canvas(7.0, 3.1, columns=2)
+        inset = right.inset_axes((0.42, 0.42, 0.57, 0.55))
+        for place in (left, right, inset):
+            place.axhline(0.0, color="0.6", linewidth=0.6)
+        for color, (alpha, curve) in zip(shades(dataset.sizes["alpha"]), dataset.groupby("alpha"), strict=True):
+            part = curve.squeeze("alpha")
+            style = {"color": color, "label": rf"$\alpha={float(alpha):.2f}$"}
+            smooth_line(left, part.distance, part.entropy, part.slope, part.result, **style)
+            for place in (right, inset):
+                line(place, part.distance, part.slope, part.result, **style)
+        left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
+        left.legend(loc="upper left")
+        right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-0.5, 3))
+        inset.set(xlim=(1e-4, 0.03), ylim=(-0.5, 2.0), xscale="log")
+        inset.tick_params(labelsize=6.5)
+        letter(left, "a")
+        letter(right, "b")
+    return figure

@@ -1,0 +1,55 @@
+"""Figure 5: entropy of solutions against margin, and the largest margin against load."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fmjax.reproduce import typical_distance
+from fmjax.reproduce.plotting import canvas, converged, letter, line, shades, styled
+from fmjax.reproduce.solving import Progress, kappa_max, silent
+
+TITLE = "Entropy against margin, and the largest margin"
+CAPTION = (
+    "Left: entropy of the solutions of margin κ, nats per weight, for several loads α; it vanishes at κ_max(α). "
+    "Right: κ_max against α, which reaches margin 0 at the capacity; dots mark the loads on the left."
+)
+
+
+def settings(quick: bool) -> dict[str, Any]:
+    """As figure 2, and the loads at which kappa_max is computed."""
+    return typical_distance.settings(quick) | {"loads": [0.05, 0.85, 41 if quick else 161]}
+
+
+def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+    """Entropy of typical solutions at several loads, and kappa_max on a grid of loads."""
+    dataset = typical_distance.margins_dataset(quick, progress)
+    start, stop, count = settings(quick)["loads"]
+    loads = np.linspace(start, stop, count)
+    (largest,) = [kappa_max(loads) for _ in progress(range(1), "kappa_max against alpha")]
+    return dataset.assign(
+        largest_margin=("load", largest["value"], {"units": "1", "long_name": "largest margin kappa_max"}),
+        largest_margin_error_estimate=("load", largest["error_estimate"], {"units": "1"}),
+        largest_margin_result=("load", largest["result"]),
+    ).assign_coords(load=("load", loads, {"units": "patterns per weight"}))
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Two panels: entropy against margin, largest margin against load."""
+    with styled():
+        figure, (left, right) = canvas(7.0, 2.8, columns=2)
+        right.axhline(0.0, color="0.6", linewidth=0.6)
+        line(right, dataset.load, dataset.largest_margin, dataset.largest_margin_result, color="0.25")
+        for color, (alpha, curve) in zip(shades(dataset.sizes["alpha"]), dataset.groupby("alpha"), strict=True):
+            part = curve.squeeze("alpha")
+            line(left, part.margin, part.entropy, part.result, color=color, label=rf"$\alpha={float(alpha):g}$")
+            if converged(part.kappa_max_result):
+                left.plot(float(part.kappa_max), 0.0, "o", color=color, clip_on=False, zorder=3)
+                right.plot(float(alpha), float(part.kappa_max), "o", color=color)
+        left.set(xlabel=r"margin $\kappa$", ylabel=r"entropy $S$ (nats per weight)", xlim=(0, None), ylim=(0, None))
+        left.legend(title=r"$\bullet$  $\kappa_{\max}(\alpha)$", alignment="left")
+        right.set(xlabel=r"load $\alpha$", ylabel=r"largest margin $\kappa_{\max}$", xlim=(0, None))
+        letter(left, "a")
+        letter(right, "b")
+    return figure

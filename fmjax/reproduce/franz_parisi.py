@@ -1,0 +1,94 @@
+"""Figure 3: local entropy against distance at fixed load, one curve in each phase of the reference's margin."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fmjax.reproduce.plotting import binary_entropy, canvas, shades, smooth_line, styled
+from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
+
+TITLE = "Local entropy around references of growing margin"
+CAPTION = (
+    "Franz–Parisi entropy of solutions at distance d from a typical solution of margin κ̃, at α = 0.5: one curve in "
+    "each phase and the two critical ones. At κ̃ = 0 the reference is isolated; up to κ_min the entropy is negative at "
+    "some distance; up to κ_u it is positive but not monotonic; beyond, it rises up to its maximum. Dotted: binary "
+    "entropy, the bound. Inset: small distances. Curves end where the replica-symmetric branch does."
+)
+
+
+def settings(quick: bool) -> dict[str, Any]:
+    """The load and the distances."""
+    return {"alpha": 0.5, "distance": distances(quick).tolist()}
+
+
+def distances(quick: bool) -> np.ndarray:
+    """Distances of figures 3 and 4: logarithmic where folds are, linear beyond; the same number in both."""
+    near, far = (22, 20) if quick else (80, 60)
+    return np.concatenate([np.geomspace(1e-4, 0.03, near), np.linspace(0.03, 0.5, far + 1)[1:]])
+
+
+def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:
+    """Variables of a dataset of curves over ``(first, "distance")``."""
+    grid = (first, "distance")
+    return {
+        "entropy": (grid, found["entropy"], {"units": "nats per weight", "long_name": "local entropy phi"}),
+        "slope": (grid, found["slope"], {"units": "nats per weight", "long_name": "d phi / d distance"}),
+        "residual": (grid, found["residual"], {"units": "nats per weight"}),
+        "error_estimate": (grid, found["error_estimate"], {"units": "nats per weight", "of": "entropy and slope"}),
+        "result": (grid, found["result"]),
+    }
+
+
+def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+    """Local entropy around references at margins 0 < ... < kappa_min < ... < kappa_u < ... < kappa_max."""
+    chosen = settings(quick)
+    alpha = chosen["alpha"]
+    found = [threshold(name, alpha) for name in progress(["kappa_min", "kappa_u"], "thresholds")]
+    largest = kappa_max(np.array([alpha]))
+    low, high, most = *(one["value"] for one in found), float(largest["value"][0])
+    margins = np.array([0.0, 0.5 * low, low, 0.5 * (low + high), high, 0.5 * (high + most), most])
+    phases = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
+    curve = curves(np.full(len(margins), alpha), margins, np.array(chosen["distance"]), progress)
+    return xr.Dataset(
+        curve_variables(curve, "phase"),
+        coords={
+            "phase": ("phase", phases),
+            "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
+            "margin_result": ("phase", ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2
+                              + [str(largest["result"][0])]),
+            "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
+            "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
+        },
+    )
+
+
+_SYMBOLS = {"kappa_min": r"=\kappa_{\min}", "kappa_u": r"=\kappa_u", "kappa_max": r"=\kappa_{\max}"}
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Entropy against distance, one curve per phase, and an inset at small distances."""
+    with styled():
+        figure, axes = canvas(5.2, 3.9)
+        inset = axes.inset_axes((0.565, 0.09, 0.42, 0.42))
+        bound = np.geomspace(1e-5, 0.5, 400)
+        near = 0.06
+        lows = []
+        for place in (axes, inset):
+            place.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
+            place.axhline(0.0, color="0.6", linewidth=0.6)
+        for color, (phase, curve) in zip(shades(dataset.sizes["phase"]), dataset.groupby("phase", squeeze=False), strict=True):
+            part = curve.squeeze("phase")
+            symbol = _SYMBOLS.get(str(phase), "")
+            label = rf"$\tilde\kappa{symbol}={float(part.reference_margin):.3g}$"
+            style = {"color": color, "linestyle": "--" if phase in {"kappa_min", "kappa_u"} else "-"}
+            for place in (axes, inset):
+                smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
+            lows.append(part.entropy.where((part.distance < near) & (part.result == "converged")).min())
+        del lows
+        axes.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
+        axes.legend(loc="upper left")
+        inset.set(xlim=(0, near))
+        inset.tick_params(labelsize=6.5)
+    return figure

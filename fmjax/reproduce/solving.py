@@ -1,0 +1,142 @@
+"""What the figures ask of the theory: batches of points of one shape, so that each program is compiled once."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import fmjax
+
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # wraps what is iterated over, with a description
+
+CONVERGED = "converged"
+_BLOCK = 4  # curves per call: enough to fill two cores, and a step of the progress bar every few seconds
+_NO_MARGIN = "the margin of the reference is a threshold that was not found"
+
+
+def silent(items: Iterable[Any], description: str) -> Iterable[Any]:  # noqa: ARG001
+    """Progress that shows nothing."""
+    return items
+
+
+@jax.jit
+def _typical(alphas: Any, margins: Any) -> Any:
+    def point(alpha: Any, margin: Any) -> Any:
+        return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=margin)), alpha=alpha)
+
+    return jax.vmap(point)(alphas, margins)
+
+
+@jax.jit
+def _curves(alphas: Any, reference_margins: Any, distances: Any) -> Any:
+    def curve(alpha: Any, reference_margin: Any) -> Any:
+        local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=reference_margin)
+        return fmjax.curve(local, alpha=alpha, distance=distances)
+
+    return jax.vmap(curve)(alphas, reference_margins)
+
+
+@jax.jit
+def _kappa_max(alphas: Any) -> Any:
+    return jax.vmap(lambda alpha: fmjax.thresholds.kappa_max(fmjax.Perceptron(margin=0.0), alpha))(alphas)
+
+
+def _columns(found: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    columns = {name: np.asarray(getattr(found, name), dtype=float) for name in names}
+    results = np.asarray(found.result, dtype=object)
+    return columns | {"result": np.broadcast_to(results, columns[names[0]].shape)}
+
+
+def typical(alphas: np.ndarray, margins: np.ndarray) -> dict[str, np.ndarray]:
+    """Typical solutions at every pair of an alpha and its margins.
+
+    Args:
+        alphas: patterns per weight, shape (n,).
+        margins: margins for each alpha, shape (n, m).
+
+    Returns:
+        ``entropy``, ``overlap``, ``distance``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
+    """
+    pairs = np.broadcast_to(alphas[:, None], margins.shape)
+    found = _typical(jnp.asarray(pairs.ravel()), jnp.asarray(np.nan_to_num(margins).ravel()))
+    columns = _columns(found, ("entropy", "distance", "residual", "error_estimate"))
+    columns["overlap"] = np.asarray(found.order.q)
+    columns = {name: column.reshape(margins.shape) for name, column in columns.items()}
+    columns["result"] = np.where(np.isnan(margins), _NO_MARGIN, columns["result"])
+    return columns
+
+
+def curves(
+    alphas: np.ndarray, reference_margins: np.ndarray, distances: np.ndarray, progress: Progress
+) -> dict[str, np.ndarray]:
+    """Local entropy of solutions at margin 0 around references, in blocks of one shape.
+
+    Args:
+        alphas: patterns per weight, shape (n,).
+        reference_margins: margin of the reference of each curve, shape (n,); NaN gives a curve with a reason.
+        distances: distances from the reference, the same for all curves, shape (m,).
+        progress: wraps the loop over blocks.
+
+    Returns:
+        ``entropy``, ``slope``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
+    """
+    size = len(alphas)
+    padded = -(-size // _BLOCK) * _BLOCK
+    index = np.minimum(np.arange(padded), size - 1).reshape(-1, _BLOCK)
+    blocks = []
+    for block in progress(index, "curves"):
+        margins = np.nan_to_num(reference_margins[block])
+        found = _curves(jnp.asarray(alphas[block]), jnp.asarray(margins), jnp.asarray(distances))
+        blocks.append(_columns(found, ("entropy", "slope", "residual", "error_estimate")))
+    columns = {name: np.concatenate([block[name] for block in blocks])[:size] for name in blocks[0]}
+    columns["result"] = np.where(np.isnan(reference_margins)[:, None], _NO_MARGIN, columns["result"])
+    return columns
+
+
+def kappa_max(alphas: np.ndarray) -> dict[str, np.ndarray]:
+    """``value``, ``error_estimate`` and ``result`` of kappa_max at every alpha; NaN where it did not converge."""
+    columns = _columns(_kappa_max(jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
+    columns["value"] = np.where(columns["result"] == CONVERGED, columns["value"], np.nan)
+    return columns
+
+
+@lru_cache(maxsize=256)
+def threshold(name: str, at: float | None = None) -> dict[str, Any]:
+    """One threshold as plain numbers: ``capacity`` at a margin, ``kappa_*`` at an alpha, or ``alpha_u``.
+
+    The answer is remembered: several figures and the report share it.
+    """
+    function = getattr(fmjax.thresholds, name)
+    # As arrays: a Python number would be compiled in, and every value would wait for its own program.
+    margin = jnp.asarray(at if name == "capacity" else 0.0, dtype=float)
+    arguments = [] if name in {"capacity", "alpha_u"} else [jnp.asarray(at, dtype=float)]
+    found = function(fmjax.Perceptron(margin=margin), *arguments)
+    numbers = {
+        key: float(np.nan if (value := getattr(found, key, None)) is None else value)
+        for key in ("value", "error_estimate", "alpha", "margin", "distance")
+    }
+    result = str(found.result)
+    return numbers | {"value": numbers["value"] if result == CONVERGED else np.nan, "result": result}
+
+
+def overlap_at_capacity(alpha: float) -> dict[str, Any]:
+    """Overlap and conjugate of typical solutions at margin 0, with errors from half as many nodes again."""
+    at = jnp.asarray(alpha, dtype=float)
+    functional = fmjax.Equilibrium(fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float)))
+    point, fine = (fmjax.solve(version, alpha=at) for version in (functional, functional.refined()))
+    answer: dict[str, Any] = {"result": str(point.result)}
+    for name in ("q", "q_hat"):
+        value, finer = float(getattr(point.order, name)), float(getattr(fine.order, name))
+        answer[name] = value
+        answer[f"{name}_error"] = 1.5 * abs(finer - value) + 1e-13
+    return answer
+
+
+def permissible() -> set[str]:
+    """Results that are answers and not failures: converged, the branch ends there, no such threshold exists."""
+    from fmjax.solvers import newton
+
+    return {CONVERGED} | {str(newton.describe(code)) for code in (newton.BRANCH_ENDED, newton.NO_CANDIDATE)}

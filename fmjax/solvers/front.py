@@ -1,0 +1,154 @@
+"""The front door of the solvers: precision, checks, compilation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fmjax.replica import Equilibrium, FranzParisi, Functional
+from fmjax.solvers.continuation import local_entropy
+from fmjax.solvers.saddle import SaddlePoint, equilibrium
+from fmjax.solvers.zero_entropy import largest_margin
+
+__all__ = ["curve", "in_float64", "is_concrete", "require", "solve"]
+
+_Real = float | Float[Array, "*batch"] | np.ndarray
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether no leaf is being traced, so that its value can be looked at."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def in_float64(function: Callable) -> Callable:
+    """Run a function of the theory in float64 whatever the global setting, or say which line to add.
+
+    Differences of overlaps of 1e-8 decide these numbers. Concrete arguments are computed in a float64 context; traced
+    ones have been rounded already, so tracing with float64 off is an error.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        if jax.config.jax_enable_x64:
+            return function(*args, **kwargs)
+        if not is_concrete(args, kwargs):
+            raise ValueError(
+                "the theory needs float64 and is being traced in float32: "
+                'add jax.config.update("jax_enable_x64", True) at the start of the program'
+            )
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def as_float64(tree: Any) -> Any:
+    """Every leaf as a float64 array: Python numbers become inputs of the compiled program, not part of it."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tree)
+
+
+def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
+    """`ValueError` if a concrete ``value`` breaks a condition; traced values pass."""
+    if not is_concrete(value):
+        return
+    array = np.asarray(value, float)
+    bad = ~(np.isfinite(array) & holds(array))
+    if bad.any():
+        raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
+
+
+def _check(functional: Functional, alpha: Any, distance: Any) -> None:
+    require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
+    if isinstance(functional, FranzParisi):
+        if distance is None:
+            raise ValueError("a local entropy needs a distance between 0 and 1: pass distance=...")
+        require(
+            "distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1"
+        )
+        _check_reference(functional, alpha)
+    elif distance is not None:
+        raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
+
+
+def _check_reference(functional: FranzParisi, alpha: Any) -> None:
+    """A reference beyond ``kappa_max`` does not exist: its entropy is negative."""
+    margin = functional.reference_margin
+    if not is_concrete(functional, alpha) or np.ndim(margin) or np.ndim(alpha) or not functional.model.weights.discrete:
+        return
+    require("reference margin", margin, lambda m: m == m, "it must be a finite number")
+    model = functional.model.with_margin(margin)
+    reference = _equilibrium(as_float64(Equilibrium(model)), as_float64(alpha))
+    if bool(reference.converged) and float(reference.entropy) > -1e-9:
+        return
+    root, _ = _largest_margin(as_float64(Equilibrium(model)), as_float64(alpha))
+    limit = float(root.value[2])
+    if float(margin) > limit:
+        raise ValueError(
+            f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "
+            f"that has solutions at alpha = {float(alpha):g}: choose a smaller one"
+        )
+
+
+_equilibrium = jax.jit(equilibrium)
+_largest_margin = jax.jit(largest_margin)
+_local_entropy = jax.jit(local_entropy)
+
+
+@in_float64
+def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None) -> SaddlePoint:
+    """Stationary point of a free-entropy functional.
+
+    Args:
+        functional: `Equilibrium` (typical solutions) or `FranzParisi` (solutions around a reference).
+        alpha: patterns per weight, positive.
+        distance: Hamming distance per weight from the reference, in [0, 1] (local entropies only).
+
+    Returns:
+        A `SaddlePoint`: ``entropy`` in nats per weight, ``order``, ``error_estimate``, ``result``. Failure to converge is
+        a ``result``, not an exception. Differentiable with respect to ``alpha``, ``distance`` and margins; use `jax.vmap`
+        for batches.
+
+    Raises:
+        ValueError: alpha not positive, distance outside [0, 1], or a reference margin above ``kappa_max(alpha)``.
+
+    Example:
+        >>> import fmjax
+        >>> point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=0.0)), alpha=0.5)
+        >>> print(f"{point.entropy:.8f} {point.order.q:.8f} {point.result}")
+        0.31439007 0.32238536 converged
+    """
+    _check(functional, alpha, distance)
+    if isinstance(functional, FranzParisi):
+        functional, alpha, distance = as_float64((functional, alpha, distance))
+        return jax.tree.map(lambda leaf: leaf[0], _local_entropy(functional, alpha, distance[None]))
+    if isinstance(functional, Equilibrium):
+        return _equilibrium(*as_float64((functional, alpha)))
+    raise ValueError(f"cannot solve a {type(functional).__name__}: give an Equilibrium or a FranzParisi functional")
+
+
+@in_float64
+def curve(functional: FranzParisi, *, alpha: _Real, distance: _Real) -> SaddlePoint:
+    """Local entropy at many distances from one reference, followed from its maximum towards both ends.
+
+    Args:
+        functional: `FranzParisi`.
+        alpha: patterns per weight, positive.
+        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order.
+
+    Returns:
+        A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``. Rows beyond the end of the
+        replica-symmetric branch say so in ``result``; their numbers mean nothing.
+
+    Raises:
+        ValueError: as for `solve`.
+    """
+    _check(functional, alpha, distance)
+    if np.ndim(distance) != 1:
+        raise ValueError(f"a curve needs a one-dimensional array of distances, got shape {np.shape(distance)}: try solve")
+    return _local_entropy(*as_float64((functional, alpha, distance)))

@@ -1,0 +1,135 @@
+"""Where the entropy of typical solutions vanishes: the line that is ``alpha_c(kappa)`` and ``kappa_max(alpha)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fmjax.replica import Equilibrium, EquilibriumControls
+from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Root, implicit_root, newton, solve_scaled
+from fmjax.solvers.saddle import equilibrium
+
+__all__ = ["largest_alpha", "largest_margin", "square_root"]
+
+_SCAN = 64
+
+
+def square_root(
+    residual: Callable[[Float[Array, " n"], int], Float[Array, " n"]], guess: Float[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Root]:
+    """Zero of a square system with its derivatives, an error estimate per unknown, and how Newton got there.
+
+    ``residual(y, level)`` is the system at quadrature ``level`` 0 (in use) or 1 (finer): the finer zero lies at
+    ``y - J^-1 residual(y, 1)``.
+    """
+
+    def system(y):
+        def with_value(y):
+            value = residual(y, 0)
+            return value, value
+
+        jacobian, value = jax.jacfwd(with_value, has_aux=True)(y)
+        return value, jnp.eye(y.size), jacobian
+
+    root = newton(system, jax.lax.stop_gradient(guess), tolerance=1e-12)
+    value = implicit_root(lambda y: residual(y, 0), root.value)
+    error = jnp.abs(solve_scaled(root.matrix, jax.lax.stop_gradient(residual(value, 1))))
+    return value, 1.5 * error + 1e-14 * (1.0 + jnp.abs(value)), root
+
+
+def _annealed(functional: Equilibrium, alpha, margin):
+    """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one."""
+    constraint = functional.model.with_margin(margin).constraint
+    return jnp.log(2.0) + alpha * constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
+
+
+def _at_zero(functional: Equilibrium, alphas, margins, unknown: str):
+    """Solve ``S = 0`` for ``unknown`` from the last point of a scan, ordered towards ``S = 0``, that has ``S > 0``."""
+
+    def at(functional, control, other):
+        alpha, margin = (control, other) if unknown == "alpha" else (other, control)
+        return Equilibrium(functional.model.with_margin(margin), functional.nodes), alpha
+
+    still, alphas, margins = jax.lax.stop_gradient((functional, alphas, margins))
+    scan = jax.vmap(lambda a, k: equilibrium(Equilibrium(still.model.with_margin(k), still.nodes), a))(alphas, margins)
+    alive = scan.converged & (scan.entropy > 0)
+    last = _SCAN - 1 - jnp.argmax(alive[::-1])
+    control = (alphas if unknown == "alpha" else margins)[last]
+    order = jax.tree.map(lambda leaf: leaf[last], scan.order)
+    return at, jnp.append(order.free(), control), jnp.any(alive)
+
+
+def _polish(functional, other, at, guess, found):
+    def residual(y, level):
+        chosen, alpha = at(functional.refined() if level else functional, y[2], other)
+        controls = EquilibriumControls(alpha)
+        value, gradient = jax.value_and_grad(chosen)(y[:2], controls)
+        return jnp.append(gradient, value)
+
+    value, error, root = square_root(residual, guess)
+    status = jnp.where(found, root.status, NO_CANDIDATE)
+    return Root(jnp.where(status == CONVERGED, value, jnp.nan), root.residual, root.matrix, root.steps, status), error
+
+
+def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
+    """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors.
+
+    The scan covers fractions of the first-moment bound ``ln 2 / -ln P[...]``, which no capacity exceeds.
+    """
+    margin = jnp.asarray(functional.model.margin)
+    constraint = functional.model.constraint
+    bound = jnp.log(2.0) / -constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
+    alphas = bound * jnp.linspace(0.05, 1.0, _SCAN)
+    at, guess, found = _at_zero(functional, alphas, jnp.full(_SCAN, margin), "alpha")
+    return _polish(functional, margin, at, guess, found)
+
+
+def margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""], below: float) -> Float[Array, " scan"]:
+    """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed."""
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        positive = _annealed(functional, alpha, middle) > 0
+        return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
+
+    low, _ = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-30.0), jnp.asarray(30.0)))
+    return low - below * jnp.linspace(1.0, 0.0, _SCAN)
+
+
+def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " 3"]]:
+    """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
+    margins = margins_below_bound(functional, jax.lax.stop_gradient(alpha), 3.0)
+    at, guess, found = _at_zero(functional, jnp.full(_SCAN, alpha), margins, "margin")
+    return _polish(functional, alpha, at, guess, found)
+
+
+def vanishing_volume(functional: Equilibrium, gap: float) -> Float[Array, ""]:
+    """``alpha`` at which continuous weights have ``1 - q = gap``: their capacity as ``gap -> 0``.
+
+    At fixed ``q`` the saddle equations are explicit: ``q_hat`` solves the entropic one, and ``alpha`` enters linearly.
+    """
+    free_q = jnp.log1p(-jnp.asarray(gap)) - jnp.log(gap)
+
+    def entropic(q_hat_log):
+        controls = EquilibriumControls(jnp.asarray(1.0))
+        term = functional.entropic(functional.conjugates(q_hat_log[None], controls), controls)
+        return term - 0.5 * jnp.exp(q_hat_log) * gap
+
+    def stationary(y):
+        return jax.grad(entropic)(y[0])[None] / jnp.exp(y[0])
+
+    start = jnp.log(jnp.asarray([gap**-2.0]))
+    system = lambda y: (stationary(y) / gap, jnp.eye(1), jax.jacfwd(stationary)(y) / gap)  # noqa: E731
+    q_hat = jnp.exp(implicit_root(stationary, newton(system, start).value)[0])
+
+    def energetic(free_q):
+        controls = EquilibriumControls(jnp.asarray(1.0))
+        overlaps = functional.overlaps(free_q[None], controls)
+        return functional.energetic(overlaps, controls, functional.rule(overlaps, controls))
+
+    # d/dq of -q_hat (1-q)/2 is q_hat/2; dq/dfree = q (1-q).
+    return -0.5 * q_hat * gap * (1.0 - gap) / jax.grad(energetic)(free_q)
