@@ -26,7 +26,7 @@ from scipy.special import erfcx, log_ndtr
 REACH = 6.8  # standard deviations kept: 1e-11 of a Gaussian is left out
 SQRT_TWO, SQRT_TWO_PI = np.sqrt(2.0), np.sqrt(2 * np.pi)
 LEGENDRE = {count: np.polynomial.legendre.leggauss(count) for count in range(12, 65, 4)}
-OPTIONS = {"xtol": 1e-9}
+OPTIONS = {"xtol": 1e-8}
 LARGEST_STEP = 0.7  # in ln d/(1-d), between solved points
 ETA_END = 60.0  # p^ - t^ diverges where the branch ends
 
@@ -166,7 +166,8 @@ class Rule:
         t_hat = self.ref.alpha * force_ref
         variance = self.ref.alpha * force_force - t_hat**2 / self.ref.conjugate
         root_variance = np.sqrt(variance) if variance > 0 else -np.sqrt(-variance)
-        return np.array([fields[0] - t_hat, fields[1] - root_variance, np.log(overlaps[0] / 2) - log_distance])
+        miss = np.log(max(overlaps[0], 1e-300) / 2) - log_distance
+        return np.array([fields[0] - t_hat, fields[1] - root_variance, miss])
 
     def entropy_and_slope(self, fields):
         """phi, and dphi/dd = 2 (p^ - alpha E_x f~ E_y f|_{s = 0}), at a solution."""
@@ -220,10 +221,10 @@ def maximum(ref, margin):
 
 
 def _extrapolate(known, x):
-    """Fields at x by the polynomial through the last four points; at the maximum only eta moves, like -x/2."""
+    """Fields at x by the polynomial through the last five points; at the maximum only eta moves, like -x/2."""
     if len(known) == 1:
         return known[0][1] - np.array([0.0, 0.0, 0.5 * (x - known[0][0])])
-    points = known[-4:]
+    points = known[-5:]
     weights = [np.prod([(x - xj) / (xi - xj) for xj, _ in points if xj != xi]) for xi, _ in points]
     return sum(weight * fields for weight, (_, fields) in zip(weights, points, strict=True))
 
@@ -245,7 +246,7 @@ def _follow(ref, margin, known, targets):
                 if (step := step / 2) < 0.02:
                     return values
                 continue
-            known, jacobian, step = [*known[-3:], (x, fields)], next_jacobian, min(1.5 * step, LARGEST_STEP)
+            known, jacobian, step = [*known[-4:], (x, fields)], next_jacobian, min(1.5 * step, LARGEST_STEP)
         if len(known) == 1:
             rule = Rule(ref, margin, known[0][1])
         values[place] = rule.entropy_and_slope(known[-1][1])

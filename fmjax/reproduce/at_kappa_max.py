@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fmjax.reproduce.franz_parisi import curve_variables, distances
-from fmjax.reproduce.plotting import canvas, letter, line, shades, smooth_line, styled
+from fmjax.reproduce.plotting import canvas, each, letter, line, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
 
 TITLE = "Local entropy around solutions of the largest margin"
@@ -47,16 +47,15 @@ def draw(dataset: xr.Dataset) -> Figure:
         inset = right.inset_axes((0.42, 0.42, 0.57, 0.55))
         for place in (left, right, inset):
             place.axhline(0.0, color="0.6", linewidth=0.6)
-        for color, (alpha, curve) in zip(shades(dataset.sizes["alpha"]), dataset.groupby("alpha"), strict=True):
-            part = curve.squeeze("alpha")
-            style = {"color": color, "label": rf"$\alpha={float(alpha):.2f}$"}
+        for color, part in each(dataset, "alpha"):
+            style = {"color": color, "label": rf"$\alpha={float(part.alpha):.2f}$"}
             smooth_line(left, part.distance, part.entropy, part.slope, part.result, **style)
             for place in (right, inset):
                 line(place, part.distance, part.slope, part.result, **style)
         left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
         left.legend(loc="upper left")
         right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-0.5, 3))
-        inset.set(xlim=(1e-4, 0.03), ylim=(-0.5, 2.0), xscale="log")
+        inset.set(xlim=(3e-4, 0.03), ylim=(-0.5, 2.0), xscale="log")
         inset.tick_params(labelsize=6.5)
         letter(left, "a")
         letter(right, "b")

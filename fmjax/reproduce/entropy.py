@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fmjax.reproduce import typical_distance
-from fmjax.reproduce.plotting import canvas, converged, letter, line, shades, styled
+from fmjax.reproduce.plotting import canvas, converged, each, letter, line, styled
 from fmjax.reproduce.solving import Progress, kappa_max, silent
 
 TITLE = "Entropy against margin, and the largest margin"
@@ -41,12 +41,11 @@ def draw(dataset: xr.Dataset) -> Figure:
         figure, (left, right) = canvas(7.0, 2.8, columns=2)
         right.axhline(0.0, color="0.6", linewidth=0.6)
         line(right, dataset.load, dataset.largest_margin, dataset.largest_margin_result, color="0.25")
-        for color, (alpha, curve) in zip(shades(dataset.sizes["alpha"]), dataset.groupby("alpha"), strict=True):
-            part = curve.squeeze("alpha")
-            line(left, part.margin, part.entropy, part.result, color=color, label=rf"$\alpha={float(alpha):g}$")
+        for color, part in each(dataset, "alpha"):
+            line(left, part.margin, part.entropy, part.result, color=color, label=rf"$\alpha={float(part.alpha):g}$")
             if converged(part.kappa_max_result):
                 left.plot(float(part.kappa_max), 0.0, "o", color=color, clip_on=False, zorder=3)
-                right.plot(float(alpha), float(part.kappa_max), "o", color=color)
+                right.plot(float(part.alpha), float(part.kappa_max), "o", color=color)
         left.set(xlabel=r"margin $\kappa$", ylabel=r"entropy $S$ (nats per weight)", xlim=(0, None), ylim=(0, None))
         left.legend(title=r"$\bullet$  $\kappa_{\max}(\alpha)$", alignment="left")
         right.set(xlabel=r"load $\alpha$", ylabel=r"largest margin $\kappa_{\max}$", xlim=(0, None))

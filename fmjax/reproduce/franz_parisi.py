@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import binary_entropy, canvas, shades, smooth_line, styled
+from fmjax.reproduce.plotting import binary_entropy, canvas, each, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
 
 TITLE = "Local entropy around references of growing margin"
@@ -26,7 +26,7 @@ def settings(quick: bool) -> dict[str, Any]:
 def distances(quick: bool) -> np.ndarray:
     """Distances of figures 3 and 4: logarithmic where folds are, linear beyond; the same number in both."""
     near, far = (22, 20) if quick else (80, 60)
-    return np.concatenate([np.geomspace(1e-4, 0.03, near), np.linspace(0.03, 0.5, far + 1)[1:]])
+    return np.concatenate([np.geomspace(3e-4, 0.03, near), np.linspace(0.03, 0.5, far + 1)[1:]])
 
 
 def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:
@@ -56,8 +56,10 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
-            "margin_result": ("phase", ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2
-                              + [str(largest["result"][0])]),
+            "margin_result": (
+                "phase",
+                ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2 + [str(largest["result"][0])],
+            ),
             "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
             "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
         },
@@ -74,19 +76,16 @@ def draw(dataset: xr.Dataset) -> Figure:
         inset = axes.inset_axes((0.565, 0.09, 0.42, 0.42))
         bound = np.geomspace(1e-5, 0.5, 400)
         near = 0.06
-        lows = []
         for place in (axes, inset):
             place.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
             place.axhline(0.0, color="0.6", linewidth=0.6)
-        for color, (phase, curve) in zip(shades(dataset.sizes["phase"]), dataset.groupby("phase", squeeze=False), strict=True):
-            part = curve.squeeze("phase")
-            symbol = _SYMBOLS.get(str(phase), "")
+        for color, part in each(dataset, "phase"):
+            phase = str(part.phase.item())
+            symbol = _SYMBOLS.get(phase, "")
             label = rf"$\tilde\kappa{symbol}={float(part.reference_margin):.3g}$"
             style = {"color": color, "linestyle": "--" if phase in {"kappa_min", "kappa_u"} else "-"}
             for place in (axes, inset):
                 smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
-            lows.append(part.entropy.where((part.distance < near) & (part.result == "converged")).min())
-        del lows
         axes.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
         axes.legend(loc="upper left")
         inset.set(xlim=(0, near))

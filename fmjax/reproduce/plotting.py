@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import CubicHermiteSpline
@@ -18,9 +19,9 @@ _PER_INTERVAL = 12
 @contextmanager
 def styled() -> Iterator[None]:
     """The style of the figures, for drawing and for saving."""
-    with resources.as_file(resources.files("fmjax.reproduce") / "fmjax.mplstyle") as path:
-        with matplotlib.style.context(["default", str(path)]):
-            yield
+    source = resources.files("fmjax.reproduce") / "fmjax.mplstyle"
+    with resources.as_file(source) as path, matplotlib.style.context(["default", str(path)]):
+        yield
 
 
 def canvas(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
@@ -32,6 +33,12 @@ def canvas(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
 def shades(count: int) -> list[Any]:
     """Colours for ordered curves: viridis without its palest end, readable in grey."""
     return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.88, count)))
+
+
+def each(dataset: xr.Dataset, dimension: str) -> Iterator[tuple[Any, xr.Dataset]]:
+    """Every curve along ``dimension``, in order, with its colour."""
+    for index, color in enumerate(shades(dataset.sizes[dimension])):
+        yield color, dataset.isel({dimension: index})
 
 
 def converged(results: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import canvas, converged, line, shades, styled
+from fmjax.reproduce.plotting import canvas, converged, each, line, styled
 from fmjax.reproduce.solving import Progress, kappa_max, silent, typical
 
 TITLE = "Distance between typical solutions against margin"
@@ -58,9 +58,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     """Distance against margin, one curve per load."""
     with styled():
         figure, axes = canvas(3.6, 2.8)
-        for color, (alpha, curve) in zip(shades(dataset.sizes["alpha"]), dataset.groupby("alpha"), strict=True):
-            part = curve.squeeze("alpha")
-            line(axes, part.margin, part.distance, part.result, color=color, label=rf"$\alpha={float(alpha):g}$")
+        for color, part in each(dataset, "alpha"):
+            line(axes, part.margin, part.distance, part.result, color=color, label=rf"$\alpha={float(part.alpha):g}$")
             if converged(part.result)[-1]:
                 axes.plot(*(float(part[name][-1]) for name in ("margin", "distance")), "o", color=color)
         axes.set(xlabel=r"margin $\kappa$", ylabel=r"typical distance $d$", xlim=(0, None), ylim=(0, None))

@@ -217,6 +217,8 @@ def small_distance_start(distance):
 
 
 # (alpha, reference margin, margin, distance, compared with mpmath?); a reference margin None is kappa_max(alpha).
+# The last one is not connected to the maximum by replica-symmetric points: between d = 1.7e-4 and 1.8e-3 there are none
+# (q -> 1 at both ends), and its branch is reached from d -> 0.
 TABLE = (
     (0.05, None, 0.0, 0.4, False),
     (0.05, 0.5, 0.0, 0.01, True),
@@ -234,13 +236,19 @@ TABLE = (
     (0.83, 0.001, 0.0, 0.15, False),
     (0.4, 0.2, 0.1, 0.05, True),
     (0.5, 0.4, -0.2, 0.02, False),
+    (0.8, 0.0157, 0.0, 0.0001, True),
 )
 
 
 def reference_row(alpha, reference_margin, margin, distance, with_mpmath):
     """One row of the table: the point, its change on doubling all nodes, and its distance to the mpmath value."""
     ref = reference(alpha, maximum_margin(alpha) if reference_margin is None else reference_margin)
-    (point,) = solve(ref, [distance], margin)
+    try:
+        (point,) = solve(ref, [distance], margin)
+        connected = True
+    except BranchEndedError:
+        (point,) = solve(ref, [distance], margin, start=small_distance_start((ref.margin - margin) ** 2 / 150))
+        connected = False
     finer = point_at(point.fields, ref, margin, refine=2.0)
     row = {
         "alpha": alpha,
@@ -248,6 +256,7 @@ def reference_row(alpha, reference_margin, margin, distance, with_mpmath):
         "reference_margin_is_maximum": reference_margin is None,
         "margin": margin,
         "distance": distance,
+        "connected_to_maximum": connected,
         "entropy": point.entropy,
         "slope": point.slope,
         "reference": {"overlap": ref.overlap, "conjugate": ref.conjugate},

@@ -1,0 +1,94 @@
+"""The phase diagram in the plane of load and reference margin: kappa_min, kappa_u, kappa_max and alpha'_U."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fmjax.reproduce.plotting import canvas, converged, line, styled
+from fmjax.reproduce.solving import CONVERGED, Progress, kappa_max, silent, threshold
+
+TITLE = "Phases of the local entropy"
+CAPTION = (
+    "What surrounds a typical solution of margin κ̃ at load α. Above κ_max there are no solutions. Between κ_u and "
+    "κ_max the local entropy rises up to its maximum; between κ_min and κ_u it is positive but not monotonic; below "
+    "κ_min it is negative at some distance; on the axis κ̃ = 0 the reference is isolated. κ_u meets κ_max at α′_U."
+)
+
+
+def settings(quick: bool) -> dict[str, Any]:
+    """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
+    inner = [0.1, 0.3, 0.5, 0.65, 0.74, 0.8] if quick else [*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.82]
+    return {"loads": [0.05, 0.8330786, 41 if quick else 161], "alpha": inner}
+
+
+def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+    """kappa_max on a fine grid of loads, kappa_min and kappa_u on a coarser one, and alpha'_U."""
+    chosen = settings(quick)
+    loads, alphas = np.linspace(*chosen["loads"]), np.array(chosen["alpha"])
+    largest = kappa_max(loads)
+    lines = {
+        name: [threshold(name, float(alpha)) for alpha in progress(alphas, name)] for name in ("kappa_min", "kappa_u")
+    }
+    (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
+    variables: dict[str, Any] = {
+        "kappa_max": ("load", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
+        "kappa_max_error_estimate": ("load", largest["error_estimate"], {"units": "1"}),
+        "kappa_max_result": ("load", largest["result"]),
+        "alpha_u": ((), end["value"], {"units": "patterns per weight", "long_name": "alpha'_U"}),
+        "alpha_u_error_estimate": ((), end["error_estimate"], {"units": "patterns per weight"}),
+        "alpha_u_margin": ((), end["margin"], {"units": "1", "long_name": "kappa_max at alpha'_U"}),
+        "alpha_u_distance": ((), end["distance"], {"units": "1", "long_name": "distance of the fold at alpha'_U"}),
+        "alpha_u_result": ((), end["result"]),
+    }
+    for name, found in lines.items():
+        variables[name] = ("alpha", [one["value"] for one in found], {"units": "1"})
+        variables[f"{name}_distance"] = ("alpha", [one["distance"] for one in found], {"units": "1"})
+        variables[f"{name}_error_estimate"] = ("alpha", [one["error_estimate"] for one in found], {"units": "1"})
+        variables[f"{name}_result"] = ("alpha", np.array([one["result"] for one in found], dtype=object))
+    units = {"units": "patterns per weight", "long_name": "load"}
+    return xr.Dataset(variables, coords={"load": ("load", loads, units), "alpha": ("alpha", alphas, units)})
+
+
+def _found(dataset: xr.Dataset, name: str, axis: str) -> tuple[np.ndarray, np.ndarray]:
+    good = converged(dataset[f"{name}_result"])
+    return dataset[axis].to_numpy()[good], dataset[name].to_numpy()[good]
+
+
+def _between(at: np.ndarray, found: tuple[np.ndarray, np.ndarray], otherwise: np.ndarray) -> np.ndarray:
+    """``y`` between the points found, capped by ``otherwise``, which also stands in outside them."""
+    x, y = found
+    if not len(x):
+        return otherwise
+    return np.minimum(np.interp(at, x, y, left=np.nan, right=np.inf), otherwise)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Three lines, the phases between them, and the point where kappa_u meets kappa_max."""
+    with styled():
+        figure, axes = canvas(4.6, 3.5)
+        low, high = _found(dataset, "kappa_min", "alpha"), _found(dataset, "kappa_u", "alpha")
+        loads, most = _found(dataset, "kappa_max", "load")
+        end = None
+        if str(dataset.alpha_u_result.item()) == CONVERGED:
+            end = float(dataset.alpha_u), float(dataset.alpha_u_margin)
+            high = np.append(high[0], end[0]), np.append(high[1], end[1])
+        if len(loads):
+            grid = np.unique(np.concatenate([loads, low[0], high[0]]))
+            top = np.interp(grid, loads, most)
+            middle = _between(grid, high, top)
+            bottom = _between(grid, low, top)
+            axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0)
+            axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0)
+            axes.fill_between(grid, 0.0, bottom, color="#CC79A7", alpha=0.25, linewidth=0)
+        line(axes, dataset.load, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$")
+        axes.plot(*high, color="#009E73", label=r"$\kappa_u$")
+        axes.plot(*low, color="#CC79A7", label=r"$\kappa_{\min}$")
+        if end is not None:
+            axes.plot(*end, "o", color="k", zorder=4)
+            text = rf"$\alpha'_U={end[0]:.4f}$"
+            axes.annotate(text, end, xytext=(6, 8), textcoords="offset points", fontsize=8)
+        axes.set(xlabel=r"load $\alpha$", ylabel=r"margin of the reference $\tilde\kappa$", ylim=(0, None))
+        axes.legend(loc="upper right")
+    return figure

@@ -1,0 +1,167 @@
+"""The report: every number with its error and the literature, and every figure, in one file that needs no other."""
+
+import base64
+import math
+import platform
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+
+from fmjax.reproduce.solving import CONVERGED, Progress, overlap_at_capacity, threshold
+
+_KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
+_PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
+_ENCLOSURE = "certified enclosure"
+_ALPHA = 0.5
+
+
+class Literature(NamedTuple):
+    """What is known of a quantity: an interval that holds it, how that is printed, and where it is from."""
+
+    low: float
+    high: float
+    printed: str
+    source: str
+
+
+class Quantity(NamedTuple):
+    """A row of the table: which threshold, or which part of another row's answer, and what is known of it."""
+
+    key: str
+    symbol: str
+    name: str
+    at: float | None
+    field: str
+    command: str
+    literature: Literature | None = None
+
+
+def _known(value: float, half: float, printed: str, source: str) -> Literature:
+    return Literature(value - half, value + half, printed, source)
+
+
+def _capacity(margin: float, low: float, high: float) -> Quantity:
+    literature = Literature(low, high, f"[{low:.9f}, {high:.9f}]", _ENCLOSURE)
+    command = f"fmjax threshold capacity --margin {margin}"
+    return Quantity(f"capacity at {margin}", f"α_c(κ = {margin})", "capacity", margin, "value", command, literature)
+
+
+def _at_half(name: str, symbol: str) -> Quantity:
+    command = f"fmjax threshold {name.replace('_', '-')} --alpha {_ALPHA}"
+    return Quantity(name, f"{symbol}(α = {_ALPHA})", name, _ALPHA, "value", command)
+
+
+QUANTITIES = (
+    Quantity(
+        *("capacity", "α_c(κ = 0)", "capacity", 0.0, "value", "fmjax threshold capacity"),
+        _known(0.833078599, 1e-9, "0.833078599…", _KRAUTH_MEZARD),
+    ),
+    Quantity(
+        *("overlap at capacity", "q at α_c(0)", "overlap", None, "q", "fmjax entropy --alpha 0.83307859973957923"),
+        _known(0.56394908, 1e-8, "0.56394908", _KRAUTH_MEZARD),
+    ),
+    Quantity(
+        *("conjugate at capacity", "q̂ at α_c(0)", "overlap", None, "q_hat"),
+        "fmjax entropy --alpha 0.83307859973957923",
+        _known(2.57635132, 1e-8, "2.57635132", _KRAUTH_MEZARD),
+    ),
+    _capacity(0.05, 0.781073068, 0.781074776),
+    _capacity(0.0995, 0.733478513, 0.733480205),
+    _capacity(0.13, 0.705932217, 0.705933898),
+    _capacity(-0.05, 0.889408031, 0.889409783),
+    _capacity(-0.45, 1.557652103, 1.557654133),
+    _at_half("kappa_min", "κ_min"),
+    _at_half("kappa_u", "κ_u"),
+    _at_half("kappa_max", "κ_max"),
+    Quantity(
+        *("alpha_u", "α′_U", "alpha_u", None, "value", "fmjax threshold alpha-u"),
+        _known(0.76, 0.01, "about 0.76 (paper)", _PAPER),
+    ),
+    Quantity("alpha_u margin", "κ_max(α′_U)", "alpha_u", None, "margin", "fmjax threshold alpha-u"),
+    Quantity("alpha_u distance", "d of the fold at α′_U", "alpha_u", None, "distance", "fmjax threshold alpha-u"),
+)
+
+
+def measure(quantity: Quantity) -> dict[str, Any]:
+    """``value``, ``error_estimate`` and ``result`` of one quantity.
+
+    The error estimate of a margin or distance that comes with another threshold is not known: null.
+    """
+    if quantity.name == "overlap":
+        found = overlap_at_capacity(threshold("capacity", 0.0)["value"])
+        error = found[f"{quantity.field}_error"]
+    else:
+        found = threshold(quantity.name, quantity.at)
+        error = found["error_estimate"] if quantity.field == "value" else math.nan
+    return {"value": found[quantity.field], "error_estimate": error, "result": found["result"]}
+
+
+def measure_all(known: dict[str, Any], progress: Progress, keep: Any) -> dict[str, Any]:
+    """Measure the quantities that ``known`` lacks; ``keep`` is called with all after each."""
+    rows = dict(known)
+    for quantity in progress(QUANTITIES, "thresholds"):
+        if quantity.key not in rows:
+            rows[quantity.key] = measure(quantity)
+            keep(rows)
+    return rows
+
+
+def _number(value: float | None, error: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    digits = 6 if not error or not math.isfinite(error) else min(14, max(2, math.ceil(-math.log10(error)) + 1))
+    return f"{value:.{digits}f}"
+
+
+def _agreement(row: dict[str, Any], literature: Literature | None) -> str:
+    if literature is None:
+        return "–"
+    value, error = row["value"], row["error_estimate"]
+    if value is None or not math.isfinite(value):
+        return "no value"
+    slack = error if error is not None and math.isfinite(error) else 0.0
+    return "yes" if literature.low - slack <= value <= literature.high + slack else "no"
+
+
+def table(rows: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the report, in order: numbers as they are and as they are printed."""
+    lines = []
+    for quantity in QUANTITIES:
+        row = rows[quantity.key]
+        value, error, literature = row["value"], row["error_estimate"], quantity.literature
+        known = error is not None and math.isfinite(error)
+        lines.append(
+            {
+                "quantity": quantity.key,
+                "symbol": quantity.symbol,
+                **row,
+                "printed": _number(value, error),
+                "printed_error": f"{error:.0e}" if known else "–",
+                "literature": literature.printed if literature else None,
+                "source": literature.source if literature else None,
+                "agreement": _agreement(row, literature),
+                "command": quantity.command,
+                "converged": row["result"] == CONVERGED,
+            }
+        )
+    return lines
+
+
+def versions() -> dict[str, str]:
+    """Versions of what took part."""
+    packages = ("fmjax", "jax", "jaxlib", "equinox", "numpy", "scipy", "matplotlib", "xarray")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+
+
+def embedded(path: Path) -> str:
+    """A PNG as the address of itself."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def render(content: dict[str, Any]) -> str:
+    """HTML of the report from ``rows``, ``figures``, ``versions`` and ``settings``."""
+    source = (resources.files("fmjax.reproduce") / "report.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    return environment.from_string(source).render(content)

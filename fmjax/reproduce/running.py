@@ -1,0 +1,143 @@
+"""Make one figure, or all of them with the report."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import fmjax
+from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, phase_diagram, report, typical_distance
+from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
+from fmjax.reproduce.solving import CONVERGED, permissible
+
+figures: dict[str, ModuleType] = {
+    "2": typical_distance,
+    "3": franz_parisi,
+    "4": at_kappa_max,
+    "5": entropy,
+    "phase-diagram": phase_diagram,
+}
+
+
+def _bar(items: Iterable[Any], description: str) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(items, desc=f"  {description}", file=sys.stderr, leave=False)
+
+
+def _directory(out: Path, quick: bool) -> Directory:
+    chosen = {name: module.settings(quick) for name, module in figures.items()}
+    settings = {"fmjax": fmjax.__version__, "quick": quick, "figures": chosen}
+    return Directory(Path(out), list(figures), settings)
+
+
+def unconverged(dataset: xr.Dataset) -> dict[str, int]:
+    """Every reason for which a point of the dataset has no value, and how many points it holds for."""
+    names = [str(name) for name in dataset.variables if str(name).endswith("result")]
+    counts = Counter(str(reason) for name in names for reason in np.ravel(dataset[name].to_numpy()))
+    counts.pop(CONVERGED, None)
+    return dict(counts)
+
+
+def _make(directory: Directory, name: str, quick: bool) -> xr.Dataset:
+    """The dataset of a figure, computed if it is not there yet; its pictures, drawn if they are not."""
+    module = figures[name]
+    dataset = directory.read_dataset(name)
+    if dataset is None:
+        directory.write_dataset(name, module.compute(quick, _bar))
+        dataset = directory.read_dataset(name)
+        assert dataset is not None
+    if not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
+        directory.write_pictures(name, module.draw(dataset))
+    return dataset
+
+
+def make_figure(name: str, out: Path, quick: bool = False) -> bool:
+    """Compute and draw one figure: ``figure-NAME.nc``, ``.png`` and ``.pdf`` in ``out``.
+
+    What is finished is not computed again.
+
+    Args:
+        name: one of `figures`.
+        out: directory, made if missing.
+        quick: coarse grids.
+
+    Returns:
+        Whether everything that should converge did. A distance beyond the end of a replica-symmetric branch, and a
+        threshold that does not exist at a load, are answers: they keep their reason and do not count against it.
+
+    Raises:
+        ValueError: the name is unknown, or ``out`` holds results of other settings or of another origin; nothing is
+            written.
+    """
+    if name not in figures:
+        raise ValueError(f"there is no figure {name!r}; there are {', '.join(figures)}")
+    directory = _directory(out, quick)
+    directory.check()
+    return set(unconverged(_make(directory, name, quick))) <= permissible()
+
+
+def run(out: Path, quick: bool = False) -> bool:
+    """Compute every threshold and figure, and write ``report.html`` and ``report.json``.
+
+    An interrupted run goes on where it stopped: finished datasets and thresholds are read back.
+
+    Args:
+        out: directory, made if missing.
+        quick: coarse grids.
+
+    Returns:
+        Whether everything that should converge did (see `make_figure`).
+
+    Raises:
+        ValueError: ``out`` holds results of other settings or of another origin; nothing is written.
+    """
+    from tqdm import tqdm
+
+    directory = _directory(out, quick)
+    directory.check()
+    datasets: dict[str, xr.Dataset] = {}
+    with tqdm(total=len(figures) + 1, desc="reproduce", file=sys.stderr) as bar:
+        known = directory.read_json(THRESHOLDS).get("rows", {})
+        rows = report.measure_all(known, _bar, lambda rows: directory.write_json(THRESHOLDS, {"rows": rows}))
+        bar.update()
+        for name in figures:
+            bar.set_postfix_str(f"figure {name}")
+            datasets[name] = _make(directory, name, quick)
+            bar.update()
+    _write_report(directory, rows, datasets)
+    return {row["result"] for row in rows.values()} == {CONVERGED} and all(
+        set(unconverged(dataset)) <= permissible() for dataset in datasets.values()
+    )
+
+
+def _write_report(directory: Directory, rows: dict[str, Any], datasets: dict[str, xr.Dataset]) -> None:
+    flag = " --quick" if directory.settings["quick"] else ""
+    pictures = [
+        {
+            "name": name,
+            "label": f"Figure {name}" if name.isdigit() else "Phase diagram",
+            "title": module.TITLE,
+            "caption": module.CAPTION,
+            "data": directory.dataset_path(name).name,
+            "command": f"fmjax figure {name}{flag} --out DIR",
+            "unconverged": [f"{count} × {reason}" for reason, count in unconverged(datasets[name]).items()],
+        }
+        for name, module in figures.items()
+    ]
+    content = {
+        "rows": report.table(rows),
+        "figures": pictures,
+        "versions": report.versions(),
+        "settings": directory.settings,
+        "command": f"fmjax reproduce{flag} --out DIR",
+    }
+    directory.write_json(REPORT_JSON, content)
+    for picture in pictures:
+        picture["image"] = report.embedded(directory.picture_paths(picture["name"])[0])
+    directory.write_text(REPORT_HTML, report.render(content | {"fingerprint": directory.fingerprint}))

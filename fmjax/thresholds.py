@@ -1,0 +1,297 @@
+"""Critical points of the geometry of solutions, as square systems solved by the same Newton.
+
+Each threshold appends conditions to saddle equations and controls to their unknowns; autodiff gives the Jacobian, a coarse
+scan the start, and the implicit function theorem the derivatives. Nobody supplies a guess.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from fmjax.models import Model
+from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, FranzParisi, FranzParisiControls
+from fmjax.solvers.continuation import local_entropy
+from fmjax.solvers.front import as_float64, in_float64, require
+from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
+from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, tangent_along
+from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
+
+__all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u"]
+
+_Scalar = Float[Array, ""]
+_REFERENCES = 12  # margins (or loads) in a scan
+_DISTANCES = 36
+_NEAREST, _FARTHEST = 3e-4, 0.3  # distances scanned: the folds lie between 1e-3 and 0.1
+
+
+class Threshold(eqx.Module):
+    """A critical point.
+
+    Attributes:
+        value: the threshold: patterns per weight (``capacity``, ``alpha_u``) or a margin.
+        error_estimate: absolute bound on its error, from a finer quadrature rule.
+        alpha: patterns per weight there.
+        margin: margin there: of the solutions (``capacity``, ``kappa_max``) or of the reference (the others).
+        distance: Hamming distance per weight at which it happens; of two typical solutions for the zero-entropy line.
+        status: integer code behind ``result``.
+    """
+
+    value: Float[Array, "*batch"]
+    error_estimate: Float[Array, "*batch"]
+    alpha: Float[Array, "*batch"]
+    margin: Float[Array, "*batch"]
+    distance: Float[Array, "*batch"]
+    status: Int[Array, "*batch"]
+
+    @property
+    def converged(self) -> Bool[Array, "*batch"]:
+        """Whether ``value`` means anything; usable under `jax.jit`."""
+        return self.status == CONVERGED
+
+    @property
+    def result(self) -> str | np.ndarray:
+        """``"converged"``, or a sentence that says why not."""
+        return describe(self.status)
+
+
+def _check_alpha(alpha: Any) -> None:
+    require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
+
+
+@in_float64
+def capacity(model: Model) -> Threshold:
+    """Largest number of patterns per weight that typically has solutions, ``alpha_c(kappa)``.
+
+    Discrete weights: ``S(alpha_c, kappa) = 0``. Continuous ones: the volume of solutions shrinks to a point, ``q -> 1``.
+    For binary weights at margin 0, ``alpha_c = 0.833078599...`` (Krauth and Mezard 1989; Ding and Sun 2019).
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.0)).value:.10f}")
+        0.8330785997
+    """
+    require("margin", model.margin, lambda k: np.abs(k) < 20, "margins between -20 and 20 are supported")
+    functional = as_float64(Equilibrium(model))
+    if not model.weights.discrete:
+        return _volume(functional)
+    root, error = _largest_alpha(functional)
+    gap = EquilibriumOrder.from_free(root.value[:2]).gap
+    margin = jnp.asarray(functional.model.margin)
+    return Threshold(root.value[2], error[2], root.value[2], margin, 0.5 * gap, root.status)
+
+
+@in_float64
+def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
+    """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`."""
+    _check_alpha(alpha)
+    functional, alpha = as_float64((Equilibrium(model), alpha))
+    root, error = _largest_margin(functional, alpha)
+    gap = EquilibriumOrder.from_free(root.value[:2]).gap
+    return Threshold(root.value[2], error[2], alpha, root.value[2], 0.5 * gap, root.status)
+
+
+@in_float64
+def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
+    """Reference margin above which the local entropy is nowhere negative.
+
+    There the interior minimum of ``phi(d)`` touches zero: ``phi = 0`` and ``dphi/dd = 0``.
+    """
+    _check_alpha(alpha)
+    model, alpha = as_float64((model, alpha))
+    alphas, margins, rows = _scan_margins(model, alpha)
+    # Behind the first descent of phi, its lowest value; where it never descends there is no interior minimum.
+    descended = jnp.cumsum(rows.converged & (rows.slope < 0), axis=1) > 0
+    depth = jnp.where(rows.converged & descended, rows.entropy, jnp.inf)
+    lowest = jnp.min(depth, axis=1)
+    start = _start(lowest < 0, jnp.argmin(depth, axis=1), rows, alphas, margins)
+    return _touching_zero(model, alpha, *start)
+
+
+@in_float64
+def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
+    """Reference margin above which the local entropy increases all the way to its maximum.
+
+    There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``.
+    """
+    _check_alpha(alpha)
+    model, alpha = as_float64((model, alpha))
+    start = _flattest(*_scan_margins(model, alpha))
+    return _fold_in_margin(model, alpha, *start)
+
+
+@in_float64
+def alpha_u(model: Model) -> Threshold:
+    """``alpha'_U``: largest load at which the local entropy around maximum-margin references is monotonic.
+
+    ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
+    """
+    model = as_float64(model)
+    limit = jnp.where(model.weights.discrete, _largest_alpha(Equilibrium(model))[0].value[2], 2.0)
+    alphas = limit * jnp.linspace(0.7, 0.999, _REFERENCES)[::-1]
+    margins = _largest_margins(Equilibrium(model), alphas)
+    start = _flattest(alphas, margins, _scan(model, alphas, margins))
+    return _fold_in_alpha(model, *start)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scans
+
+
+@jax.jit
+def _scan(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> SaddlePoint:
+    """Local entropies around references at ``(alphas, margins)``, on a grid of distances from near to far."""
+    model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
+    distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
+    return jax.vmap(lambda alpha, margin: local_entropy(FranzParisi(model, margin), alpha, distance))(alphas, margins)
+
+
+@jax.jit
+def _largest_margins(functional, alphas):
+    return jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[2])(alphas)
+
+
+_largest_margin = jax.jit(largest_margin)
+_largest_alpha = jax.jit(largest_alpha)
+
+
+def _scan_margins(model, alpha):
+    """References from just above the model's own margin to the largest one, denser at small margins."""
+    still, alpha = jax.lax.stop_gradient((model, alpha))
+    largest = _largest_margin(Equilibrium(still), alpha)[0].value[2]
+    margins = still.margin + (largest - still.margin) * jnp.geomspace(0.02, 1.0, _REFERENCES)
+    alphas = jnp.full(_REFERENCES, alpha)
+    return alphas, margins, _scan(still, alphas, margins)
+
+
+def _flattest(alphas, margins, rows):
+    """Start for a fold: the last reference whose curve still descends below its maximum, where it descends most."""
+    maximum = jnp.argmax(jnp.where(rows.converged, rows.entropy, -jnp.inf), axis=1)
+    rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (rows.distance < 0.5 * rows.distance[0, maximum][:, None])
+    slope = jnp.where(rows.converged & rising, rows.slope, jnp.inf)
+    return _start(jnp.min(slope, axis=1) < 0, jnp.argmin(slope, axis=1), rows, alphas, margins)
+
+
+def _start(below, place, rows, alphas, margins):
+    """``(alpha, margin, distance, order, found)`` at the last reference of the scan for which ``below`` holds.
+
+    ``below`` must switch from true to false along the scan for a threshold to lie inside it.
+    """
+    last = _REFERENCES - 1 - jnp.argmax(below[::-1])
+    found = jnp.any(below) & ~jnp.all(below)
+    at = (last, place[last])
+    return alphas[last], margins[last], rows.distance[at], jax.tree.map(lambda leaf: leaf[at], rows.order), found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Systems. Unknowns: reference (2 free coordinates), counted solutions (5), logit(distance), margin, then what is special.
+
+
+def _unpack(model: Model, y, alpha, level):
+    """Functionals, controls and free coordinates at an unknown vector."""
+    reference_free, free, distance, margin = y[:2], y[2:7], jax.nn.sigmoid(y[7]), y[8]
+    equilibrium, functional = Equilibrium(model.with_margin(margin)), FranzParisi(model, margin)
+    if level:
+        equilibrium, functional = equilibrium.refined(), functional.refined()
+    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(reference_free))
+    return equilibrium, functional, controls, reference_free, free
+
+
+def _gradients(functional, controls, free, distance):
+    """``(phi, d phi/d free, d phi/d distance)`` at fixed quadrature nodes."""
+    rule = jax.lax.stop_gradient(functional.rule_at(free, controls))
+
+    def value(free, distance):
+        return functional.with_rule(free, eqx.tree_at(lambda c: c.distance, controls, distance), rule)
+
+    phi, (gradient, slope) = jax.value_and_grad(value, argnums=(0, 1))(free, distance)
+    return phi, gradient, slope
+
+
+def _saddle_of_reference(equilibrium, alpha, reference_free):
+    return jax.value_and_grad(equilibrium)(reference_free, EquilibriumControls(alpha))
+
+
+def _initial(model, alpha, margin, distance, order):
+    """Unknown vector at a row of a scan, and the tangent ``d free / d distance`` there."""
+    from_reference, _ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
+    functional = FranzParisi(model, margin)
+    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(from_reference))
+    free = functional.free(order, controls)
+    hessian = jax.hessian(functional)(free, controls)
+    tangent = tangent_along(functional, free, controls, "distance", hessian)
+    position = jnp.log(distance) - jnp.log1p(-distance)
+    return jnp.concatenate([from_reference, free, position[None], margin[None]]), tangent
+
+
+def _fold_equations(functional, controls, free, tangent):
+    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``tangent`` is ``d free/d distance``."""
+
+    def equations(free, distance):
+        _, gradient, slope = _gradients(functional, controls, free, distance)
+        return jnp.append(gradient, slope)
+
+    ones = jnp.ones_like(controls.distance)
+    return jnp.concatenate(jax.jvp(equations, (free, controls.distance), (tangent, ones)))
+
+
+def _threshold(value, error, alpha, margin, position, root, found):
+    status = jnp.where(found, root.status, NO_CANDIDATE)
+    numbers = (value, error, alpha, margin, jax.nn.sigmoid(position))
+    return Threshold(*(jnp.where(status == CONVERGED, number, jnp.nan) for number in numbers), status)
+
+
+@jax.jit
+def _touching_zero(model, alpha, _, margin, distance, order, found):
+    def residual(y, level):
+        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
+        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
+        phi, gradient, slope = _gradients(functional, controls, free, controls.distance)
+        return jnp.concatenate([reference_gradient, gradient, jnp.stack([phi, slope])])
+
+    still, alpha_now = jax.lax.stop_gradient((model, alpha))
+    guess, _ = _initial(still, alpha_now, margin, distance, order)
+    y, error, root = square_root(residual, guess)
+    return _threshold(y[8], error[8], alpha, y[8], y[7], root, found)
+
+
+@jax.jit
+def _fold_in_margin(model, alpha, _, margin, distance, order, found):
+    def residual(y, level):
+        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
+        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
+        return jnp.concatenate([reference_gradient, _fold_equations(functional, controls, free, y[9:14])])
+
+    still, alpha_now = jax.lax.stop_gradient((model, alpha))
+    guess, tangent = _initial(still, alpha_now, margin, distance, order)
+    y, error, root = square_root(residual, jnp.concatenate([guess, tangent]))
+    return _threshold(y[8], error[8], alpha, y[8], y[7], root, found)
+
+
+@jax.jit
+def _fold_in_alpha(model, alpha, margin, distance, order, found):
+    def residual(y, level):
+        alpha = y[14]
+        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
+        entropy, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
+        fold = _fold_equations(functional, controls, free, y[9:14])
+        return jnp.concatenate([reference_gradient, fold, entropy[None]])
+
+    guess, tangent = _initial(jax.lax.stop_gradient(model), alpha, margin, distance, order)
+    y, error, root = square_root(residual, jnp.concatenate([guess, tangent, alpha[None]]))
+    return _threshold(y[14], error[14], y[14], y[8], y[7], root, found)
+
+
+@jax.jit
+def _volume(functional):
+    """Capacity of continuous weights, extrapolated from two small gaps ``1 - q`` between which it is linear."""
+    coarse, fine = vanishing_volume(functional, 1e-6), vanishing_volume(functional, 1e-7)
+    value = fine + (fine - coarse) / 9.0
+    margin = jnp.asarray(functional.model.margin)
+    error = jax.lax.stop_gradient(1e-5 * jnp.abs(fine - coarse) + 1e-9)
+    return Threshold(value, error, value, margin, jnp.zeros_like(value), jnp.asarray(CONVERGED))

@@ -1,0 +1,418 @@
+"""Figures and report: what is drawn, what the report needs, what a directory of results survives."""
+
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import fmjax
+from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, phase_diagram, report, running, typical_distance
+from fmjax.reproduce.directory import Directory, replacing
+from fmjax.reproduce.plotting import binary_entropy
+from tests.oracles import literature
+
+ENDED = "the branch could not be followed to this distance: it ends, or turns, before it"
+
+# Small datasets of the right form ---------------------------------------------------------------------------------------
+
+
+def margins(lost=()):
+    alphas, fractions = np.array([0.3, 0.6]), np.linspace(0, 1, 5)
+    largest = np.array([0.9, 0.4])
+    results = np.full((2, 5), "converged", dtype=object)
+    for place in lost:
+        results[place] = ENDED
+    grid = ("alpha", "fraction")
+    margin = largest[:, None] * fractions
+    return xr.Dataset(
+        {
+            "margin": (grid, margin),
+            "distance": (grid, 0.4 - 0.2 * margin),
+            "entropy": (grid, largest[:, None] - margin),
+            "result": (grid, results),
+            "kappa_max": ("alpha", largest),
+            "kappa_max_result": ("alpha", ["converged", "converged"]),
+            "largest_margin": ("load", [1.0, 0.5, 0.0]),
+            "largest_margin_result": ("load", ["converged"] * 3),
+        },
+        coords={"alpha": alphas, "fraction": fractions, "load": [0.2, 0.5, 0.83]},
+    )
+
+
+def curves(dimension, names, lost=(), **coordinates):
+    distances = np.geomspace(1e-3, 0.5, 9)
+    size = len(names)
+    results = np.full((size, 9), "converged", dtype=object)
+    for place in lost:
+        results[place] = ENDED
+    grid = (dimension, "distance")
+    values = np.linspace(0.5, 1, size)[:, None] * binary_entropy(distances)
+    slope = np.linspace(0.5, 1, size)[:, None] * np.log((1 - distances) / distances)
+    margin = (dimension, np.linspace(0, 0.4, size))
+    return xr.Dataset(
+        {"entropy": (grid, values), "slope": (grid, slope), "result": (grid, results)},
+        coords={dimension: names, "distance": distances, "reference_margin": margin, **coordinates},
+    )
+
+
+PHASES = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
+
+
+def phases(lost=()):
+    return curves("phase", PHASES, lost, alpha=0.5)
+
+
+def loads(lost=()):
+    return curves("alpha", [0.73, 0.76, 0.79], lost)
+
+
+def diagram(**changes):
+    data = {
+        "kappa_max": ("load", [1.2, 0.5, 0.05]),
+        "kappa_max_result": ("load", ["converged"] * 3),
+        "kappa_min": ("alpha", [0.1, 0.2, np.nan]),
+        "kappa_min_result": ("alpha", ["converged", "converged", ENDED]),
+        "kappa_u": ("alpha", [0.2, 0.3, np.nan]),
+        "kappa_u_result": ("alpha", ["converged", "converged", ENDED]),
+        "alpha_u": 0.76,
+        "alpha_u_margin": 0.08,
+        "alpha_u_result": "converged",
+    }
+    return xr.Dataset(data | changes, coords={"load": [0.1, 0.5, 0.8], "alpha": [0.2, 0.5, 0.8]})
+
+
+def lines(axes, at_least=3):
+    """Data of the curves: not reference lines, not single markers."""
+    drawn = [np.array(line.get_xydata()) for line in axes.lines if not str(line.get_linestyle()) == ":"]
+    return [data for data in drawn if len(data) >= at_least]
+
+
+# Drawing ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [typical_distance, entropy])
+def test_one_curve_per_load_and_each_ends_at_kappa_max(module):
+    axes = module.draw(margins()).axes[0]
+    drawn = lines(axes)
+    assert len(drawn) == 2
+    assert [data[-1, 0] for data in drawn] == [0.9, 0.4]
+    ends = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert ends == [0.9, 0.4]
+
+
+@pytest.mark.parametrize("module", [typical_distance, entropy])
+def test_margins_that_did_not_converge_are_not_drawn(module):
+    first, second = lines(module.draw(margins(lost=[(0, 2)])).axes[0])
+    assert np.flatnonzero(np.isnan(first[:, 1])).tolist() == [2]
+    assert np.isfinite(second).all()
+
+
+def test_the_largest_margin_is_drawn_against_load():
+    (data,) = lines(entropy.draw(margins()).axes[1])
+    np.testing.assert_array_equal(data, [[0.2, 1.0], [0.5, 0.5], [0.83, 0.0]])
+
+
+def test_one_curve_per_phase_below_the_binary_entropy():
+    axes = franz_parisi.draw(phases()).axes[0]
+    drawn = lines(axes)
+    assert len(drawn) == len(PHASES)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sum("min" in label for label in labels) == sum("max" in label for label in labels) == 1
+    assert any("binary" in label for label in labels)
+    # Between computed points the computed slopes are used: here that is good to a percent of the largest value.
+    np.testing.assert_allclose(drawn[-1][:, 1], binary_entropy(drawn[-1][:, 0]), atol=0.007)
+
+
+@pytest.mark.parametrize(
+    ("lost", "hidden"), [([(1, 0), (1, 1)], (0.0, 2e-3)), ([(1, 4)], (0.012, 0.04)), ([(1, slice(None))], (0.0, 1.0))]
+)
+def test_curves_stop_where_the_branch_does(lost, hidden):
+    whole, broken = lines(franz_parisi.draw(phases()).axes[0]), lines(franz_parisi.draw(phases(lost)).axes[0], 0)
+    shown = [data[np.isfinite(data[:, 1]), 0] for data in broken if not (len(data) == 2 and np.ptp(data[:, 1]) == 0)]
+    assert len(shown) == len(PHASES)
+    assert not ((shown[1] > hidden[0]) & (shown[1] < hidden[1])).any()
+    assert len(shown[0]) == len(whole[0])
+
+
+def test_entropy_and_slope_at_kappa_max_have_the_same_curves():
+    left, right = at_kappa_max.draw(loads(lost=[(2, 0)])).axes
+    assert len(lines(left)) == len(lines(right)) == 3
+    (inset,) = right.child_axes
+    assert len(lines(inset)) == 3
+    assert np.isnan(lines(right)[2][0, 1])
+    assert np.isfinite(lines(right)[1]).all()
+
+
+def test_the_phase_diagram_shows_what_was_found():
+    axes = phase_diagram.draw(diagram()).axes[0]
+    by_label = {line.get_label(): np.array(line.get_xydata()) for line in axes.lines}
+    assert by_label[r"$\kappa_{\min}$"].tolist() == [[0.2, 0.1], [0.5, 0.2]]
+    assert by_label[r"$\kappa_u$"].tolist() == [[0.2, 0.2], [0.5, 0.3], [0.76, 0.08]]
+    assert any("0.7600" in text.get_text() for text in axes.texts)
+
+
+def test_the_phase_diagram_does_without_what_was_not_found():
+    nothing = ("alpha", [ENDED] * 3)
+    lost = diagram(kappa_min_result=nothing, kappa_u_result=nothing, alpha_u_result=ENDED)
+    axes = phase_diagram.draw(lost).axes[0]
+    assert not any("alpha'_U" in text.get_text() for text in axes.texts)
+    lost["kappa_max_result"] = ("load", [ENDED] * 3)
+    phase_diagram.draw(lost)
+
+
+# The report -------------------------------------------------------------------------------------------------------------
+
+
+def measured(**changes):
+    values = {"capacity": 0.83307859973957923, "overlap at capacity": 0.563949080, "conjugate at capacity": 2.57635132}
+    values |= {
+        quantity.key: (quantity.literature.low + quantity.literature.high) / 2 if quantity.literature else 0.4
+        for quantity in report.QUANTITIES
+        if quantity.key not in values
+    }
+    return {
+        key: {"value": value, "error_estimate": 1e-12, "result": "converged"} for key, value in (values | changes).items()
+    }
+
+
+def test_the_table_compares_with_the_literature():
+    lines = {row["quantity"]: row for row in report.table(measured(**{"capacity at 0.05": 0.9}))}
+    assert lines["capacity"]["agreement"] == "yes"
+    assert lines["capacity"]["printed"].startswith("0.8330785997")
+    assert lines["overlap at capacity"]["agreement"] == lines["conjugate at capacity"]["agreement"] == "yes"
+    assert lines["capacity at 0.05"]["agreement"] == "no"
+    assert lines["kappa_max"]["agreement"] == "–"
+    assert lines["alpha_u"]["literature"] == "about 0.76 (paper)"
+
+
+def test_what_did_not_converge_is_a_row_with_its_reason():
+    rows = measured() | {"alpha_u": {"value": None, "error_estimate": None, "result": ENDED}}
+    row = {row["quantity"]: row for row in report.table(rows)}["alpha_u"]
+    assert (row["printed"], row["agreement"], row["result"], row["converged"]) == ("–", "no value", ENDED, False)
+
+
+def test_the_literature_of_the_report_is_that_of_the_tests():
+    known = {quantity.key: quantity.literature for quantity in report.QUANTITIES}
+    for margin, enclosure in literature.CAPACITY_ENCLOSURES.items():
+        assert known[f"capacity at {margin}"][:2] == (enclosure.low, enclosure.high)
+    for key, published in {
+        "capacity": literature.CAPACITY,
+        "overlap at capacity": literature.CAPACITY_OVERLAP,
+        "conjugate at capacity": literature.CAPACITY_CONJUGATE,
+    }.items():
+        assert known[key].low <= published.value <= known[key].high
+        assert known[key].high - known[key].low < 1e-7
+
+
+class Loads(HTMLParser):
+    """Addresses that a browser would load by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses = []
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [
+            value for name, value in attrs if name in {"src", "srcset", "data"} or (tag, name) == ("link", "href")
+        ]
+
+
+# Directories of results -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Figures that cost nothing, and the list of what was computed."""
+    computed = []
+
+    def module(name, dataset):
+        def compute(quick, progress):
+            list(progress(range(2), name))
+            computed.append(name)
+            return dataset
+
+        real = running.figures[name]
+        return SimpleNamespace(
+            settings=real.settings, compute=compute, draw=real.draw, TITLE=real.TITLE, CAPTION=real.CAPTION
+        )
+
+    data = {"2": margins(), "3": phases(lost=[(0, 0)]), "4": loads(), "5": margins(), "phase-diagram": diagram()}
+    monkeypatch.setattr(running, "figures", {name: module(name, dataset) for name, dataset in data.items()})
+
+    def measure(quantity):
+        computed.append(quantity.key)
+        return measured()[quantity.key]
+
+    monkeypatch.setattr(report, "measure", measure)
+    return computed
+
+
+def contents(out):
+    return {path.name: path.read_bytes() for path in out.rglob("*")}
+
+
+def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
+    out = tmp_path / "new" / "out"
+    assert running.run(out, True) is True
+    made = {f"figure-{name}.{suffix}" for name in running.figures for suffix in ("nc", "png", "pdf")}
+    assert set(contents(out)) == made | {"thresholds.json", "report.html", "report.json"}
+
+    html = (out / "report.html").read_text()
+    found = Loads()
+    found.feed(html)
+    assert len(found.addresses) == len(running.figures)
+    assert all(address.startswith("data:image/png;base64,") for address in found.addresses)
+    assert not re.search(r"@import|url\(|<script", html)
+    assert all(f"fmjax figure {name} --quick --out DIR" in html for name in running.figures)
+    assert f"1 × {ENDED}" in html
+    assert fmjax.__version__ in html
+
+    document = json.loads((out / "report.json").read_text())
+    assert [row["quantity"] for row in document["rows"]] == [quantity.key for quantity in report.QUANTITIES]
+    assert document["quick"] == 1
+    assert all(f'{row["printed"]}<' in html for row in document["rows"])
+
+    small.clear()
+    assert running.run(out, True) is True
+    assert small == []
+
+
+def test_datasets_carry_their_provenance(small, tmp_path):
+    assert running.make_figure("3", tmp_path, True) is True
+    with xr.open_dataset(tmp_path / "figure-3.nc", engine="h5netcdf") as dataset:
+        assert dataset.attrs["fmjax"] == fmjax.__version__
+        assert dataset.attrs["quick"] == 1
+        assert json.loads(dataset.attrs["settings"]) == franz_parisi.settings(True)
+        assert dataset.attrs["command"] == "fmjax figure 3 --quick --out DIR"
+        assert {"jax", "numpy", "fingerprint"} <= set(dataset.attrs)
+        assert dataset.result.to_numpy()[0, :2].tolist() == [ENDED, "converged"]
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(small, tmp_path, monkeypatch):
+    def interrupt(quick, progress):
+        raise KeyboardInterrupt
+
+    whole = running.figures["4"].compute
+    running.figures["4"].compute = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        running.run(tmp_path, True)
+    assert "2" in small
+    assert "3" in small
+    assert not (tmp_path / "report.html").exists()
+    small.clear()
+    running.figures["4"].compute = whole
+    assert running.run(tmp_path, True) is True
+    assert small == ["4", "5", "phase-diagram"]
+
+
+def test_thresholds_are_kept_one_by_one(small, tmp_path, monkeypatch):
+    whole = report.measure
+
+    def interrupt(quantity):
+        if quantity.key == "kappa_u":
+            raise KeyboardInterrupt
+        return whole(quantity)
+
+    monkeypatch.setattr(report, "measure", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        running.run(tmp_path, True)
+    finished = list(small)
+    assert finished[-1] == "kappa_min"
+    monkeypatch.setattr(report, "measure", whole)
+    running.run(tmp_path, True)
+    assert not set(finished) & set(small[len(finished) :])
+
+
+def test_a_lost_picture_is_drawn_from_its_dataset(small, tmp_path):
+    running.make_figure("2", tmp_path, True)
+    (tmp_path / "figure-2.png").write_bytes(b"")
+    (tmp_path / "figure-2.pdf").unlink()
+    running.make_figure("2", tmp_path, True)
+    assert small == ["2"]
+    assert (tmp_path / "figure-2.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "figure-2.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)])
+def test_results_of_other_settings_are_left_alone(again, small, tmp_path):
+    running.make_figure("2", tmp_path, True)
+    before = contents(tmp_path)
+    small.clear()
+    with pytest.raises(ValueError, match=r"figure-2\.nc holds results of other settings \(quick grids"):
+        again(tmp_path)
+    assert contents(tmp_path) == before
+    assert small == []
+
+
+def test_results_of_another_version_are_left_alone(small, tmp_path, monkeypatch):
+    running.run(tmp_path, True)
+    before = contents(tmp_path)
+    monkeypatch.setattr(fmjax, "__version__", "999.0")
+    with pytest.raises(ValueError, match=re.escape("fmjax 0.")):
+        running.run(tmp_path, True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["figure-2.nc", "figure-3.png", "figure-phase-diagram.pdf", "thresholds.json", "report.json", "report.html"]
+)
+def test_files_of_another_origin_are_left_alone(name, small, tmp_path):
+    (tmp_path / name).write_text("[1, 2]")
+    with pytest.raises(ValueError, match=re.escape(name)) as caught:
+        running.run(tmp_path, True)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == {name: b"[1, 2]"}
+    assert small == []
+
+
+def test_other_files_do_not_matter(small, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "report.html").write_text("")
+    assert running.run(tmp_path, True) is True
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_complete_or_absent(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), replacing(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert contents(tmp_path) == {"data.json": b"before"}
+    with replacing(path) as partial:
+        partial.write_text("after")
+    assert contents(tmp_path) == {"data.json": b"after"}
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    directory = Directory(tmp_path, [], {"quick": True})
+    directory.write_json("thresholds.json", {"rows": {"a": {"value": float("nan")}, "b": [float("inf"), 1.0]}})
+    assert directory.read_json("thresholds.json")["rows"] == {"a": {"value": None}, "b": [None, 1.0]}
+    directory.check()
+
+
+def test_a_branch_that_ends_is_an_answer_and_a_failure_is_not(small, tmp_path):
+    assert running.make_figure("3", tmp_path, True) is True
+    failed = phases()
+    failed.result[0, 0] = "the number of Newton steps ran out"
+    running.figures["4"].compute = lambda quick, progress: failed.rename(phase="alpha", alpha="load").assign_coords(
+        alpha=np.arange(7.0)
+    )
+    assert running.make_figure("4", tmp_path, True) is False
+    assert running.run(tmp_path, True) is False
+
+
+def test_an_unknown_figure_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="no figure '9'.*phase-diagram"):
+        running.make_figure("9", tmp_path / "out", True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_grids_are_coarser_when_asked():
+    for name, module in running.figures.items():
+        assert module.settings(True) != module.settings(False), name
+        json.dumps(module.settings(False))
