@@ -27,7 +27,7 @@ __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_
 _Scalar = Float[Array, ""]
 _REFERENCES = 12  # margins (or loads) in a scan
 _DISTANCES = 36
-_NEAREST, _FARTHEST = 3e-4, 0.3  # distances scanned: the folds lie between 1e-3 and 0.1
+_NEAREST, _FARTHEST = 5e-5, 0.3  # distances scanned: the folds lie between 1e-4 and 1e-2
 
 
 class Threshold(eqx.Module):
@@ -164,7 +164,7 @@ def _scan_margins(model, alpha):
     """References from just above the model's own margin to the largest one, denser at small margins."""
     still, alpha = jax.lax.stop_gradient((model, alpha))
     largest = _largest_margin(Equilibrium(still), alpha)[0].value[2]
-    margins = still.margin + (largest - still.margin) * jnp.geomspace(0.02, 1.0, _REFERENCES)
+    margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     alphas = jnp.full(_REFERENCES, alpha)
     return alphas, margins, _scan(still, alphas, margins)
 
@@ -218,26 +218,25 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
 
 
 def _initial(model, alpha, margin, distance, order):
-    """Unknown vector at a row of a scan, and the tangent ``d free / d distance`` there."""
+    """Unknown vector at a row of a scan, and the tangent ``d free / d position`` there, ``position = logit(distance)``."""
     from_reference, _ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
     functional = FranzParisi(model, margin)
     controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(from_reference))
     free = functional.free(order, controls)
     hessian = jax.hessian(functional)(free, controls)
-    tangent = tangent_along(functional, free, controls, "distance", hessian)
+    tangent = distance * (1.0 - distance) * tangent_along(functional, free, controls, "distance", hessian)
     position = jnp.log(distance) - jnp.log1p(-distance)
     return jnp.concatenate([from_reference, free, position[None], margin[None]]), tangent
 
 
-def _fold_equations(functional, controls, free, tangent):
-    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``tangent`` is ``d free/d distance``."""
+def _fold_equations(functional, controls, free, position, tangent):
+    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``tangent`` is ``d free/d position``."""
 
-    def equations(free, distance):
-        _, gradient, slope = _gradients(functional, controls, free, distance)
+    def equations(free, position):
+        _, gradient, slope = _gradients(functional, controls, free, jax.nn.sigmoid(position))
         return jnp.append(gradient, slope)
 
-    ones = jnp.ones_like(controls.distance)
-    return jnp.concatenate(jax.jvp(equations, (free, controls.distance), (tangent, ones)))
+    return jnp.concatenate(jax.jvp(equations, (free, position), (tangent, jnp.ones_like(position))))
 
 
 def _threshold(value, error, alpha, margin, position, root, found):
@@ -265,7 +264,7 @@ def _fold_in_margin(model, alpha, _, margin, distance, order, found):
     def residual(y, level):
         equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
         _, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
-        return jnp.concatenate([reference_gradient, _fold_equations(functional, controls, free, y[9:14])])
+        return jnp.concatenate([reference_gradient, _fold_equations(functional, controls, free, y[7], y[9:14])])
 
     still, alpha_now = jax.lax.stop_gradient((model, alpha))
     guess, tangent = _initial(still, alpha_now, margin, distance, order)
@@ -279,7 +278,7 @@ def _fold_in_alpha(model, alpha, margin, distance, order, found):
         alpha = y[14]
         equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
         entropy, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
-        fold = _fold_equations(functional, controls, free, y[9:14])
+        fold = _fold_equations(functional, controls, free, y[7], y[9:14])
         return jnp.concatenate([reference_gradient, fold, entropy[None]])
 
     guess, tangent = _initial(jax.lax.stop_gradient(model), alpha, margin, distance, order)

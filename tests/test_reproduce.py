@@ -17,7 +17,7 @@ from tests.oracles import literature
 
 ENDED = "the branch could not be followed to this distance: it ends, or turns, before it"
 
-# Small datasets of the right form ---------------------------------------------------------------------------------------
+# Small datasets of the right form -------------------------------------------------------------------------------------
 
 
 def margins(lost=()):
@@ -36,10 +36,10 @@ def margins(lost=()):
             "result": (grid, results),
             "kappa_max": ("alpha", largest),
             "kappa_max_result": ("alpha", ["converged", "converged"]),
-            "largest_margin": ("load", [1.0, 0.5, 0.0]),
-            "largest_margin_result": ("load", ["converged"] * 3),
+            "largest_margin": ("fine_alpha", [1.0, 0.5, 0.0]),
+            "largest_margin_result": ("fine_alpha", ["converged"] * 3),
         },
-        coords={"alpha": alphas, "fraction": fractions, "load": [0.2, 0.5, 0.83]},
+        coords={"alpha": alphas, "fraction": fractions, "fine_alpha": [0.2, 0.5, 0.83]},
     )
 
 
@@ -72,8 +72,8 @@ def loads(lost=()):
 
 def diagram(**changes):
     data = {
-        "kappa_max": ("load", [1.2, 0.5, 0.05]),
-        "kappa_max_result": ("load", ["converged"] * 3),
+        "kappa_max": ("fine_alpha", [1.2, 0.5, 0.05]),
+        "kappa_max_result": ("fine_alpha", ["converged"] * 3),
         "kappa_min": ("alpha", [0.1, 0.2, np.nan]),
         "kappa_min_result": ("alpha", ["converged", "converged", ENDED]),
         "kappa_u": ("alpha", [0.2, 0.3, np.nan]),
@@ -82,16 +82,16 @@ def diagram(**changes):
         "alpha_u_margin": 0.08,
         "alpha_u_result": "converged",
     }
-    return xr.Dataset(data | changes, coords={"load": [0.1, 0.5, 0.8], "alpha": [0.2, 0.5, 0.8]})
+    return xr.Dataset(data | changes, coords={"fine_alpha": [0.1, 0.5, 0.8], "alpha": [0.2, 0.5, 0.8]})
 
 
 def lines(axes, at_least=3):
     """Data of the curves: not reference lines, not single markers."""
-    drawn = [np.array(line.get_xydata()) for line in axes.lines if not str(line.get_linestyle()) == ":"]
+    drawn = [np.array(line.get_xydata()) for line in axes.lines if str(line.get_linestyle()) != ":"]
     return [data for data in drawn if len(data) >= at_least]
 
 
-# Drawing ----------------------------------------------------------------------------------------------------------------
+# Drawing --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("module", [typical_distance, entropy])
@@ -160,11 +160,11 @@ def test_the_phase_diagram_does_without_what_was_not_found():
     lost = diagram(kappa_min_result=nothing, kappa_u_result=nothing, alpha_u_result=ENDED)
     axes = phase_diagram.draw(lost).axes[0]
     assert not any("alpha'_U" in text.get_text() for text in axes.texts)
-    lost["kappa_max_result"] = ("load", [ENDED] * 3)
+    lost["kappa_max_result"] = ("fine_alpha", [ENDED] * 3)
     phase_diagram.draw(lost)
 
 
-# The report -------------------------------------------------------------------------------------------------------------
+# The report -----------------------------------------------------------------------------------------------------------
 
 
 def measured(**changes):
@@ -175,7 +175,8 @@ def measured(**changes):
         if quantity.key not in values
     }
     return {
-        key: {"value": value, "error_estimate": 1e-12, "result": "converged"} for key, value in (values | changes).items()
+        key: {"value": value, "error_estimate": 1e-12, "result": "converged"}
+        for key, value in (values | changes).items()
     }
 
 
@@ -221,7 +222,7 @@ class Loads(HTMLParser):
         ]
 
 
-# Directories of results -------------------------------------------------------------------------------------------------
+# Directories of results -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     document = json.loads((out / "report.json").read_text())
     assert [row["quantity"] for row in document["rows"]] == [quantity.key for quantity in report.QUANTITIES]
     assert document["quick"] == 1
-    assert all(f'{row["printed"]}<' in html for row in document["rows"])
+    assert all(f"{row['printed']}<" in html for row in document["rows"])
 
     small.clear()
     assert running.run(out, True) is True
@@ -337,7 +338,9 @@ def test_a_lost_picture_is_drawn_from_its_dataset(small, tmp_path):
     assert (tmp_path / "figure-2.pdf").read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)])
+@pytest.mark.parametrize(
+    "again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)]
+)
 def test_results_of_other_settings_are_left_alone(again, small, tmp_path):
     running.make_figure("2", tmp_path, True)
     before = contents(tmp_path)
@@ -379,9 +382,14 @@ def test_other_files_do_not_matter(small, tmp_path):
 def test_a_file_is_complete_or_absent(tmp_path):
     path = tmp_path / "data.json"
     path.write_text("before")
-    with pytest.raises(RuntimeError), replacing(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError
+
+    def stop_halfway():
+        with replacing(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stop_halfway()
     assert contents(tmp_path) == {"data.json": b"before"}
     with replacing(path) as partial:
         partial.write_text("after")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class Directory:
 
     def write_pictures(self, name: str, figure: Figure) -> None:
         """Write a figure as PNG and PDF."""
-        with styled():
+        with styled(), _quiet_fonts():
             for path in self.picture_paths(name):
                 with replacing(path) as partial:
                     figure.savefig(partial, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
@@ -140,6 +141,18 @@ class Directory:
         self.path.mkdir(parents=True, exist_ok=True)
         with replacing(self.path / name) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Embedding DejaVu makes fontTools doubt the dates inside the font, at length."""
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _is_there(path: Path) -> bool:

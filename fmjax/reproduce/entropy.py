@@ -29,10 +29,10 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     loads = np.linspace(start, stop, count)
     (largest,) = [kappa_max(loads) for _ in progress(range(1), "kappa_max against alpha")]
     return dataset.assign(
-        largest_margin=("load", largest["value"], {"units": "1", "long_name": "largest margin kappa_max"}),
-        largest_margin_error_estimate=("load", largest["error_estimate"], {"units": "1"}),
-        largest_margin_result=("load", largest["result"]),
-    ).assign_coords(load=("load", loads, {"units": "patterns per weight"}))
+        largest_margin=("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin kappa_max"}),
+        largest_margin_error_estimate=("fine_alpha", largest["error_estimate"], {"units": "1"}),
+        largest_margin_result=("fine_alpha", largest["result"]),
+    ).assign_coords(fine_alpha=("fine_alpha", loads, {"units": "patterns per weight"}))
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -40,7 +40,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     with styled():
         figure, (left, right) = canvas(7.0, 2.8, columns=2)
         right.axhline(0.0, color="0.6", linewidth=0.6)
-        line(right, dataset.load, dataset.largest_margin, dataset.largest_margin_result, color="0.25")
+        line(right, dataset.fine_alpha, dataset.largest_margin, dataset.largest_margin_result, color="0.25")
         for color, part in each(dataset, "alpha"):
             line(left, part.margin, part.entropy, part.result, color=color, label=rf"$\alpha={float(part.alpha):g}$")
             if converged(part.kappa_max_result):

@@ -33,9 +33,9 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     }
     (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
     variables: dict[str, Any] = {
-        "kappa_max": ("load", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
-        "kappa_max_error_estimate": ("load", largest["error_estimate"], {"units": "1"}),
-        "kappa_max_result": ("load", largest["result"]),
+        "kappa_max": ("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
+        "kappa_max_error_estimate": ("fine_alpha", largest["error_estimate"], {"units": "1"}),
+        "kappa_max_result": ("fine_alpha", largest["result"]),
         "alpha_u": ((), end["value"], {"units": "patterns per weight", "long_name": "alpha'_U"}),
         "alpha_u_error_estimate": ((), end["error_estimate"], {"units": "patterns per weight"}),
         "alpha_u_margin": ((), end["margin"], {"units": "1", "long_name": "kappa_max at alpha'_U"}),
@@ -48,7 +48,7 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
         variables[f"{name}_error_estimate"] = ("alpha", [one["error_estimate"] for one in found], {"units": "1"})
         variables[f"{name}_result"] = ("alpha", np.array([one["result"] for one in found], dtype=object))
     units = {"units": "patterns per weight", "long_name": "load"}
-    return xr.Dataset(variables, coords={"load": ("load", loads, units), "alpha": ("alpha", alphas, units)})
+    return xr.Dataset(variables, coords={"fine_alpha": ("fine_alpha", loads, units), "alpha": ("alpha", alphas, units)})
 
 
 def _found(dataset: xr.Dataset, name: str, axis: str) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +69,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     with styled():
         figure, axes = canvas(4.6, 3.5)
         low, high = _found(dataset, "kappa_min", "alpha"), _found(dataset, "kappa_u", "alpha")
-        loads, most = _found(dataset, "kappa_max", "load")
+        loads, most = _found(dataset, "kappa_max", "fine_alpha")
         end = None
         if str(dataset.alpha_u_result.item()) == CONVERGED:
             end = float(dataset.alpha_u), float(dataset.alpha_u_margin)
@@ -82,7 +82,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0)
             axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0)
             axes.fill_between(grid, 0.0, bottom, color="#CC79A7", alpha=0.25, linewidth=0)
-        line(axes, dataset.load, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$")
+        line(
+            axes, dataset.fine_alpha, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$"
+        )
         axes.plot(*high, color="#009E73", label=r"$\kappa_u$")
         axes.plot(*low, color="#CC79A7", label=r"$\kappa_{\min}$")
         if end is not None:

@@ -43,7 +43,7 @@ def each(dataset: xr.Dataset, dimension: str) -> Iterator[tuple[Any, xr.Dataset]
 
 def converged(results: Any) -> np.ndarray:
     """Which points may be drawn."""
-    return np.asarray(results) == "converged"
+    return np.asarray(np.asarray(results) == "converged")
 
 
 def line(axes: Axes, x: Any, y: Any, results: Any, **style: Any) -> None:
