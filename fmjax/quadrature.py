@@ -140,7 +140,9 @@ class Layered(eqx.Module):
 
 
 def expectation(
-    function: Callable[[Float[Array, ""]], Float[Array, " *out"]], nodes: Float[Array, " size"], weights: Float[Array, " size"]
+    function: Callable[[Float[Array, ""]], Float[Array, " *out"]],
+    nodes: Float[Array, " size"],
+    weights: Float[Array, " size"],
 ) -> Float[Array, " *out"]:
     """``sum_i weights_i function(nodes_i)`` for a scalar ``function``, by `jax.vmap`."""
     return jnp.tensordot(weights, jax.vmap(function)(nodes), axes=1)

@@ -93,7 +93,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
     gap = EquilibriumOrder.from_free(root.value[:2]).gap
-    return Threshold(root.value[2], error[2], alpha, root.value[2], 0.5 * gap, root.status)
+    return Threshold(root.value[2], error[2], jnp.asarray(alpha), root.value[2], 0.5 * gap, root.status)
 
 
 @in_float64
@@ -241,8 +241,12 @@ def _fold_equations(functional, controls, free, position, tangent):
 
 def _threshold(value, error, alpha, margin, position, root, found):
     status = jnp.where(found, root.status, NO_CANDIDATE)
-    numbers = (value, error, alpha, margin, jax.nn.sigmoid(position))
-    return Threshold(*(jnp.where(status == CONVERGED, number, jnp.nan) for number in numbers), status)
+
+    def known(number):
+        return jnp.where(status == CONVERGED, number, jnp.nan)
+
+    distance = jax.nn.sigmoid(position)
+    return Threshold(known(value), known(error), known(alpha), known(margin), known(distance), status)
 
 
 @jax.jit

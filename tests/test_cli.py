@@ -56,9 +56,7 @@ def no_theory(monkeypatch):
     calls = []
 
     def point(**found):
-        return SimpleNamespace(
-            residual=1e-16, error_estimate=1e-12, steps=5, converged=True, result="converged", **found
-        )
+        return SimpleNamespace(residual=1e-16, error_estimate=1e-12, steps=5, converged=True, result="converged", **found)
 
     def solve(functional, *, alpha):
         calls.append({"alpha": alpha, "margin": functional})
@@ -207,9 +205,7 @@ def test_a_row_that_did_not_converge_is_kept_with_its_reason_and_status_3(no_the
 def test_without_kappa_max_every_row_says_so(monkeypatch, no_theory):
     lost = SimpleNamespace(value=math.nan, converged=False, result="Newton left the domain")
     monkeypatch.setitem(vars(fmjax), "thresholds", SimpleNamespace(kappa_max=lambda model, alpha: lost))
-    document = answer(
-        *("franz-parisi", "--alpha", 0.5, "--reference-margin", "max", "--distances", "0.1:0.2:2"), status=3
-    )
+    document = answer(*("franz-parisi", "--alpha", 0.5, "--reference-margin", "max", "--distances", "0.1:0.2:2"), status=3)
     assert document["reference_margin"] is None
     assert [row["distance"] for row in document["rows"]] == [0.1, 0.2]
     assert all("Newton left the domain" in row["result"] for row in document["rows"])

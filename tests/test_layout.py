@@ -88,9 +88,7 @@ def computing_names_reached_by_draw(tree: ast.Module, path: Path) -> set[str]:
             continue
         seen.add(function)
         used = {node.id for node in ast.walk(functions[function]) if isinstance(node, ast.Name)}
-        bound_inside = {
-            name for name, dotted in imports(functions[function], path) if row_of_import(dotted) in COMPUTING
-        }
+        bound_inside = {name for name, dotted in imports(functions[function], path) if row_of_import(dotted) in COMPUTING}
         reached |= (used & suspicious) | bound_inside
         todo += used
     return reached
@@ -121,9 +119,7 @@ def test_the_check_of_draw_sees_through_helpers(source, reached):
 
 
 def test_relative_imports_are_resolved():
-    tree = ast.parse(
-        "from . import weights\nfrom .. import solvers\nfrom ..special import log_h as h\nimport fmjax.cli"
-    )
+    tree = ast.parse("from . import weights\nfrom .. import solvers\nfrom ..special import log_h as h\nimport fmjax.cli")
     assert dict(imports(tree, PACKAGE / "models" / "model.py")) == {
         "weights": "fmjax.models.weights",
         "solvers": "fmjax.solvers",

@@ -104,9 +104,7 @@ def test_mean_number_of_solutions_is_the_annealed_one():
         ("gaussian", enumeration.annealed_entropy(0.4, 0.2)),
         ("binary", enumeration.annealed_entropy_binary(10, 4, 0.2)),
     ):
-        counts = [
-            len(enumeration.solutions(enumeration.random_patterns(rng, 4, 10, kind), 0.2)[0]) for _ in range(3000)
-        ]
+        counts = [len(enumeration.solutions(enumeration.random_patterns(rng, 4, 10, kind), 0.2)[0]) for _ in range(3000)]
         assert abs(np.mean(counts) - np.exp(10 * exact)) < 4 * np.std(counts) / np.sqrt(len(counts))
 
 
@@ -141,9 +139,7 @@ def test_numpy_baseline_has_the_accuracy_that_it_claims():
     baseline = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(baseline)
     for row in TABLE:
-        (entropy,), (slope,) = baseline.solve_curve(
-            row["alpha"], row["reference_margin"], [row["distance"]], row["margin"]
-        )
+        (entropy,), (slope,) = baseline.solve_curve(row["alpha"], row["reference_margin"], [row["distance"]], row["margin"])
         if row["connected_to_maximum"]:
             assert abs(entropy - row["entropy"]) < 1e-8
             assert abs(slope - row["slope"]) < 1e-7

@@ -32,9 +32,7 @@ def test_python_examples_run_as_a_user_would_run_them(source, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "line", [line for line in INLINE if line.split()[1] in {"entropy", "franz-parisi", "threshold"}]
-)
+@pytest.mark.parametrize("line", [line for line in INLINE if line.split()[1] in {"entropy", "franz-parisi", "threshold"}])
 def test_commands_of_the_table_succeed(line, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "fmjax.cli", *shlex.split(line)[1:]], cwd=tmp_path, capture_output=True, text=True

@@ -175,8 +175,7 @@ def measured(**changes):
         if quantity.key not in values
     }
     return {
-        key: {"value": value, "error_estimate": 1e-12, "result": "converged"}
-        for key, value in (values | changes).items()
+        key: {"value": value, "error_estimate": 1e-12, "result": "converged"} for key, value in (values | changes).items()
     }
 
 
@@ -338,9 +337,7 @@ def test_a_lost_picture_is_drawn_from_its_dataset(small, tmp_path):
     assert (tmp_path / "figure-2.pdf").read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize(
-    "again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)]
-)
+@pytest.mark.parametrize("again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)])
 def test_results_of_other_settings_are_left_alone(again, small, tmp_path):
     running.make_figure("2", tmp_path, True)
     before = contents(tmp_path)

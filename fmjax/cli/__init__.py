@@ -27,9 +27,7 @@ def _version(wanted: bool) -> bool:
 
 @app.callback()
 def fmjax_command(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
 ) -> None:
     """Flat minima of binary neural networks: replica theory, thresholds, figures.
 

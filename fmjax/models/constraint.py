@@ -20,8 +20,10 @@ class Constraint(eqx.Module):
     set ends (`support`): quadrature places its nodes with them.
     """
 
+    margin: eqx.AbstractVar[Float[Array, ""] | float]
+
     @abstractmethod
-    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """``ln P[mean + std * z satisfies the constraint]``, ``z ~ N(0, 1)``."""
 
     @abstractmethod
@@ -38,7 +40,7 @@ class Margin(Constraint):
 
     margin: Float[Array, ""] | float
 
-    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """``ln H((margin - mean) / std)``."""
         return log_H((self.margin - mean) / std)
 
@@ -56,7 +58,7 @@ class SymmetricMargin(Constraint):
 
     margin: Float[Array, ""] | float
 
-    def log_weight(self, mean: Float[Array, ""], std: Float[Array, ""]) -> Float[Array, ""]:
+    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """``ln [H((|mean| - margin)/std) - H((|mean| + margin)/std)]``, the difference taken in logs."""
         # Two smooth branches instead of |mean|: their derivatives of every order are right at mean = 0 as well.
         mean = jnp.where(mean >= 0, mean, -mean)

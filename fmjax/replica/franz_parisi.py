@@ -186,7 +186,10 @@ class FranzParisi(Functional):
         def given_reference_field(x):
             mean = fields.mean_scale * x
             low, high = ((end - mean) / fields.std for end in reference.support())
-            low, high = jnp.maximum(low, jnp.minimum(high, 0.0) - _TAIL), jnp.minimum(high, jnp.maximum(low, 0.0) + _TAIL)
+            low, high = (
+                jnp.maximum(low, jnp.minimum(high, 0.0) - _TAIL),
+                jnp.minimum(high, jnp.maximum(low, 0.0) + _TAIL),
+            )
             ends = jnp.stack([fields.ratio * low, fields.ratio * high])
             cuts = (reference.edges() - mean) / fields.std
             smear = jnp.maximum(fields.rest, _SHARPEST)

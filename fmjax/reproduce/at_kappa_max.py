@@ -19,7 +19,7 @@ CAPTION = (
 
 def settings(quick: bool) -> dict[str, Any]:
     """Loads around alpha'_U and the distances of figure 3."""
-    return {"alpha": [0.70, 0.73, 0.75, 0.76, 0.77, 0.79, 0.81], "distance": distances(quick).tolist()}
+    return {"alpha": [0.68, 0.70, 0.72, 0.73, 0.74, 0.76, 0.80], "distance": distances(quick).tolist()}
 
 
 def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
@@ -44,7 +44,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     """Two panels: entropy and slope against distance, the second with an inset at small distances."""
     with styled():
         figure, (left, right) = canvas(7.0, 3.1, columns=2)
-        inset = right.inset_axes((0.42, 0.42, 0.57, 0.55))
+        inset = right.inset_axes((0.44, 0.5, 0.55, 0.48))
         for place in (left, right, inset):
             place.axhline(0.0, color="0.6", linewidth=0.6)
         for color, part in each(dataset, "alpha"):
@@ -53,9 +53,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             for place in (right, inset):
                 line(place, part.distance, part.slope, part.result, **style)
         left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
-        left.legend(loc="upper left")
-        right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-0.5, 3))
-        inset.set(xlim=(3e-4, 0.03), ylim=(-0.5, 2.0), xscale="log")
+        left.legend(loc="lower left")
+        right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-1.0, 2.0))
+        inset.set(xlim=(1e-3, 0.1), ylim=(-0.4, 1.4), xscale="log")
         inset.tick_params(labelsize=6.5)
         letter(left, "a")
         letter(right, "b")

@@ -19,7 +19,7 @@ CAPTION = (
 
 def settings(quick: bool) -> dict[str, Any]:
     """As figure 2, and the loads at which kappa_max is computed."""
-    return typical_distance.settings(quick) | {"loads": [0.05, 0.85, 41 if quick else 161]}
+    return typical_distance.settings(quick) | {"loads": [0.05, 0.85, 91 if quick else 361]}
 
 
 def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:

@@ -25,8 +25,8 @@ def settings(quick: bool) -> dict[str, Any]:
 
 def distances(quick: bool) -> np.ndarray:
     """Distances of figures 3 and 4: logarithmic where folds are, linear beyond; the same number in both."""
-    near, far = (22, 20) if quick else (80, 60)
-    return np.concatenate([np.geomspace(3e-4, 0.03, near), np.linspace(0.03, 0.5, far + 1)[1:]])
+    near, far = (44, 20) if quick else (120, 60)
+    return np.concatenate([np.geomspace(3e-4, 0.1, near), np.linspace(0.1, 0.5, far + 1)[1:]])
 
 
 def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ CAPTION = (
 def settings(quick: bool) -> dict[str, Any]:
     """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
     inner = [0.1, 0.3, 0.5, 0.65, 0.74, 0.8] if quick else [*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.82]
-    return {"loads": [0.05, 0.8330786, 41 if quick else 161], "alpha": inner}
+    return {"loads": [0.05, 0.8330786, 91 if quick else 361], "alpha": inner}
 
 
 def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
@@ -28,9 +28,7 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     chosen = settings(quick)
     loads, alphas = np.linspace(*chosen["loads"]), np.array(chosen["alpha"])
     largest = kappa_max(loads)
-    lines = {
-        name: [threshold(name, float(alpha)) for alpha in progress(alphas, name)] for name in ("kappa_min", "kappa_u")
-    }
+    lines = {name: [threshold(name, float(alpha)) for alpha in progress(alphas, name)] for name in ("kappa_min", "kappa_u")}
     (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
     variables: dict[str, Any] = {
         "kappa_max": ("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
@@ -82,9 +80,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0)
             axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0)
             axes.fill_between(grid, 0.0, bottom, color="#CC79A7", alpha=0.25, linewidth=0)
-        line(
-            axes, dataset.fine_alpha, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$"
-        )
+        line(axes, dataset.fine_alpha, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$")
         axes.plot(*high, color="#009E73", label=r"$\kappa_u$")
         axes.plot(*low, color="#CC79A7", label=r"$\kappa_{\min}$")
         if end is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -36,13 +34,13 @@ class _Track(eqx.Module):
     hessian: Float[Array, "n n"]
 
 
-def _controls(functional, alpha, reference, position):
+def _controls(alpha, reference, position):
     return FranzParisiControls(alpha, jax.nn.sigmoid(position), reference)
 
 
 def _tangent(functional, free, alpha, reference, position, hessian):
     """``d free / d logit(distance)``."""
-    controls = _controls(functional, alpha, reference, position)
+    controls = _controls(alpha, reference, position)
     distance = controls.distance
     return distance * (1.0 - distance) * tangent_along(functional, free, controls, "distance", hessian)
 
@@ -106,7 +104,7 @@ def _follow(functional: FranzParisi, alpha, reference, track: _Track, target):
     """Advance ``track`` to ``logit(distance) = target`` in as many steps as it takes; ``(track, steps, arrived)``."""
 
     def proceed(state):
-        track, step, _, failed = state
+        track, _, _, failed = state
         return (track.position != target) & ~failed
 
     def body(state):
@@ -116,7 +114,7 @@ def _follow(functional: FranzParisi, alpha, reference, track: _Track, target):
         position = jnp.where(jnp.abs(remaining) <= step, target, track.position + move)
         # Where the entropy hardly depends on a coordinate its tangent is noise: it must not send the coordinate far away.
         guess = track.free + jnp.clip(track.tangent * move + 0.5 * track.curvature * move**2, -_FARTHEST, _FARTHEST)
-        controls = _controls(functional, alpha, reference, position)
+        controls = _controls(alpha, reference, position)
         root = saddle_root(functional, guess, controls, max_steps=8)
         # Newton keeps the nodes placed for its start: again, with nodes placed for the solution. Without this, a poor
         # prediction leaves a poor tangent, which makes the next prediction poor.
@@ -145,7 +143,7 @@ def _trace(functional, alpha, reference, typical, positions):
     starts, frees = jax.vmap(lambda eta: _enter(functional, alpha, reference, typical, eta))(etas)
 
     def settle(position, free):
-        controls = _controls(functional, alpha, reference, position)
+        controls = _controls(alpha, reference, position)
         root = saddle_root(functional, free, controls)
         tangent = _tangent(functional, root.value, alpha, reference, position, root.matrix)
         return _Track(position, root.value, tangent, jnp.zeros_like(tangent), root.matrix), root
@@ -199,4 +197,6 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
     entropy, slope, residual, error, order = jax.vmap(finish)(frees, hessians, distance)
     status = jnp.where(arrived, jnp.where(residual < _RESIDUAL, CONVERGED, STALLED), BRANCH_ENDED)
     status = jnp.where(reference_root.converged & typical_root.converged, status, REFERENCE_FAILED)
-    return SaddlePoint(entropy, slope, order, distance, jnp.broadcast_to(alpha, distance.shape), residual, error, steps, status)
+    return SaddlePoint(
+        entropy, slope, order, distance, jnp.broadcast_to(alpha, distance.shape), residual, error, steps, status
+    )

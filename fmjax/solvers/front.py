@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -35,7 +36,7 @@ def in_float64(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapped(*args, **kwargs):
-        if jax.config.jax_enable_x64:
+        if jax.config.read("jax_enable_x64"):
             return function(*args, **kwargs)
         if not is_concrete(args, kwargs):
             raise ValueError(
@@ -68,9 +69,7 @@ def _check(functional: Functional, alpha: Any, distance: Any) -> None:
     if isinstance(functional, FranzParisi):
         if distance is None:
             raise ValueError("a local entropy needs a distance between 0 and 1: pass distance=...")
-        require(
-            "distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1"
-        )
+        require("distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1")
         _check_reference(functional, alpha)
     elif distance is not None:
         raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
@@ -81,7 +80,7 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
     margin = functional.reference_margin
     if not is_concrete(functional, alpha) or np.ndim(margin) or np.ndim(alpha) or not functional.model.weights.discrete:
         return
-    require("reference margin", margin, lambda m: m == m, "it must be a finite number")
+    require("reference margin", margin, np.isfinite, "it must be a finite number")
     model = functional.model.with_margin(margin)
     reference = _equilibrium(as_float64(Equilibrium(model)), as_float64(alpha))
     if bool(reference.converged) and float(reference.entropy) > -1e-9:
@@ -125,8 +124,8 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
     """
     _check(functional, alpha, distance)
     if isinstance(functional, FranzParisi):
-        functional, alpha, distance = as_float64((functional, alpha, distance))
-        return jax.tree.map(lambda leaf: leaf[0], _local_entropy(functional, alpha, distance[None]))
+        row = _local_entropy(*as_float64((functional, alpha)), jnp.asarray(distance, jnp.float64)[None])
+        return jax.tree.map(lambda leaf: leaf[0], row)
     if isinstance(functional, Equilibrium):
         return _equilibrium(*as_float64((functional, alpha)))
     raise ValueError(f"cannot solve a {type(functional).__name__}: give an Equilibrium or a FranzParisi functional")

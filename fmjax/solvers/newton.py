@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["BRANCH_ENDED", "CONVERGED", "NOT_FINITE", "OUT_OF_STEPS", "STALLED", "Root", "describe", "implicit_root", "newton"]
+__all__ = [
+    "BRANCH_ENDED",
+    "CONVERGED",
+    "NOT_FINITE",
+    "OUT_OF_STEPS",
+    "STALLED",
+    "Root",
+    "describe",
+    "implicit_root",
+    "newton",
+]
 
 _Vector = Float[Array, " n"]
 _Matrix = Float[Array, "n n"]
@@ -59,7 +69,7 @@ class Root(eqx.Module):
         return self.status == CONVERGED
 
 
-def solve_scaled(matrix: _Matrix, vector: Float[Array, "n *columns"]) -> Float[Array, "n *columns"]:
+def solve_scaled(matrix: _Matrix, vector: Float[Array, n * columns]) -> Float[Array, n * columns]:
     """``matrix^-1 vector`` for a matrix of second derivatives of an entropy of order one.
 
     Near ``d = 0`` some order parameters are exponentially small, and the entropy does not depend on them to the accuracy
@@ -91,7 +101,8 @@ def newton(
 
     A trial step is accepted when the *simplified* Newton correction, computed with the old matrices at the new point, is
     shorter than the step was (Deuflhard's natural monotonicity test), both measured as changes ``A step`` of the order
-    parameters: unlike the norm of the residual, this does not depend on how the equations are scaled. Steps that leave the domain, where the system is not finite, are shortened too.
+    parameters: unlike the norm of the residual, this does not depend on how the equations are scaled. Steps that leave the
+    domain, where the system is not finite, are shortened too.
 
     Args:
         system: ``y -> (r, A, M)``, shapes ``(n,)``, ``(n, n)`` and ``(n, n)``.

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Functional, saddle_system
 from fmjax.solvers.newton import CONVERGED, Root, describe, implicit_root, newton, solve_scaled
 
-__all__ = ["SaddlePoint", "equilibrium", "saddle_point"]
+__all__ = ["SaddlePoint", "equilibrium"]
 
 # What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
 _ROUNDING = 2e-14
@@ -59,7 +59,12 @@ class SaddlePoint(eqx.Module):
 
 
 def measure(
-    functional: Functional, free: Float[Array, " n"], controls: Any, control: str, tangent: Float[Array, " n"], hessian: Array
+    functional: Functional,
+    free: Float[Array, " n"],
+    controls: Any,
+    control: str,
+    tangent: Float[Array, " n"],
+    hessian: Array,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """Entropy, slope, residual and error estimate at a saddle point.
 
@@ -84,7 +89,9 @@ def measure(
     return entropy, slope, jnp.max(jnp.abs(jax.lax.stop_gradient(gradient))), error
 
 
-def tangent_along(functional: Functional, free: Float[Array, " n"], controls: Any, control: str, hessian: Array) -> Float[Array, " n"]:
+def tangent_along(
+    functional: Functional, free: Float[Array, " n"], controls: Any, control: str, hessian: Array
+) -> Float[Array, " n"]:
     """``dy/dcontrol`` of the saddle point ``y``, from the implicit function theorem."""
 
     def gradient(position):

@@ -78,9 +78,7 @@ def functional(order, p, ref, margin=0.0, refine=1.0, overlaps=None):
 
 def gradient(order, p, ref, margin=0.0, refine=1.0):
     """Derivatives of `functional` with respect to (q, t, q^, t^, p^) and p, by the equations at the top."""
-    fields = Fields(
-        order.t_hat, np.sqrt(max(order.q_hat - order.t_hat**2 / ref.conjugate, 0.0)), order.p_hat - order.t_hat
-    )
+    fields = Fields(order.t_hat, np.sqrt(max(order.q_hat - order.t_hat**2 / ref.conjugate, 0.0)), order.p_hat - order.t_hat)
     entropic = entropic_averages(fields, ref.conjugate, refine)
     energetic = energetic_averages(overlaps_of(order.q, order.t, p, ref.overlap), ref, margin, refine)
     q = 1 - entropic.overlaps.one_minus_q

@@ -35,9 +35,7 @@ SOMPOLINSKY = "H. Sompolinsky, N. Tishby and H. S. Seung, Phys. Rev. Lett. 65, 1
 SPECIFICATION = "enclosures that come with the project's specification"
 
 # Binary perceptron at margin 0: capacity, and the saddle point there.
-CAPACITY = Published(
-    0.83307859973957923, 1e-15, f"{KRAUTH_MEZARD} (0.833); {DING_SUN}; {HUANG}; further digits computed"
-)
+CAPACITY = Published(0.83307859973957923, 1e-15, f"{KRAUTH_MEZARD} (0.833); {DING_SUN}; {HUANG}; further digits computed")
 CAPACITY_OVERLAP = Published(0.56394908, 5e-9, DING_SUN)
 CAPACITY_CONJUGATE = Published(2.57635132, 5e-9, DING_SUN)
 

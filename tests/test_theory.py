@@ -1,0 +1,228 @@
+"""Equilibrium, Franz-Parisi and thresholds against limits, identities, published constants and independent programs."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fmjax
+from fmjax.replica import EquilibriumControls, EquilibriumOrder, FranzParisiControls
+from tests.oracles import equilibrium as oracle
+from tests.oracles import literature
+
+REFERENCE = json.loads((Path(__file__).parent / "oracles" / "franz_parisi_reference.json").read_text())["rows"]
+CONNECTED = [row for row in REFERENCE if row["connected_to_maximum"]]
+
+
+@jax.jit
+def typical(alpha, margin):
+    return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=margin)), alpha=alpha)
+
+
+@jax.jit
+def local(alpha, margin, reference_margin, distance):
+    functional = fmjax.FranzParisi(fmjax.Perceptron(margin=margin), reference_margin=reference_margin)
+    return fmjax.curve(functional, alpha=alpha, distance=distance)
+
+
+def binary_entropy(d):
+    return -d * np.log(d) - (1 - d) * np.log1p(-d)
+
+
+def test_capacity_at_zero_margin_is_the_published_constant_to_1e_12():
+    threshold = fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.0))
+    assert threshold.result == "converged"
+    assert abs(threshold.value - 0.83307859973957923) < 1e-12
+    assert threshold.error_estimate < 1e-12
+
+
+@pytest.mark.parametrize(("margin", "enclosure"), literature.CAPACITY_ENCLOSURES.items())
+def test_capacity_lies_in_its_certified_enclosure(margin, enclosure):
+    value = float(fmjax.thresholds.capacity(fmjax.Perceptron(margin=margin)).value)
+    assert enclosure.low <= value <= enclosure.high
+
+
+def test_kappa_max_is_the_inverse_function_of_capacity():
+    margin = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.6).value
+    assert abs(fmjax.thresholds.capacity(fmjax.Perceptron(margin=float(margin))).value - 0.6) < 1e-12
+
+
+def test_the_derivative_of_capacity_is_that_of_its_differences():
+    def value(k):
+        return fmjax.thresholds.capacity(fmjax.Perceptron(margin=k)).value
+
+    step = 1e-4
+    difference = (value(0.1 + step) - value(0.1 - step)) / (2 * step)
+    assert abs(jax.grad(value)(0.1) - difference) < 1e-7
+
+
+def test_spherical_weights_at_zero_margin_have_capacity_two():
+    threshold = fmjax.thresholds.capacity(fmjax.Perceptron(weights=fmjax.Spherical()))
+    assert abs(threshold.value - 2.0) < threshold.error_estimate < 1e-8
+
+
+def test_spherical_capacity_follows_gardners_formula_at_positive_margin():
+    threshold = fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.5, weights=fmjax.Spherical()))
+    assert abs(threshold.value - literature.spherical_capacity(0.5)) < 1e-7
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.2])
+def test_the_symmetric_constraint_has_the_entropy_of_its_first_moment(alpha):
+    model = fmjax.Model(fmjax.Binary(), fmjax.Perceptron().architecture, fmjax.SymmetricMargin(1.0))
+    point = fmjax.solve(fmjax.Equilibrium(model), alpha=alpha)
+    inside = np.log(0.6826894921370859)  # P[|z| < 1]
+    # The saddle is at q = 0, which its coordinate ln q only approaches.
+    assert abs(point.entropy - (np.log(2) + alpha * inside)) < 1e-11
+
+
+@settings(max_examples=10)
+@given(st.floats(0.05, 0.9), st.floats(-0.4, 0.3))
+def test_typical_entropy_and_overlap_agree_with_an_independent_program(alpha, margin):
+    if alpha > 0.98 * oracle.capacity(margin):
+        alpha = 0.98 * oracle.capacity(margin)
+    entropy, overlap = oracle.equilibrium(alpha, margin).entropy, oracle.equilibrium(alpha, margin).overlap
+    point = typical(alpha, margin)
+    assert abs(point.entropy - entropy) < 1e-13
+    assert abs(point.order.q - overlap) < 1e-12
+
+
+def test_entropy_without_patterns_is_ln_2():
+    assert abs(typical(1e-9, 0.0).entropy - np.log(2)) < 1e-8
+
+
+def test_entropy_beyond_capacity_is_negative_and_reported():
+    point = typical(0.9, 0.0)
+    assert point.result == "converged"
+    assert point.entropy < -0.07
+
+
+@pytest.mark.parametrize("row", CONNECTED, ids=lambda r: f"{r['alpha']}-{r['reference_margin']:.3g}-{r['distance']}")
+def test_local_entropy_and_slope_agree_with_the_three_dimensional_oracle(row):
+    found = local(row["alpha"], row["margin"], row["reference_margin"], jnp.array([row["distance"]]))
+    assert list(found.result) == ["converged"]
+    assert abs(found.entropy[0] - row["entropy"]) < 1e-8
+    assert abs(found.slope[0] - row["slope"]) < 1e-8
+    assert abs(found.entropy[0] - row["entropy"]) <= found.error_estimate[0] + 1e-13
+    assert abs(found.slope[0] - row["slope"]) <= found.error_estimate[0] + 1e-12
+
+
+def test_rows_come_back_in_the_order_of_the_distances():
+    distance = jnp.array([0.3, 0.02, 0.1])
+    together = local(0.5, 0.0, 0.3, distance)
+    alone = [local(0.5, 0.0, 0.3, d[None]).entropy[0] for d in distance]
+    np.testing.assert_allclose(together.entropy, jnp.stack(alone), atol=1e-10)
+    np.testing.assert_array_equal(together.distance, distance)
+
+
+@pytest.mark.parametrize(("alpha", "margin", "reference_margin"), [(0.5, 0.0, 0.3), (0.3, 0.1, 0.5), (0.7, 0.0, 0.05)])
+def test_the_maximum_over_distance_is_the_entropy_of_typical_solutions(alpha, margin, reference_margin):
+    expected = typical(alpha, margin)
+    found = local(alpha, margin, reference_margin, jnp.linspace(0.15, 0.4, 26))
+    # Newton on the slope from the best grid point: phi_max = phi - slope^2 / (2 phi''), up to the third order.
+    best = int(jnp.argmax(found.entropy))
+    curvature = (found.slope[best + 1] - found.slope[best - 1]) / (found.distance[best + 1] - found.distance[best - 1])
+    distance = found.distance[best] - found.slope[best] / curvature
+    top = local(alpha, margin, reference_margin, distance[None])
+    assert abs(top.entropy[0] - expected.entropy) < 1e-7
+    assert abs(top.order.q[0] - expected.order.q) < 5e-3
+    assert abs(top.order.p_hat[0] - top.order.t_hat[0]) < 5e-2
+    assert abs(1 - 2 * distance - top.order.t[0]) < 5e-3
+
+
+def test_local_entropy_stays_below_the_binary_entropy_and_reaches_it_without_patterns():
+    distance = jnp.geomspace(1e-3, 0.5, 12)
+    bound = binary_entropy(np.asarray(distance))
+    found = local(0.5, 0.0, 0.3, distance)
+    assert (found.entropy < bound).all()
+    empty = local(1e-7, 0.0, 0.3, distance)
+    np.testing.assert_allclose(empty.entropy, bound, atol=1e-6)
+
+
+def test_close_to_a_reference_of_larger_margin_the_bound_is_reached():
+    distance = jnp.array([1e-4])
+    found = local(0.5, 0.0, 0.418, distance)
+    assert abs(found.entropy[0] - binary_entropy(1e-4)) < 1e-10
+
+
+def test_the_slope_is_the_derivative_of_the_entropy():
+    step = 1e-5
+    distance = jnp.array([0.05 - step, 0.05, 0.05 + step])
+    found = local(0.6, 0.0, 0.2, distance)
+    difference = (found.entropy[2] - found.entropy[0]) / (2 * step)
+    assert abs(found.slope[1] - difference) < 1e-7
+
+
+def test_gradients_with_respect_to_distance_are_slopes():
+    def entropy(d):
+        return local(0.5, 0.0, 0.3, d[None]).entropy[0]
+
+    distance = jnp.asarray(0.1)
+    assert abs(jax.grad(entropy)(distance) - local(0.5, 0.0, 0.3, distance[None]).slope[0]) < 1e-9
+
+
+def test_an_rs_branch_that_ends_is_reported_with_its_reason():
+    found = local(0.83, 0.0, 0.0, jnp.array([0.001, 0.05]))
+    assert found.result[0].startswith("the branch could not be followed")
+    assert found.result[1] == "converged"
+
+
+def test_free_coordinates_and_order_parameters_are_inverse_maps():
+    reference = EquilibriumOrder.from_free(jnp.array([0.4, 0.3]))
+    np.testing.assert_allclose(reference.free(), [0.4, 0.3], atol=1e-13)
+    functional = fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.2)
+    controls = FranzParisiControls(jnp.asarray(0.5), jnp.asarray(0.1), reference)
+    free = jnp.array([-3.0, 0.3, -2.0, 0.7, 0.4])
+    np.testing.assert_allclose(functional.free(functional.order(free, controls), controls), free, atol=1e-11)
+    equilibrium = fmjax.Equilibrium(fmjax.Perceptron())
+    assert jnp.isfinite(equilibrium(reference.free(), EquilibriumControls(jnp.asarray(0.5))))
+
+
+def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():
+    model = fmjax.Perceptron()
+    minimum, flat = fmjax.thresholds.kappa_min(model, 0.7), fmjax.thresholds.kappa_u(model, 0.7)
+    assert (minimum.result, flat.result) == ("converged", "converged")
+    touching = local(0.7, 0.0, minimum.value, minimum.distance[None])
+    assert abs(touching.entropy[0]) < 1e-9
+    assert abs(touching.slope[0]) < 1e-8
+    around = local(0.7, 0.0, flat.value, flat.distance * jnp.linspace(0.9, 1.1, 5))
+    assert abs(around.slope[2]) < 1e-8
+    assert jnp.argmin(around.slope) == 2
+    assert minimum.value < flat.value < fmjax.thresholds.kappa_max(model, 0.7).value
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: typical_at(-0.5), "alpha = -0.5"),
+        (lambda: local_at(0.5, 0.3, 1.5), "distance = 1.5"),
+        (lambda: local_at(0.5, 0.6, 0.1), "kappa_max"),
+        (lambda: fmjax.thresholds.kappa_u(fmjax.Perceptron(), 0.0), "alpha = 0"),
+    ],
+)
+def test_impossible_requests_raise_one_sentence_that_names_the_value(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def typical_at(alpha):
+    return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=alpha)
+
+
+def local_at(alpha, reference_margin, distance):
+    return fmjax.solve(fmjax.FranzParisi(fmjax.Perceptron(), reference_margin), alpha=alpha, distance=distance)
+
+
+def test_solving_with_float64_off_gives_the_float64_answer():
+    with jax.enable_x64(False):
+        point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=0.0)), alpha=0.5)
+    assert abs(np.float64(point.entropy) - 0.3143900668556252) < 1e-13
+
+
+def test_tracing_with_float64_off_names_the_line_to_add():
+    with jax.enable_x64(False), pytest.raises(ValueError, match="jax_enable_x64"):
+        jax.jit(lambda a: fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=a).entropy)(0.5)
