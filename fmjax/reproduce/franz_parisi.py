@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import binary_entropy, canvas, each, smooth_line, styled
+from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
 
 TITLE = "Local entropy around references of growing margin"
 CAPTION = (
-    "Franz–Parisi entropy of solutions at distance d from a typical solution of margin κ̃, at α = 0.5: one curve in "
+    "Left: Franz–Parisi entropy of solutions at distance d from a typical solution of margin κ̃, at α = 0.5: one curve in "
     "each phase and the two critical ones. At κ̃ = 0 the reference is isolated; up to κ_min the entropy is negative at "
     "some distance; up to κ_u it is positive but not monotonic; beyond, it rises up to its maximum. Dotted: binary "
-    "entropy, the bound. Inset: small distances. Curves end where the replica-symmetric branch does."
+    "entropy, the bound. Right: small distances. Curves end where the replica-symmetric branch does."
 )
 
 
@@ -70,24 +70,23 @@ _SYMBOLS = {"kappa_min": r"=\kappa_{\min}", "kappa_u": r"=\kappa_u", "kappa_max"
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """Entropy against distance, one curve per phase, and an inset at small distances."""
+    """Entropy against distance, one curve per phase; once in full, once at small distances."""
     with styled():
-        figure, axes = canvas(5.2, 3.9)
-        inset = axes.inset_axes((0.565, 0.09, 0.42, 0.42))
-        bound = np.geomspace(1e-5, 0.5, 400)
-        near = 0.06
-        for place in (axes, inset):
+        figure, (left, right) = canvas(7.0, 3.3, columns=2)
+        bound = np.geomspace(1e-6, 0.5, 400)
+        for place in (left, right):
             place.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
             place.axhline(0.0, color="0.6", linewidth=0.6)
+            place.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)")
         for color, part in each(dataset, "phase"):
             phase = str(part.phase.item())
-            symbol = _SYMBOLS.get(phase, "")
-            label = rf"$\tilde\kappa{symbol}={float(part.reference_margin):.3g}$"
+            label = rf"$\tilde\kappa{_SYMBOLS.get(phase, '')}={float(part.reference_margin):.3g}$"
             style = {"color": color, "linestyle": "--" if phase in {"kappa_min", "kappa_u"} else "-"}
-            for place in (axes, inset):
+            for place in (left, right):
                 smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
-        axes.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
-        axes.legend(loc="upper left")
-        inset.set(xlim=(0, near))
-        inset.tick_params(labelsize=6.5)
+        left.set(xlim=(0, 0.5), ylim=(None, 0.98))
+        left.legend(loc="upper left", ncols=2, columnspacing=1.0)
+        right.set(xlim=(0, 0.02), ylim=(-0.015, 0.05), xticks=[0, 0.005, 0.01, 0.015, 0.02])
+        letter(left, "a")
+        letter(right, "b")
     return figure

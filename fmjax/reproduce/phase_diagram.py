@@ -13,13 +13,14 @@ TITLE = "Phases of the local entropy"
 CAPTION = (
     "What surrounds a typical solution of margin κ̃ at load α. Above κ_max there are no solutions. Between κ_u and "
     "κ_max the local entropy rises up to its maximum; between κ_min and κ_u it is positive but not monotonic; below "
-    "κ_min it is negative at some distance; on the axis κ̃ = 0 the reference is isolated. κ_u meets κ_max at α′_U."
+    "κ_min it is negative at some distance; on the axis κ̃ = 0 the reference is isolated. "
+    "κ_u meets κ_max at α′_U. Unshaded below κ_max: beyond the loads computed."
 )
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
-    inner = [0.1, 0.3, 0.5, 0.65, 0.74, 0.8] if quick else [*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.82]
+    inner = [0.1, 0.3, 0.5, 0.65, 0.7, 0.74] if quick else [*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.82]
     return {"loads": [0.05, 0.8330786, 91 if quick else 361], "alpha": inner}
 
 
@@ -49,17 +50,21 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     return xr.Dataset(variables, coords={"fine_alpha": ("fine_alpha", loads, units), "alpha": ("alpha", alphas, units)})
 
 
+_FLOOR = 3e-3  # of the logarithmic axis
+
+
 def _found(dataset: xr.Dataset, name: str, axis: str) -> tuple[np.ndarray, np.ndarray]:
-    good = converged(dataset[f"{name}_result"])
+    good = converged(dataset[f"{name}_result"]) & (dataset[name].to_numpy() > 0)
     return dataset[axis].to_numpy()[good], dataset[name].to_numpy()[good]
 
 
-def _between(at: np.ndarray, found: tuple[np.ndarray, np.ndarray], otherwise: np.ndarray) -> np.ndarray:
-    """``y`` between the points found, capped by ``otherwise``, which also stands in outside them."""
+def _between(at: np.ndarray, found: tuple[np.ndarray, np.ndarray], top: np.ndarray, beyond: float) -> np.ndarray:
+    """A line between the points found, at most ``top``; ``beyond`` the last of them, unknown before the first."""
     x, y = found
     if not len(x):
-        return otherwise
-    return np.minimum(np.interp(at, x, y, left=np.nan, right=np.inf), otherwise)
+        return np.full_like(at, np.nan)
+    values = np.exp(np.interp(at, x, np.log(y), left=np.nan, right=beyond))  # straight on the logarithmic axis
+    return np.minimum(values, top)
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -75,11 +80,13 @@ def draw(dataset: xr.Dataset) -> Figure:
         if len(loads):
             grid = np.unique(np.concatenate([loads, low[0], high[0]]))
             top = np.interp(grid, loads, most)
-            middle = _between(grid, high, top)
-            bottom = _between(grid, low, top)
-            axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0)
-            axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0)
-            axes.fill_between(grid, 0.0, bottom, color="#CC79A7", alpha=0.25, linewidth=0)
+            middle = _between(grid, high, top, np.nan if end is None else np.inf)
+            bottom = _between(grid, low, top, np.nan)
+            axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0, label="monotonic")
+            axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0, label="not monotonic")
+            axes.fill_between(
+                grid, _FLOOR, bottom, color="#CC79A7", alpha=0.25, linewidth=0, label="negative at some distance"
+            )
         line(axes, dataset.fine_alpha, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$")
         axes.plot(*high, color="#009E73", label=r"$\kappa_u$")
         axes.plot(*low, color="#CC79A7", label=r"$\kappa_{\min}$")
@@ -87,6 +94,8 @@ def draw(dataset: xr.Dataset) -> Figure:
             axes.plot(*end, "o", color="k", zorder=4)
             text = rf"$\alpha'_U={end[0]:.4f}$"
             axes.annotate(text, end, xytext=(6, 8), textcoords="offset points", fontsize=8)
-        axes.set(xlabel=r"load $\alpha$", ylabel=r"margin of the reference $\tilde\kappa$", ylim=(0, None))
-        axes.legend(loc="upper right")
+        axes.text(0.62, 1.0, "no solutions", color="0.3")
+        axes.set(xlabel=r"load $\alpha$", ylabel=r"margin of the reference $\tilde\kappa$", yscale="log")
+        axes.set(xlim=(float(dataset.alpha.min()), 0.85), ylim=(_FLOOR, 4.0))
+        axes.legend(loc="lower left", title=r"$\phi(d)$ below its maximum", alignment="left")
     return figure

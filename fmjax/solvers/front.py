@@ -19,7 +19,7 @@ from fmjax.solvers.zero_entropy import largest_margin
 
 __all__ = ["curve", "in_float64", "is_concrete", "require", "solve"]
 
-_Real = float | Float[Array, "*batch"] | np.ndarray
+_Real = float | int | Float[Array, "..."] | np.ndarray
 
 
 def is_concrete(*values: Any) -> bool:
