@@ -19,7 +19,7 @@ _ENTRY = 0.1
 _SWEEPS = 12
 _LONGEST = 1.5  # in logit(distance)
 _SHORTEST = 1e-3
-_RESIDUAL = 1e-8
+_RESIDUAL = 1e-6  # of a point worth reporting; what is left is part of its error estimate
 _FARTHEST = 2.0
 _JUMP = 0.1  # an overlap that ends further than this from its prediction may have changed branch
 
@@ -188,7 +188,9 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
 
     def finish(free, hessian, distance):
         controls = FranzParisiControls(alpha, distance, reference)
-        free = free - solve_scaled(hessian, still(jax.grad(functional)(free, controls)))
+        # Chord steps with the nodes placed for the solution: those of the curve were placed for its prediction.
+        now = still(controls)
+        free = jax.lax.fori_loop(0, 2, lambda _, y: y - solve_scaled(hessian, jax.grad(still(functional))(y, now)), free)
         free = implicit_root(lambda free: jax.grad(functional)(free, controls), free)
         tangent = tangent_along(functional, free, controls, "distance", hessian)
         entropy, slope, residual, error = measure(functional, free, controls, "distance", tangent, hessian)
