@@ -97,5 +97,5 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes.text(0.62, 1.0, "no solutions", color="0.3")
         axes.set(xlabel=r"load $\alpha$", ylabel=r"margin of the reference $\tilde\kappa$", yscale="log")
         axes.set(xlim=(float(dataset.alpha.min()), 0.85), ylim=(_FLOOR, 4.0))
-        axes.legend(loc="lower left", title=r"$\phi(d)$ below its maximum", alignment="left")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=r"$\phi(d)$ below its maximum", alignment="left")
     return figure
