@@ -70,7 +70,7 @@ def _between(at: np.ndarray, found: tuple[np.ndarray, np.ndarray], top: np.ndarr
 def draw(dataset: xr.Dataset) -> Figure:
     """Three lines, the phases between them, and the point where kappa_u meets kappa_max."""
     with styled():
-        figure, axes = canvas(4.6, 3.5)
+        figure, axes = canvas(6.6, 3.5)
         low, high = _found(dataset, "kappa_min", "alpha"), _found(dataset, "kappa_u", "alpha")
         loads, most = _found(dataset, "kappa_max", "fine_alpha")
         end = None
