@@ -157,14 +157,17 @@ def _trace(functional, alpha, reference, typical, positions):
     first_of_side = jnp.concatenate([jnp.ones(1, bool), upper[visit][1:] != upper[visit][:-1]])
 
     def advance(carry, item):
-        track, alive = carry
         target, is_upper, fresh = item
         side = jax.tree.map(lambda pair: pair[is_upper.astype(int)], (tracks, roots.converged))
-        track, alive = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), side, (track, alive))
+        # Points between the two starts are reached from a start and left: with equal margins the maximum, where g = 0,
+        # is a dead end for the free coordinates.
+        between = jnp.abs(target - middle) < jnp.abs(side[0].position - middle)
+        track, alive = jax.tree.map(lambda new, old: jnp.where(fresh | between, new, old), side, carry)
         aim = jnp.where(alive, target, track.position)
         track, count, arrived = _follow(functional, alpha, reference, track, aim)
         alive = alive & arrived
-        return (track, alive), (track.free, track.hessian, count, alive)
+        carry = jax.tree.map(lambda new, old: jnp.where(between, new, old), side, (track, alive))
+        return carry, (track.free, track.hessian, count, alive)
 
     carry = (jax.tree.map(lambda pair: pair[0], tracks), jnp.asarray(True))
     _, visited = jax.lax.scan(advance, carry, (positions[visit], upper[visit], first_of_side))
