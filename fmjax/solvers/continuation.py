@@ -191,9 +191,21 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
 
     def finish(free, hessian, distance):
         controls = FranzParisiControls(alpha, distance, reference)
-        # Chord steps with the nodes placed for the solution: those of the curve were placed for its prediction.
-        now = still(controls)
-        free = jax.lax.fori_loop(0, 2, lambda _, y: y - solve_scaled(hessian, jax.grad(still(functional))(y, now)), free)
+        # Chord steps with the nodes placed for the solution (those of the curve were placed for its prediction), kept while
+        # they lower the residual.
+        still_here = still((functional, controls))
+
+        def gradient(y):
+            return jax.grad(still_here[0])(y, still_here[1])
+
+        def improve(_, state):
+            y, residual = state
+            trial = y - solve_scaled(hessian, residual)
+            there = gradient(trial)
+            better = jnp.max(jnp.abs(there)) < jnp.max(jnp.abs(residual))
+            return jnp.where(better, trial, y), jnp.where(better, there, residual)
+
+        free, _ = jax.lax.fori_loop(0, 3, improve, (free, gradient(free)))
         free = implicit_root(lambda free: jax.grad(functional)(free, controls), free)
         tangent = tangent_along(functional, free, controls, "distance", hessian)
         entropy, slope, residual, error = measure(functional, free, controls, "distance", tangent, hessian)
