@@ -132,8 +132,7 @@ def test_the_repository_has_the_fixed_top_level():
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
     )
-    if listed.returncode:
-        pytest.skip("not a git checkout")
+    assert listed.returncode == 0, f"the tests run in a git checkout: {listed.stderr}"
     top = {line.split("/")[0] for line in listed.stdout.splitlines()}
     required = {"pyproject.toml", "README.md", "LICENSE", ".gitignore", ".ci", ".github", "fmjax", "tests"}
     assert required <= top

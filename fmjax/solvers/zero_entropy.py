@@ -123,7 +123,10 @@ def vanishing_volume(functional: Equilibrium, gap: float) -> Float[Array, ""]:
         return jax.grad(entropic)(y[0])[None] / jnp.exp(y[0])
 
     start = jnp.log(jnp.asarray([gap**-2.0]))
-    system = lambda y: (stationary(y) / gap, jnp.eye(1), jax.jacfwd(stationary)(y) / gap)  # noqa: E731
+
+    def system(y):
+        return stationary(y) / gap, jnp.eye(1), jax.jacfwd(stationary)(y) / gap
+
     q_hat = jnp.exp(implicit_root(stationary, newton(system, start).value)[0])
 
     def energetic(free_q):
