@@ -18,6 +18,7 @@ __all__ = ["SaddlePoint", "equilibrium"]
 # What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
 _ROUNDING = 2e-14
 _SWEEPS = 100
+_SMALLEST = 1e-12
 
 
 class SaddlePoint(eqx.Module):
@@ -124,8 +125,9 @@ def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[
         # d phi/d q = q_hat/2 + alpha dG_E/dq and d phi/d q_hat = (q - 1)/2 + dG_S/dq_hat.
         q, q_hat = functional.natural(free, controls)
         gradient = natural_gradient(free)
-        order = EquilibriumOrder(q - 2.0 * gradient[1], q_hat - 2.0 * gradient[0], 1.0 - q + 2.0 * gradient[1])
-        return order.free(), None
+        # Where the saddle is at q = 0 (a symmetric constraint) rounding must not carry the map across it.
+        q, gap = (jnp.maximum(value, _SMALLEST) for value in (q - 2.0 * gradient[1], 1.0 - q + 2.0 * gradient[1]))
+        return EquilibriumOrder(q, jnp.maximum(q_hat - 2.0 * gradient[0], _SMALLEST), gap).free(), None
 
     guess, _ = jax.lax.scan(sweep, jnp.zeros(2), None, length=_SWEEPS)
     root = saddle_root(functional, jax.lax.stop_gradient(guess), controls)
