@@ -19,7 +19,7 @@ from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Fr
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
-from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, tangent_along
+from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, saddle_root, tangent
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
 
 __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u"]
@@ -148,7 +148,7 @@ def _scan(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"])
     """Local entropies around references at ``(alphas, margins)``, on a grid of distances from near to far."""
     model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
     distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
-    return jax.vmap(lambda alpha, margin: local_entropy(FranzParisi(model, margin), alpha, distance))(alphas, margins)
+    return jax.lax.map(lambda item: local_entropy(FranzParisi(model, item[1]), item[0], distance), (alphas, margins))
 
 
 @jax.jit
@@ -219,24 +219,23 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
 
 def _initial(model, alpha, margin, distance, order):
     """Unknown vector at a row of a scan, and the tangent ``d free / d position`` there, ``position = logit(distance)``."""
-    from_reference, _ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
+    from_reference, *_ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
     functional = FranzParisi(model, margin)
     controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(from_reference))
-    free = functional.free(order, controls)
-    hessian = jax.hessian(functional)(free, controls)
-    tangent = distance * (1.0 - distance) * tangent_along(functional, free, controls, "distance", hessian)
+    root, _ = saddle_root(functional, functional.free(order, controls), controls)
     position = jnp.log(distance) - jnp.log1p(-distance)
-    return jnp.concatenate([from_reference, free, position[None], margin[None]]), tangent
+    guess = jnp.concatenate([from_reference, root.value, position[None], margin[None]])
+    return guess, distance * (1.0 - distance) * tangent(root)
 
 
-def _fold_equations(functional, controls, free, position, tangent):
-    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``tangent`` is ``d free/d position``."""
+def _fold_equations(functional, controls, free, position, moving):
+    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``moving`` is ``d free/d position``."""
 
     def equations(free, position):
         _, gradient, slope = _gradients(functional, controls, free, jax.nn.sigmoid(position))
         return jnp.append(gradient, slope)
 
-    return jnp.concatenate(jax.jvp(equations, (free, position), (tangent, jnp.ones_like(position))))
+    return jnp.concatenate(jax.jvp(equations, (free, position), (moving, jnp.ones_like(position))))
 
 
 def _threshold(value, error, alpha, margin, position, root, found):
@@ -271,8 +270,8 @@ def _fold_in_margin(model, alpha, _, margin, distance, order, found):
         return jnp.concatenate([reference_gradient, _fold_equations(functional, controls, free, y[7], y[9:14])])
 
     still, alpha_now = jax.lax.stop_gradient((model, alpha))
-    guess, tangent = _initial(still, alpha_now, margin, distance, order)
-    y, error, root = square_root(residual, jnp.concatenate([guess, tangent]))
+    guess, moving = _initial(still, alpha_now, margin, distance, order)
+    y, error, root = square_root(residual, jnp.concatenate([guess, moving]))
     return _threshold(y[8], error[8], alpha, y[8], y[7], root, found)
 
 
@@ -285,8 +284,8 @@ def _fold_in_alpha(model, alpha, margin, distance, order, found):
         fold = _fold_equations(functional, controls, free, y[7], y[9:14])
         return jnp.concatenate([reference_gradient, fold, entropy[None]])
 
-    guess, tangent = _initial(jax.lax.stop_gradient(model), alpha, margin, distance, order)
-    y, error, root = square_root(residual, jnp.concatenate([guess, tangent, alpha[None]]))
+    guess, moving = _initial(jax.lax.stop_gradient(model), alpha, margin, distance, order)
+    y, error, root = square_root(residual, jnp.concatenate([guess, moving, alpha[None]]))
     return _threshold(y[14], error[14], y[14], y[8], y[7], root, found)
 
 

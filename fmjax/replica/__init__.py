@@ -2,15 +2,16 @@
 
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi, FranzParisiControls, FranzParisiOrder
-from fmjax.replica.functional import Functional, saddle_system
+from fmjax.replica.functional import Expansion, Functional, expand
 
 __all__ = [
     "Equilibrium",
     "EquilibriumControls",
     "EquilibriumOrder",
+    "Expansion",
     "FranzParisi",
     "FranzParisiControls",
     "FranzParisiOrder",
     "Functional",
-    "saddle_system",
+    "expand",
 ]

@@ -59,6 +59,7 @@ class Equilibrium(Functional):
     nodes: int = eqx.field(static=True, default=128)
 
     sizes: ClassVar[tuple[int, int]] = (1, 1)
+    control: ClassVar[str] = "alpha"
 
     def overlaps(self, free: Float[Array, " 1"], controls: EquilibriumControls) -> tuple[_Scalar, _Scalar]:
         """``(q, 1 - q)``."""
@@ -98,6 +99,6 @@ class Equilibrium(Functional):
         """Order parameters from free coordinates."""
         return EquilibriumOrder.from_free(free)
 
-    def refined(self) -> Equilibrium:
-        """Three halves as many nodes."""
-        return Equilibrium(self.model, 3 * self.nodes // 2)
+    def resized(self, factor: float) -> Equilibrium:
+        """``factor`` times as many nodes."""
+        return Equilibrium(self.model, int(factor * self.nodes))

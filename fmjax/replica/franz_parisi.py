@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.models import Constraint, Model
-from fmjax.quadrature import Layered, Trapezoid
+from fmjax.quadrature import Layered, Trapezoid, log_normal_density
 from fmjax.replica.equilibrium import EquilibriumOrder
 from fmjax.replica.functional import Functional
+from fmjax.special import fast_log
 
 __all__ = ["FranzParisi", "FranzParisiControls", "FranzParisiOrder"]
 
@@ -22,6 +23,13 @@ _Scalar = Float[Array, ""]
 # the integrand there is itself smaller than the width of the step (both are exponentially small in (kt - k)^2 / d), so
 # what is lost is the square of this number.
 _SHARPEST = 1e-6
+
+# g relative to g + 1 - Q(q), and residual_hat, stay above this. Where they are smaller (exponentially so as d -> 0) nothing
+# depends on them: the entropy is stationary, so the square of this number is lost, times the few patterns that feel it.
+_SMALLEST = 1e-7
+
+_DROP = 0.99  # the largest relative decrease of g and residual_hat in one Newton step
+_LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
 
 _EDGE = 1e-12  # relative distance from the boundary of the domain at which order parameters outside it are put
 
@@ -120,13 +128,14 @@ class FranzParisi(Functional):
     nodes: tuple[int, int, int] = eqx.field(static=True, default=(32, 120, 120))
 
     sizes: ClassVar[tuple[int, int]] = (2, 3)
+    control: ClassVar[str] = "distance"
 
     def overlaps(self, free: Float[Array, " 2"], controls: FranzParisiControls) -> Overlaps:
         """Overlaps from two free coordinates.
 
         In kernels, ``Q(t) - Q(p) Q(q~)`` is ``tanh(free[1])`` times its largest value, and of the variance then left,
         ``g`` is the fraction ``sigmoid(free[0])`` and ``1 - Q(q)`` the rest: all ``q`` and ``t`` with ``g > 0``, and only
-        those.
+        those, but for a sliver at both ends.
         """
         architecture = self.model.architecture
         reference = controls.reference
@@ -137,7 +146,8 @@ class FranzParisi(Functional):
         span = p_gap * (2.0 - p_gap)
         excess = jnp.sqrt(span * q_ref * gap_ref) * jnp.tanh(free[1])
         left = span * _sech2(free[1])
-        kernel_gap = left * jax.nn.sigmoid(-free[0])
+        share, others = (_SMALLEST + (1.0 - 2.0 * _SMALLEST) * jax.nn.sigmoid(sign * free[0]) for sign in (1.0, -1.0))
+        kernel_gap = left * others
         kernel_t = kernel_p * q_ref + excess
         gap = architecture.inverse_complement(kernel_gap)
         return Overlaps(
@@ -148,13 +158,13 @@ class FranzParisi(Functional):
             kernel_gap=kernel_gap,
             a=kernel_t / jnp.sqrt(q_ref),
             c=(kernel_p * gap_ref - excess) / jnp.sqrt(gap_ref),
-            g=left * jax.nn.sigmoid(free[0]),
+            g=left * share,
             excess=excess,
         )
 
     def conjugates(self, free: Float[Array, " 3"], controls: FranzParisiControls) -> Conjugates:
         """``q_hat - t_hat**2/q~_hat = exp(free[0])``, ``t_hat = sinh(free[1])``, ``p_hat - t_hat = sinh(free[2])``."""
-        residual, t_hat = jnp.exp(free[0]), jnp.sinh(free[1])
+        residual, t_hat = _SMALLEST + jnp.exp(free[0]), jnp.sinh(free[1])
         q_hat = residual + t_hat**2 / controls.reference.q_hat
         return Conjugates(q_hat=q_hat, t_hat=t_hat, eta=jnp.sinh(free[2]), residual=residual)
 
@@ -205,6 +215,18 @@ class FranzParisi(Functional):
         x, _ = Trapezoid(self.nodes[0])()
         return jax.vmap(given_reference_field)(x)
 
+    @staticmethod
+    def blend(rules: tuple[Float[Array, "2 x w"], Float[Array, "2 x w"]], fraction: Float[Array, ""]) -> tuple:
+        """A rule between two: nodes on the weighted mean of their maps, which is smooth and monotonic as well.
+
+        Laying a rule costs more than using it; one that is blended costs little.
+        """
+        nodes, log_weights = rules
+        share = jnp.stack([1.0 - fraction, fraction])
+        spacing = jnp.tensordot(share, jnp.exp(log_weights - log_normal_density(nodes)), axes=1)
+        nodes = jnp.tensordot(share, nodes, axes=1)
+        return nodes, fast_log(spacing) + log_normal_density(nodes)
+
     def energetic(self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple) -> _Scalar:
         """``G_E`` as an integral over ``x`` and ``w | x``."""
         fields = self._fields(overlaps, controls)
@@ -237,6 +259,16 @@ class FranzParisi(Functional):
         p_hat = conjugates.eta + conjugates.t_hat
         return jnp.stack([-overlaps.gap, overlaps.t, conjugates.q_hat, conjugates.t_hat, p_hat])
 
+    def retract(self, free: Float[Array, " 5"], step: Float[Array, " 5"]) -> Float[Array, " 5"]:
+        """Where a Newton step leads: ``g`` and ``residual_hat`` change in proportion to it, not their logarithms.
+
+        The saddle equations are smooth in these two where both become exponentially small: a step that takes them to a
+        hundredth is as good as any. In their logarithms Newton would come down by one unit at a time.
+        """
+        small = jnp.array([True, False, True, False, False])
+        change = jnp.where(small, jnp.log1p(jnp.maximum(step, -_DROP)), step)
+        return free + jnp.clip(change, -_LONGEST, _LONGEST)
+
     def order(self, free: Float[Array, " 5"], controls: FranzParisiControls) -> FranzParisiOrder:
         """Order parameters from free coordinates."""
         overlaps, conjugates = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
@@ -262,11 +294,12 @@ class FranzParisi(Functional):
         span = p_gap * (2.0 - p_gap)
         sine = (architecture.kernel(order.t) - kernel_p * q_ref) / jnp.sqrt(span * q_ref * gap_ref)
         sine = jnp.clip(sine, -1.0 + _EDGE, 1.0 - _EDGE)
-        g = jnp.maximum(span * (1.0 - sine**2) - kernel_gap, _EDGE * span)
-        residual = jnp.maximum(order.q_hat - order.t_hat**2 / reference.q_hat, _EDGE * order.q_hat)
+        g = jnp.maximum(span * (1.0 - sine**2) - kernel_gap, 0.0)
+        share, others = (jnp.maximum(part / (g + kernel_gap) - _SMALLEST, _EDGE) for part in (g, kernel_gap))
+        residual = jnp.maximum(order.q_hat - order.t_hat**2 / reference.q_hat - _SMALLEST, _EDGE)
         return jnp.stack(
             [
-                jnp.log(g) - jnp.log(kernel_gap),
+                jnp.log(share) - jnp.log(others),
                 jnp.arctanh(sine),
                 jnp.log(residual),
                 jnp.arcsinh(order.t_hat),
@@ -274,7 +307,7 @@ class FranzParisi(Functional):
             ]
         )
 
-    def refined(self) -> FranzParisi:
-        """Three halves as many nodes in every dimension."""
-        u, x, site = (3 * size // 2 for size in self.nodes)
-        return FranzParisi(self.model, self.reference_margin, (u, x, site))
+    def resized(self, factor: float) -> FranzParisi:
+        """``factor`` times as many nodes in every dimension."""
+        x, w, site = (int(factor * size) for size in self.nodes)
+        return FranzParisi(self.model, self.reference_margin, (x, w, site))

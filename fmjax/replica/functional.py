@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["Functional", "saddle_system"]
+__all__ = ["Expansion", "Functional", "expand"]
 
 _Scalar = Float[Array, ""]
+_LONGEST = 2.0
 
 
 class Functional(eqx.Module):
@@ -28,6 +30,7 @@ class Functional(eqx.Module):
     """
 
     sizes: ClassVar[tuple[int, int]]
+    control: ClassVar[str]  # the control along which a slope is reported
 
     @abstractmethod
     def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Any:
@@ -54,12 +57,29 @@ class Functional(eqx.Module):
         """``G_E``, one pattern in the cavity field (``alpha`` multiplies it)."""
 
     @abstractmethod
+    def resized(self, factor: float) -> Functional:
+        """The same functional with ``factor`` times as many quadrature nodes in every dimension."""
+
     def refined(self) -> Functional:
-        """The same functional with a finer quadrature, for error estimates."""
+        """Half as many nodes again: what error estimates compare with."""
+        return self.resized(1.5)
+
+    def move(self, controls: Any, position: Float[Array, ""]) -> Any:
+        """``controls`` with another value of the functional's own control."""
+        return eqx.tree_at(lambda c: getattr(c, self.control), controls, position)
 
     @abstractmethod
     def natural(self, free: Float[Array, " coordinates"], controls: Any) -> Float[Array, " coordinates"]:
         """The order parameters as a vector, in the order of the free coordinates."""
+
+    def retract(
+        self, free: Float[Array, " coordinates"], step: Float[Array, " coordinates"]
+    ) -> Float[Array, " coordinates"]:
+        """Where a Newton step leads: each coordinate moves by at most two.
+
+        On its own: one that the entropy hardly depends on must not slow down the others.
+        """
+        return free + jnp.clip(step, -_LONGEST, _LONGEST)
 
     def rule_at(self, free: Float[Array, " coordinates"], controls: Any) -> Any:
         """`rule` at free coordinates."""
@@ -80,58 +100,75 @@ class Functional(eqx.Module):
         )
 
 
-def saddle_system(
-    functional: Functional, free: Float[Array, " n"], controls: Any, rule: Any
-) -> tuple[Float[Array, " n"], Float[Array, "n n"], Float[Array, "n n"]]:
-    """Saddle equations and what Newton needs of their derivatives, all by autodiff.
+class Expansion(eqx.Module):
+    """A free entropy to second order around a point, in free coordinates ``f`` and along the functional's control ``c``.
 
-    Returns ``(r, A, M)``: ``r`` the gradient of ``phi`` with respect to the order parameters ``o``, ``A = do/df`` with
-    respect to the free coordinates ``f``, and ``M = A^T (d^2 phi/do^2) A``, the derivative of ``A^T r`` at fixed ``A``.
+    Attributes:
+        value: ``phi``.
+        residual: ``r``, the gradient with respect to the order parameters ``o``: the saddle equations.
+        left: ``A = do/df``.
+        matrix: ``M = A^T (d^2 phi/do^2) A``, the derivative of ``A^T r`` at fixed ``A``: the Hessian where ``r = 0``.
+        slope: ``d phi/dc``.
+        mixed: ``d^2 phi/df dc``.
+    """
+
+    value: Float[Array, ""]
+    residual: Float[Array, " n"]
+    left: Float[Array, "n n"]
+    matrix: Float[Array, "n n"]
+    slope: Float[Array, ""]
+    mixed: Float[Array, " n"]
+
+
+def expand(functional: Functional, free: Float[Array, " n"], controls: Any, rule: Any) -> Expansion:
+    """All that Newton and a continuation need of ``phi``, by autodiff.
 
     The quadrature ``rule`` is an argument so that Newton can keep it fixed: its nodes move with the order parameters, and
     where an equation is as small as the quadrature error (a variance ``g`` of 1e-6), the motion alone would be noise that
     no step can get below.
+
+    The two integrals dominate the cost and each depends on its own half of the coordinates, so each is differentiated
+    along its own directions only.
     """
-    gradient, hessian = _gradient_and_hessian(functional, free, controls, rule)
+    split, size = functional.sizes[0], free.size
+
+    def at(position):
+        return functional.move(controls, position)
+
+    def interaction(point):
+        free, there = point[:-1], at(point[-1])
+        overlaps = functional.overlaps(free[:split], there)
+        return functional.interaction(overlaps, functional.conjugates(free[split:], there), there)
+
+    def energetic(point):
+        there = at(point[-1])
+        return there.alpha * functional.energetic(functional.overlaps(point[:-1], there), there, rule)
+
+    def entropic(point):
+        return functional.entropic(functional.conjugates(point, controls), controls)
+
+    def second_order(function, point):
+        def with_gradient(point):
+            value, gradient = jax.value_and_grad(function)(point)
+            return gradient, (value, gradient)
+
+        hessian, (value, gradient) = jax.jacfwd(with_gradient, has_aux=True)(point)
+        return value, gradient, hessian
+
+    point = jnp.append(free, getattr(controls, functional.control))
+    value, gradient, hessian = second_order(interaction, point)
+    # The control (the distance, or alpha) does not enter the entropic term.
+    for function, block in ((energetic, [*range(split), size]), (entropic, [*range(split, size)])):
+        index = np.asarray(block)
+        block_value, block_gradient, block_hessian = second_order(function, point[index])
+        value = value + block_value
+        gradient = gradient.at[index].add(block_gradient)
+        hessian = hessian.at[np.ix_(index, index)].add(block_hessian)
 
     def natural(free):
         return functional.natural(free, controls)
 
     left = jax.jacfwd(natural)(free)
-    residual = jnp.linalg.solve(left.T, gradient)
+    residual = jnp.linalg.solve(left.T, gradient[:-1])
     bend = jax.hessian(lambda free: residual @ natural(free))(free)
-    return residual, left, hessian - bend
-
-
-def _gradient_and_hessian(functional, free, controls, rule):
-    """Gradient and Hessian of ``phi`` in free coordinates, block by block.
-
-    The two integrals dominate the cost and each depends on its own half of the coordinates, so each is differentiated
-    along its own directions only: 2 + 3 second-order passes for Franz-Parisi instead of 5 through both.
-    """
-    split = functional.sizes[0]
-
-    def interaction(free):
-        overlaps = functional.overlaps(free[:split], controls)
-        return functional.interaction(overlaps, functional.conjugates(free[split:], controls), controls)
-
-    def energetic(free):
-        return controls.alpha * functional.energetic(functional.overlaps(free, controls), controls, rule)
-
-    def entropic(free):
-        return functional.entropic(functional.conjugates(free, controls), controls)
-
-    def both(function, point):
-        def with_gradient(point):
-            gradient = jax.grad(function)(point)
-            return gradient, gradient
-
-        hessian, gradient = jax.jacfwd(with_gradient, has_aux=True)(point)
-        return gradient, hessian
-
-    gradient, hessian = both(interaction, free)
-    for function, block in ((energetic, slice(0, split)), (entropic, slice(split, None))):
-        block_gradient, block_hessian = both(function, free[block])
-        gradient = gradient.at[block].add(block_gradient)
-        hessian = hessian.at[block, block].add(block_hessian)
-    return gradient, hessian
+    return Expansion(value, residual, left, hessian[:-1, :-1] - bend, gradient[-1], hessian[:-1, -1])

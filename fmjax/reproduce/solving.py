@@ -1,6 +1,8 @@
-"""What the figures ask of the theory: batches of points of one shape, so that each program is compiled once."""
+"""What the figures ask of the theory: arrays of one shape, so that each program is compiled once."""
 
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +15,6 @@ import fmjax
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # wraps what is iterated over, with a description
 
 CONVERGED = "converged"
-_BLOCK = 4  # curves per call: enough to fill two cores, and a step of the progress bar every few seconds
 _NO_MARGIN = "the margin of the reference is a threshold that was not found"
 
 
@@ -31,12 +32,9 @@ def _typical(alphas: Any, margins: Any) -> Any:
 
 
 @jax.jit
-def _curves(alphas: Any, reference_margins: Any, distances: Any) -> Any:
-    def curve(alpha: Any, reference_margin: Any) -> Any:
-        local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=reference_margin)
-        return fmjax.curve(local, alpha=alpha, distance=distances)
-
-    return jax.vmap(curve)(alphas, reference_margins)
+def _curve(alpha: Any, reference_margin: Any, distances: Any) -> Any:
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=reference_margin)
+    return fmjax.curve(local, alpha=alpha, distance=distances)
 
 
 @jax.jit
@@ -72,26 +70,28 @@ def typical(alphas: np.ndarray, margins: np.ndarray) -> dict[str, np.ndarray]:
 def curves(
     alphas: np.ndarray, reference_margins: np.ndarray, distances: np.ndarray, progress: Progress
 ) -> dict[str, np.ndarray]:
-    """Local entropy of solutions at margin 0 around references, in blocks of one shape.
+    """Local entropy of solutions at margin 0 around references, one curve per core at a time.
 
     Args:
         alphas: patterns per weight, shape (n,).
         reference_margins: margin of the reference of each curve, shape (n,); NaN gives a curve with a reason.
         distances: distances from the reference, the same for all curves, shape (m,).
-        progress: wraps the loop over blocks.
+        progress: wraps the loop over curves.
 
     Returns:
         ``entropy``, ``slope``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
     """
-    size = len(alphas)
-    padded = -(-size // _BLOCK) * _BLOCK
-    index = np.minimum(np.arange(padded), size - 1).reshape(-1, _BLOCK)
-    blocks = []
-    for block in progress(index, "curves"):
-        margins = np.nan_to_num(reference_margins[block])
-        found = _curves(jnp.asarray(alphas[block]), jnp.asarray(margins), jnp.asarray(distances))
-        blocks.append(_columns(found, ("entropy", "slope", "residual", "error_estimate")))
-    columns = {name: np.concatenate([block[name] for block in blocks])[:size] for name in blocks[0]}
+
+    def solve(alpha: float, margin: float) -> dict[str, np.ndarray]:
+        found = _curve(alpha, np.nan_to_num(margin), jnp.asarray(distances))
+        return _columns(found, ("entropy", "slope", "residual", "error_estimate"))
+
+    pairs = list(zip(alphas, reference_margins, strict=True))
+    solve(*pairs[0])  # compiled once, before several threads ask for it
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(solve, *pair) for pair in pairs]
+        rows = [curve.result() for curve in progress(running, "curves")]
+    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     columns["result"] = np.where(np.isnan(reference_margins)[:, None], _NO_MARGIN, columns["result"])
     return columns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -16,7 +17,9 @@ __all__ = [
     "NOT_FINITE",
     "OUT_OF_STEPS",
     "STALLED",
+    "Equations",
     "Root",
+    "System",
     "describe",
     "implicit_root",
     "newton",
@@ -46,20 +49,46 @@ def describe(status: Int[Array, "*batch"] | int) -> str | np.ndarray:
 
 _FROZEN = 1e-14
 _NEGLIGIBLE = 1e-6
+_SHORT = 3e-5
 _RESOLVED = 1e-6
+
+
+class System(Protocol):
+    """A square system of equations at a point: residual ``r``, and the matrices ``A`` and ``M`` of `newton`."""
+
+    @property
+    def residual(self) -> _Vector: ...  # noqa: D102
+    @property
+    def left(self) -> _Matrix: ...  # noqa: D102
+    @property
+    def matrix(self) -> _Matrix: ...  # noqa: D102
+
+
+class Equations(eqx.Module):
+    """A system with its Jacobian: ``A = 1``."""
+
+    residual: _Vector
+    matrix: _Matrix
+
+    @property
+    def left(self) -> _Matrix:
+        """The identity."""
+        return jnp.eye(self.residual.size, dtype=self.residual.dtype)
 
 
 class Root(eqx.Module):
     """Where Newton stopped, and why.
 
-    ``residual`` is the largest absolute equation at the last point the system was evaluated at, ``matrix`` the
-    matrix ``M`` there (`newton`); ``value`` is one Newton step further if it converged. ``steps`` counts evaluations of
-    the system and ``status`` is one of the module's codes.
+    ``at`` is the system at the last ``point`` it was evaluated at and ``residual`` its largest absolute equation ``A^T r``;
+    ``value`` is a ``step`` further (zero unless converged). ``steps`` counts evaluations of the system and ``status`` is one
+    of the module's codes.
     """
 
     value: Float[Array, "*batch n"]
+    point: Float[Array, "*batch n"]
+    step: Float[Array, "*batch n"]
+    at: Any
     residual: Float[Array, "*batch"]
-    matrix: Float[Array, "*batch n n"]
     steps: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
 
@@ -69,28 +98,28 @@ class Root(eqx.Module):
         return self.status == CONVERGED
 
 
-def solve_scaled(matrix: _Matrix, vector: Float[Array, n * columns]) -> Float[Array, n * columns]:
+def solve_scaled(matrix: _Matrix, vector: Float[Array, n * columns], frozen: float = _FROZEN) -> Float[Array, n * columns]:
     """``matrix^-1 vector`` for a matrix of second derivatives of an entropy of order one.
 
     Near ``d = 0`` some order parameters are exponentially small, and the entropy does not depend on them to the accuracy
-    at which it can be computed. These directions are frozen by a diagonal of the size of what cannot be resolved (a unit
-    change of such a coordinate moves the entropy by 1e-14), and rows are scaled, or pivoting would go astray.
+    at which it can be computed. These directions are ``frozen`` by a diagonal of the size of what cannot be resolved (a
+    unit change of such a coordinate moves the entropy by 1e-14), and rows are scaled, or pivoting would go astray.
     """
     diagonal = jnp.diagonal(matrix)
-    matrix = matrix + jnp.diag(jnp.where(diagonal < 0, -_FROZEN, _FROZEN))
+    matrix = matrix + jnp.diag(jnp.where(diagonal < 0, -frozen, frozen))
     size = jnp.max(jnp.abs(matrix), axis=1)
     scaled = vector / (size if vector.ndim == 1 else size[:, None])
     return jnp.linalg.solve(matrix / size[:, None], scaled)
 
 
 def newton(
-    system: Callable[[_Vector], tuple[_Vector, _Matrix, _Matrix]],
+    system: Callable[[_Vector], System],
     guess: _Vector,
     *,
-    tolerance: float = 1e-11,
+    tolerance: float = 1e-9,
     loose: float = 1e-5,
     max_steps: int = 60,
-    longest: float = 2.0,
+    retract: Callable[[_Vector, _Vector], _Vector] = jnp.add,
 ) -> Root:
     """Find a zero of a square system by Newton steps that are shortened until they help.
 
@@ -105,39 +134,37 @@ def newton(
     domain, where the system is not finite, are shortened too.
 
     Args:
-        system: ``y -> (r, A, M)``, shapes ``(n,)``, ``(n, n)`` and ``(n, n)``.
+        system: ``y -> System``, whose shapes are ``(n,)``, ``(n, n)`` and ``(n, n)``.
         guess: start, shape ``(n,)``.
         tolerance: on the largest component of ``A^T r``: for saddle equations, entropy per unit of relative change of an
-            order parameter, which is as far as quadrature and rounding let the equations be trusted.
+            order parameter, for a step that is short but not negligible.
         loose: on the largest component of ``r`` where it can be resolved: tells a solution from a coordinate that ran off.
         max_steps: evaluations of the system.
-        longest: largest change of any coordinate in one step.
+        retract: ``(y, step) -> y`` near ``y + step``: where a step of that length leads in these coordinates.
     """
 
-    def direction(residual, left, matrix):
-        # Each coordinate on its own: one that the equations hardly depend on must not slow down the others.
-        return jnp.clip(-solve_scaled(matrix, left.T @ residual), -longest, longest)
+    def full_step(at):
+        return -solve_scaled(at.matrix, at.left.T @ at.residual)
 
     def body(state):
-        value, (residual, left, matrix), step, damping, count, _ = state
-        trial = value + damping * step
-        at_trial = system(trial)
-        finite = jnp.all(jnp.isfinite(at_trial[0])) & jnp.isfinite(jnp.sum(at_trial[2]))
-        correction = -solve_scaled(matrix, left.T @ at_trial[0])
+        value, at, step, damping, count, _ = state
+        trial = retract(value, damping * step)
+        there = system(trial)
+        finite = jnp.all(jnp.isfinite(there.residual)) & jnp.isfinite(jnp.sum(there.matrix))
+        correction = -solve_scaled(at.matrix, at.left.T @ there.residual)
         # The first trial is the guess itself: there is nothing yet to compare it with.
-        shrink = (1.0 - 0.25 * damping) * jnp.linalg.norm(left @ step)
-        helps = (jnp.linalg.norm(left @ correction) <= shrink) | (count == 0)
-        next_step = direction(*at_trial)
-        scaled = jnp.abs(at_trial[1].T @ at_trial[0])
-        unscaled = scaled / (jnp.linalg.norm(at_trial[1], axis=0) + _RESOLVED)
-        # A negligible next step is taken without looking again: it squares the error.
-        small = (jnp.max(scaled) < tolerance) | (jnp.max(jnp.abs(at_trial[1] @ next_step)) < _NEGLIGIBLE)
+        shrink = (1.0 - 0.25 * damping) * jnp.linalg.norm(at.left @ step)
+        helps = (jnp.linalg.norm(at.left @ correction) <= shrink) | (count == 0)
+        next_step = full_step(there)
+        scaled = jnp.abs(there.left.T @ there.residual)
+        unscaled = scaled / (jnp.linalg.norm(there.left, axis=0) + _RESOLVED)
+        # The last step is taken without looking again: it squares the error.
+        length = jnp.max(jnp.abs(there.left @ next_step))
+        small = (length < _NEGLIGIBLE) | ((jnp.max(scaled) < tolerance) & (length < _SHORT))
         done = finite & small & (jnp.max(unscaled) < loose)
         accept = done | (finite & helps)
-        value, at_value, step = jax.tree.map(
-            lambda new, old: jnp.where(accept, new, old),
-            (trial, at_trial, next_step),
-            (value, (residual, left, matrix), step),
+        value, at, step = jax.tree.map(
+            lambda new, old: jnp.where(accept, new, old), (trial, there, next_step), (value, at, step)
         )
         damping = jnp.where(accept, jnp.minimum(1.0, 2.0 * damping), 0.5 * damping)
         count = count + 1
@@ -146,13 +173,16 @@ def newton(
             [CONVERGED, jnp.where(finite, STALLED, NOT_FINITE), OUT_OF_STEPS],
             -1,
         )
-        return value, at_value, step, damping, count, status
+        return value, at, step, damping, count, status
 
-    zero, eye = jnp.zeros_like(guess), jnp.eye(guess.size, dtype=guess.dtype)
-    start = (guess, (zero, eye, eye), zero, jnp.ones_like(guess[0]), jnp.asarray(0), jnp.asarray(-1))
-    value, (residual, left, matrix), step, _, steps, status = jax.lax.while_loop(lambda state: state[-1] < 0, body, start)
-    value = jnp.where((status == CONVERGED) & (jnp.max(jnp.abs(left @ step)) < _NEGLIGIBLE), value + step, value)
-    return Root(value, jnp.max(jnp.abs(left.T @ residual)), matrix, steps, status)
+    nowhere = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(system, guess))
+    start = (guess, nowhere, jnp.zeros_like(guess), jnp.ones_like(guess[0]), jnp.asarray(0), jnp.asarray(-1))
+    value, at, step, _, steps, status = jax.lax.while_loop(lambda state: state[-1] < 0, body, start)
+    residual = jnp.max(jnp.abs(at.left.T @ at.residual))
+    # Where rounding leaves nothing to improve although the step is not short: the step is part of the error estimates.
+    status = jnp.where((status != NOT_FINITE) & (residual < tolerance), CONVERGED, status)
+    step = jnp.where(status == CONVERGED, step, 0.0)
+    return Root(retract(value, step), value, step, at, residual, steps, status)
 
 
 def implicit_root(residual: Callable[[_Vector], _Vector], root: _Vector) -> _Vector:

@@ -10,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Functional, saddle_system
+from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Functional, expand
 from fmjax.solvers.newton import CONVERGED, Root, describe, implicit_root, newton, solve_scaled
 
-__all__ = ["SaddlePoint", "equilibrium"]
+__all__ = ["SaddlePoint", "equilibrium", "equilibrium_root", "quadrature_error", "read", "saddle_root", "tangent"]
 
 # What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
 _ROUNDING = 2e-14
 _SWEEPS = 100
+_STEADY = 1e-12
 _SMALLEST = 1e-12
 
 
@@ -59,59 +60,87 @@ class SaddlePoint(eqx.Module):
         return describe(self.status)
 
 
-def measure(
-    functional: Functional,
-    free: Float[Array, " n"],
-    controls: Any,
-    control: str,
-    tangent: Float[Array, " n"],
-    hessian: Array,
-) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-    """Entropy, slope, residual and error estimate at a saddle point.
+def saddle_root(
+    functional: Functional, guess: Float[Array, " n"], controls: Any, rule: Any = None, **options: Any
+) -> tuple[Root, Any]:
+    """Newton on the saddle equations of ``functional`` from ``guess``, and the quadrature rule that it used.
+
+    The rule is laid at the guess unless given. No derivatives: see `implicit_root` and `read`.
+    """
+    functional, controls, guess = jax.lax.stop_gradient((functional, controls, guess))
+    rule = functional.rule_at(guess, controls) if rule is None else rule
+    return newton(lambda y: expand(functional, y, controls, rule), guess, retract=functional.retract, **options), rule
+
+
+def tangent(root: Root) -> Float[Array, " n"]:
+    """``dy/dcontrol`` of the saddle point ``y``, from the implicit function theorem.
+
+    A prediction is best off when coordinates that are hardly resolved stay where they are.
+    """
+    return -solve_scaled(root.at.matrix, root.at.mixed, _STEADY)
+
+
+def read(
+    functional: Functional, root: Root, controls: Any, rule: Any
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " n"]]:
+    """Entropy, slope and free coordinates at a saddle point, with derivatives of every order.
+
+    Newton's last step is small and was not evaluated: entropy to second order in it, slope to first. The numbers are those
+    of Newton; their derivatives those of the saddle point that they approximate.
+    """
+    at, step = root.at, root.step
+    entropy = at.value + 0.5 * (at.left.T @ at.residual) @ step
+    found = jax.lax.stop_gradient((rule, (entropy, at.slope + at.mixed @ step, root.value)))
+    return _numbers(((functional, controls), found))
+
+
+@jax.custom_jvp
+def _numbers(point):
+    _, (_, numbers) = point
+    return numbers
+
+
+@_numbers.defjvp
+def _(primals, tangents):
+    ((inputs, (rule, (_, _, free))),), ((input_tangents, _),) = primals, tangents
+
+    def exact(functional, controls):
+        def gradient(free):
+            return jax.grad(functional.with_rule)(free, controls, rule)
+
+        saddle = implicit_root(gradient, free)
+
+        def along(position):
+            return functional.with_rule(saddle, functional.move(controls, position), rule)
+
+        return *jax.value_and_grad(along)(getattr(controls, functional.control)), saddle
+
+    return _numbers(*primals), jax.jvp(exact, inputs, input_tangents)[1]
+
+
+def quadrature_error(functional: Functional, root: Root, controls: Any) -> Float[Array, ""]:
+    """Bound on the errors of entropy and slope at a saddle point, from a finer rule.
 
     With ``y`` the saddle of the rule in use and ``g`` the gradient of a finer ``phi`` there, the finer saddle lies at
     ``y - H^-1 g``: its entropy differs by ``phi_fine(y) - phi(y) - g H^-1 g / 2`` and its slope by
     ``slope_fine(y) - slope(y) + g . dy/dcontrol``.
     """
+    at, fine = root.at, functional.refined()
+    rule = fine.rule_at(root.point, controls)
 
-    def evaluate(functional):
-        def value(free, position):
-            return functional(free, eqx.tree_at(lambda c: getattr(c, control), controls, position))
+    def along(free, position):
+        return fine.with_rule(free, functional.move(controls, position), rule)
 
-        return jax.value_and_grad(value, argnums=(0, 1))(free, getattr(controls, control))
-
-    entropy, (gradient, slope) = evaluate(functional)
-    fine_entropy, (fine_gradient, fine_slope) = evaluate(functional.refined())
-    shift = -solve_scaled(hessian, fine_gradient)
-    entropy_error = jnp.abs(fine_entropy - entropy) + 0.5 * jnp.abs(fine_gradient @ shift)
+    value, (gradient, slope) = jax.value_and_grad(along, (0, 1))(root.point, getattr(controls, functional.control))
+    difference = gradient - at.left.T @ at.residual
+    entropy_error = jnp.abs(value - at.value) + 0.5 * jnp.abs(difference @ solve_scaled(at.matrix, difference))
     # The largest the last term can be: along directions frozen by `solve_scaled` its sign is not known.
-    slope_error = jnp.abs(fine_slope - slope) + jnp.sum(jnp.abs(fine_gradient * tangent))
-    scale = _ROUNDING * (1.0 + jnp.abs(slope))
-    error = jax.lax.stop_gradient(3.0 * jnp.maximum(entropy_error, slope_error) + scale)
-    return entropy, slope, jnp.max(jnp.abs(jax.lax.stop_gradient(gradient))), error
+    slope_error = jnp.abs(slope - at.slope) + jnp.sum(jnp.abs(difference * tangent(root)))
+    return 3.0 * jnp.maximum(entropy_error, slope_error) + _ROUNDING * (1.0 + jnp.abs(at.slope))
 
 
-def tangent_along(
-    functional: Functional, free: Float[Array, " n"], controls: Any, control: str, hessian: Array
-) -> Float[Array, " n"]:
-    """``dy/dcontrol`` of the saddle point ``y``, from the implicit function theorem."""
-
-    def gradient(position):
-        return jax.grad(functional)(free, eqx.tree_at(lambda c: getattr(c, control), controls, position))
-
-    position = getattr(controls, control)
-    return -solve_scaled(hessian, jax.jvp(gradient, (position,), (jnp.ones_like(position),))[1])
-
-
-def saddle_root(functional: Functional, guess: Float[Array, " n"], controls: Any, **options: Any) -> Root:
-    """Newton on the saddle equations of ``functional`` from ``guess`` (no derivatives: see `implicit_root`)."""
-    functional, controls, guess = jax.lax.stop_gradient((functional, controls, guess))
-    rule = functional.rule_at(guess, controls)
-    return newton(lambda free: saddle_system(functional, free, controls, rule), guess, **options)
-
-
-def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Float[Array, " 2"], Root]:
-    """Free coordinates of the typical solutions, with derivatives, and how Newton got there.
+def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Float[Array, " 2"], Root, Any]:
+    """Free coordinates of the typical solutions, with derivatives, how Newton got there, and the rule that it used.
 
     Newton starts where a few sweeps of the saddle equations, iterated as maps ``q_hat -> q -> q_hat``, have come to:
     these converge from any start, only slowly near capacity.
@@ -130,16 +159,16 @@ def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[
         return EquilibriumOrder(q, jnp.maximum(q_hat - 2.0 * gradient[0], _SMALLEST), gap).free(), None
 
     guess, _ = jax.lax.scan(sweep, jnp.zeros(2), None, length=_SWEEPS)
-    root = saddle_root(functional, jax.lax.stop_gradient(guess), controls)
+    root, rule = saddle_root(functional, guess, controls)
     free = implicit_root(lambda free: jax.grad(functional)(free, controls), root.value)
-    return free, root
+    return free, root, rule
 
 
 def equilibrium(functional: Equilibrium, alpha: Float[Array, ""]) -> SaddlePoint:
     """Typical solutions at ``alpha``."""
-    free, root = equilibrium_root(functional, alpha)
+    _, root, rule = equilibrium_root(functional, alpha)
     controls = EquilibriumControls(alpha)
-    tangent = tangent_along(functional, free, controls, "alpha", root.matrix)
-    entropy, slope, residual, error = measure(functional, free, controls, "alpha", tangent, root.matrix)
-    order = EquilibriumOrder.from_free(free)
-    return SaddlePoint(entropy, slope, order, 0.5 * order.gap, alpha, residual, error, root.steps, root.status)
+    entropy, slope, free = read(functional, root, controls, rule)
+    error = quadrature_error(*jax.lax.stop_gradient((functional, root, controls)))
+    order = functional.order(free, controls)
+    return SaddlePoint(entropy, slope, order, 0.5 * order.gap, alpha, root.residual, error, root.steps, root.status)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.replica import Equilibrium, EquilibriumControls
-from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Root, implicit_root, newton, solve_scaled
+from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Equations, Root, implicit_root, newton, solve_scaled
 from fmjax.solvers.saddle import equilibrium
 
 __all__ = ["largest_alpha", "largest_margin", "square_root"]
@@ -32,11 +33,11 @@ def square_root(
             return value, value
 
         jacobian, value = jax.jacfwd(with_value, has_aux=True)(y)
-        return value, jnp.eye(y.size), jacobian
+        return Equations(value, jacobian)
 
     root = newton(system, jax.lax.stop_gradient(guess), tolerance=1e-12)
     value = implicit_root(lambda y: residual(y, 0), root.value)
-    error = jnp.abs(solve_scaled(root.matrix, jax.lax.stop_gradient(residual(value, 1))))
+    error = jnp.abs(solve_scaled(root.at.matrix, jax.lax.stop_gradient(residual(value, 1))))
     return value, 1.5 * error + 1e-14 * (1.0 + jnp.abs(value)), root
 
 
@@ -71,7 +72,8 @@ def _polish(functional, other, at, guess, found):
 
     value, error, root = square_root(residual, guess)
     status = jnp.where(found, root.status, NO_CANDIDATE)
-    return Root(jnp.where(status == CONVERGED, value, jnp.nan), root.residual, root.matrix, root.steps, status), error
+    value = jnp.where(status == CONVERGED, value, jnp.nan)
+    return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
 
 
 def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
@@ -125,7 +127,7 @@ def vanishing_volume(functional: Equilibrium, gap: float) -> Float[Array, ""]:
     start = jnp.log(jnp.asarray([gap**-2.0]))
 
     def system(y):
-        return stationary(y) / gap, jnp.eye(1), jax.jacfwd(stationary)(y) / gap
+        return Equations(stationary(y) / gap, jax.jacfwd(stationary)(y) / gap)
 
     q_hat = jnp.exp(implicit_root(stationary, newton(system, start).value)[0])
 
