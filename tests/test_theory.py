@@ -1,6 +1,7 @@
 """Equilibrium, Franz-Parisi and thresholds against limits, identities, published constants and independent programs."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -24,10 +25,18 @@ def typical(alpha, margin):
     return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=margin)), alpha=alpha)
 
 
-@jax.jit
-def local(alpha, margin, reference_margin, distance):
+@partial(jax.jit, static_argnames="finer")
+def local_padded(alpha, margin, reference_margin, distance, finer):
     functional = fmjax.FranzParisi(fmjax.Perceptron(margin=margin), reference_margin=reference_margin)
-    return fmjax.curve(functional, alpha=alpha, distance=distance)
+    return fmjax.curve(functional.refined() if finer else functional, alpha=alpha, distance=distance)
+
+
+def local(alpha, margin, reference_margin, distance, finer=False):
+    """Every curve has 32 distances, the last one repeated: compiled once for all tests."""
+    size = distance.shape[0]
+    padded = jnp.concatenate([distance, jnp.broadcast_to(distance[-1], 32 - size)])
+    found = local_padded(*(jnp.asarray(x, float) for x in (alpha, margin, reference_margin)), padded, finer=finer)
+    return jax.tree.map(lambda leaf: leaf[:size], found)
 
 
 def binary_entropy(d):
@@ -109,6 +118,25 @@ def test_local_entropy_and_slope_agree_with_the_three_dimensional_oracle(row):
     assert abs(found.slope[0] - row["slope"]) < 1e-8
     assert abs(found.entropy[0] - row["entropy"]) <= found.error_estimate[0] + 1e-13
     assert abs(found.slope[0] - row["slope"]) <= found.error_estimate[0] + 1e-12
+
+
+def test_200_random_points_are_within_their_error_estimate_and_1e_8_of_a_finer_quadrature():
+    rng = np.random.default_rng(20211203)
+    alphas, shares = rng.uniform(0.05, 0.83, 50), rng.uniform(0.0, 1.0, 50)
+    shares[:5] = 1.0 - 1e-9  # references at kappa_max
+    distances = np.exp(rng.uniform(np.log(1e-4), np.log(0.5), (50, 5)))
+    largest = jax.jit(jax.vmap(lambda alpha: fmjax.thresholds.kappa_max(fmjax.Perceptron(), alpha).value))(alphas)
+    agreeing = 0
+    for alpha, margin, distance in zip(alphas, shares * largest, distances, strict=True):
+        found, finer = (local(alpha, 0.0, margin, jnp.asarray(distance), finer=flag) for flag in (False, True))
+        both = np.asarray(found.converged & finer.converged)
+        assert (found.converged == both).all()
+        for one, other in ((found.entropy, finer.entropy), (found.slope, finer.slope)):
+            difference = np.where(both, np.abs(one - other), 0.0)
+            assert (difference <= np.where(both, found.error_estimate + finer.error_estimate, 0.0)).all()
+            assert (difference < 1e-8).all()
+        agreeing += both.sum()
+    assert agreeing >= 200
 
 
 def test_rows_come_back_in_the_order_of_the_distances():

@@ -228,8 +228,8 @@ def _trace(functional: FranzParisi, alpha, typical: EquilibriumOrder, positions:
 def _slope_error(root: Root, overlaps: slice, order: FranzParisiOrder) -> Float[Array, ""]:
     """What Newton leaves: the second order of its last step, and what is not resolved where ``q_hat`` is nearly nothing.
 
-    There ``g`` and ``residual_hat`` follow the quadrature error: between two rules that agree to 1e-11 in the entropy, slopes
-    were found to differ by up to 5e-9.
+    There ``g`` and ``residual_hat`` follow the quadrature error: between two rules that agree to 1e-11 in the entropy,
+    slopes were found to differ by up to 5e-9.
     """
     changes = jnp.abs(root.at.left @ root.step)
     second_order = jnp.sum(jnp.abs(root.at.mixed * root.step)) * jnp.max(changes.at[overlaps].divide(order.gap))
