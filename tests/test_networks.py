@@ -342,18 +342,18 @@ def test_wrong_fractions_are_refused(fractions, draws, digits, solved):
         networks.local_energy(weights, digits[0][:10], digits[1][:10], np.array(fractions), KEY, draws=draws)
 
 
-def test_slope_and_curvature_are_those_of_a_parabola_with_errors_over_networks():
+def test_slope_and_curvature_are_those_of_a_cubic_with_errors_over_networks():
     f = np.array([0.0, 0.01, 0.02, 0.04, 0.05, 0.3])
     own = np.random.default_rng(0).normal(size=(6, 2))
     slopes, curvatures = 0.2 + own[:, 0], 30 + own[:, 1]
-    energy = (0.1 + slopes[:, None] * f + curvatures[:, None] * f**2 / 2)[:, None, :, None]
+    energy = (0.1 + slopes[:, None] * f + curvatures[:, None] * f**2 / 2 - 90 * f**3)[:, None, :, None]
     energy[..., -1, :] = 0.9  # saturated, beyond the fit
     found = networks.shape_at_zero(f, energy, 0.05)
     assert found.slope[0] == pytest.approx(slopes.mean(), abs=1e-9)
     assert found.curvature[0] == pytest.approx(curvatures.mean(), abs=1e-6)
     assert found.slope_error[0] == pytest.approx(slopes.std(ddof=1) / np.sqrt(6), rel=1e-6)
     assert found.curvature_error[0] == pytest.approx(curvatures.std(ddof=1) / np.sqrt(6), rel=1e-6)
-    with pytest.raises(ValueError, match="two more"):
+    with pytest.raises(ValueError, match="three more"):
         networks.shape_at_zero(f, energy, 0.01)
 
 
@@ -381,7 +381,7 @@ def test_one_seed_in_ten_that_fails_is_missed_by_a_third_of_the_resamples():
 
 
 SMALL = networks.Study(
-    "digits", (31,), (10, 20, 500), seeds=3, epochs=60, batch=10, fractions=(0.0, 0.02, 0.05, 0.5), draws=2
+    "digits", (31,), (10, 20, 500), seeds=3, epochs=60, batch=10, fractions=(0.0, 0.01, 0.02, 0.05, 0.5), draws=2
 )
 
 
@@ -436,10 +436,11 @@ def test_the_figure_has_a_panel_per_data_set_and_says_what_is_missing(monkeypatc
     dataset = xr.load_dataset(tmp_path / "figure.nc", engine="h5netcdf")
     assert dataset.dataset.to_numpy().tolist() == ["digits", "mnist", "digits"]
     assert "fmjax data fetch mnist" in str(dataset.result[1].item())
-    panels = deep_networks.draw(dataset).axes
-    assert any("fmjax data fetch" in text.get_text().replace("\n", " ") for text in panels[1].texts)
-    assert [len(lines.lines[0].get_xdata()) for lines in panels[0].containers] == [3]
-    assert [len(lines.lines[0].get_xdata()) for lines in panels[2].containers] == [2]
+    top, bottom = np.reshape(deep_networks.draw(dataset).axes, (2, 3))
+    assert any("fmjax data fetch" in text.get_text().replace("\n", " ") for text in top[1].texts)
+    for row in (top, bottom):
+        assert [[len(bars.lines[0].get_xdata()) for bars in axes.containers] for axes in row] == [[3], [], [2]]
+    assert all(len(axes.child_axes) == 1 for axes in top[[0, 2]])
 
 
 # The command ----------------------------------------------------------------------------------------------------------

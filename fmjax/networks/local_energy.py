@@ -109,26 +109,29 @@ class Shape(NamedTuple):
 def shape_at_zero(
     fractions: Float[np.ndarray, " fraction"], energy: Float[np.ndarray, "network part fraction draw"], largest: float
 ) -> Shape:
-    r"""Fit :math:`E(f) = E(0) + s f + c f^2 / 2` to the fractions up to ``largest``, network by network.
+    r"""Fit :math:`E(f) = E(0) + s f + c f^2 / 2 + b f^3 / 6` to the fractions up to ``largest``, network by network.
+
+    Without the cubic term the bend that follows shows up as a slope: for CIFAR-10, three layers of 301, a parabola up to
+    0.05 gives s = 1.9 where the energy at f = 0.0025 is 0.0011, a mean slope of 0.4.
 
     Args:
         fractions: increasing, the first one 0.
         energy: from `local_energy`.
-        largest: end of the fit. The cubic term that is left out changes c by about its size times this.
+        largest: end of the fit.
 
     Returns:
         Mean s and c over networks, and their standard errors (NaN for one network).
 
     Raises:
-        ValueError: 0 is not the first fraction, or fewer than two others reach to ``largest``.
+        ValueError: 0 is not the first fraction, or fewer than three others reach to ``largest``.
     """
     used = (fractions > 0) & (fractions <= largest)
-    if fractions[0] != 0 or used.sum() < 2:
-        raise ValueError(f"the fit needs f = 0 and two more fractions up to {largest:g}; there are {fractions.tolist()}")
+    if fractions[0] != 0 or used.sum() < 3:
+        raise ValueError(f"the fit needs f = 0 and three more fractions up to {largest:g}; there are {fractions.tolist()}")
     f = fractions[used].astype(float)
     mean = energy.astype(float).mean(axis=-1)
     rise = mean[..., used] - mean[..., :1]
-    coefficients = rise @ np.linalg.pinv(np.stack([f, f**2 / 2], axis=1)).T  # (network, part, 2)
+    coefficients = rise @ np.linalg.pinv(np.stack([f, f**2 / 2, f**3 / 6], axis=1)).T  # (network, part, 3)
     count = len(coefficients)
     centre = coefficients.mean(axis=0)
     spread = np.sqrt(((coefficients - centre) ** 2).sum(axis=0) / (count - 1) / count) if count > 1 else centre * np.nan

@@ -9,15 +9,15 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import canvas, styled
+from fmjax.reproduce.plotting import styled
 from fmjax.reproduce.solving import CONVERGED, Progress, silent
 
 TITLE = "Solutions of binary multilayer networks on images"
 CAPTION = (
-    "Train error (orange, left axis) and mean overlap of two networks up to permutations and flips of their hidden neurons "
-    "(blue, right axis) against the number P of training patterns; bars are standard errors over networks. Dashed: the "
-    "overlap that the matching gives to random networks. Dotted: the threshold, the largest P that all networks learn. "
-    "Inset: train error at that P after flipping a fraction f of the weights."
+    "Train error, and mean overlap of two networks up to permutations and flips of their hidden neurons, against the number "
+    "P of training patterns; bars are standard errors over networks. Dashed: the overlap that the matching gives to random "
+    "networks. Dotted: the threshold, the largest P that all networks learn. Inset: train error at that P after flipping "
+    "a fraction f of the weights."
 )
 
 
@@ -61,43 +61,50 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """One panel per data set."""
+    """One column per data set: train error with the local energy as inset, and below it overlaps."""
     with styled():
         count = dataset.sizes["dataset"]
-        figure, panels = canvas(3.5 * count, 2.9, columns=count)
-        for axes, index in zip(np.atleast_1d(panels), range(count), strict=True):
+        figure = Figure(figsize=(3.4 * count, 3.9), layout="constrained")
+        panels = figure.subplots(2, count, sharex="col", squeeze=False)
+        for index, (top, bottom) in enumerate(panels.T):
             part = dataset.isel(dataset=index)
-            axes.set_title(str(part.dataset.item()))
-            if "mean_overlap" in part and bool(part.mean_overlap.notnull().any()):
-                _panel(axes, part.dropna("load", subset=["patterns"]))
+            top.set_title(str(part.dataset.item()))
+            if "patterns" in part and bool(part.patterns.notnull().any()):
+                part = part.dropna("load", subset=["patterns"])
+                _train_error(top, part)
+                _overlap(bottom, part)
             else:
-                axes.set_axis_off()
-                axes.text(0.0, 0.5, textwrap.fill(str(part.result.item()), 44), fontsize=7, va="center")
+                top.text(0.0, 0.5, textwrap.fill(str(part.result.item()), 44), fontsize=7, va="center")
+                top.set_axis_off()
+                bottom.set_axis_off()
     return figure
 
 
-_ERROR, _OVERLAP, _RANDOM = "#D55E00", "#0072B2", "0.45"
+_BARS: dict[str, Any] = {"marker": "o", "capsize": 1.5}
 
 
-def _panel(axes: Axes, part: xr.Dataset) -> None:
-    patterns = part.patterns.to_numpy()
-    bars = {"marker": "o", "capsize": 1.5}
-    axes.errorbar(patterns, part.mean_train_error, part.mean_train_error_error, color=_ERROR, **bars)
-    axes.set(xlabel="training patterns $P$", xscale="log")
-    axes.set_ylabel("train error", color=_ERROR)
-    axes.set_ylim(0.0, max(1e-3, 2.2 * float(part.mean_train_error.max())))
-    right = axes.twinx()
-    right.spines["right"].set_visible(True)
-    right.errorbar(patterns, part.mean_overlap, part.mean_overlap_error, color=_OVERLAP, **bars)
-    right.axhline(float(part.mean_random_overlap), color=_RANDOM, linestyle="--", linewidth=0.9)
-    right.set_ylabel("matched overlap", color=_OVERLAP)
-    right.set_ylim(0.0, 1.0)
+def _threshold_line(axes: Axes, part: xr.Dataset) -> None:
     if str(part.result.item()) == CONVERGED:
         axes.axvline(float(part.threshold), color="0.3", linestyle=":", linewidth=0.9)
-    inset = right.inset_axes((0.12, 0.62, 0.36, 0.34))
+
+
+def _train_error(axes: Axes, part: xr.Dataset) -> None:
+    axes.errorbar(part.patterns, part.mean_train_error, part.mean_train_error_error, color="#D55E00", **_BARS)
+    axes.set(ylabel="train error", xscale="log")
+    axes.set_ylim(0.0, max(1e-3, 1.3 * float(part.mean_train_error.max())))
+    _threshold_line(axes, part)
+    inset = axes.inset_axes((0.13, 0.36, 0.38, 0.56))
     energy = part.sel(part="all")
     inset.errorbar(part.fraction, energy.mean_local_energy, energy.mean_local_energy_error, color="0.1", linewidth=0.9)
     inset.set(xlim=(0.0, None), ylim=(0.0, None))
     inset.set_xlabel("flipped $f$", fontsize=6.5, labelpad=1)
     inset.set_title(f"error at $P={int(part.local_energy_patterns)}$", fontsize=6.5)
     inset.tick_params(labelsize=6)
+
+
+def _overlap(axes: Axes, part: xr.Dataset) -> None:
+    axes.errorbar(part.patterns, part.mean_overlap, part.mean_overlap_error, label="trained", color="#0072B2", **_BARS)
+    axes.axhline(float(part.mean_random_overlap), label="random", color="0.45", linestyle="--", linewidth=0.9)
+    axes.set(xlabel="training patterns $P$", ylabel="matched overlap", ylim=(0.0, 1.0))
+    _threshold_line(axes, part)
+    axes.legend()
