@@ -31,9 +31,18 @@ def flipped(weights: Weights, fractions: Float[Arrays, " layers"], key: PRNGKeyA
     Returns:
         Layers of the shapes and types of ``weights``.
     """
+    return _flip(weights, _noise(weights, key), fractions)
+
+
+def _noise(weights: Weights, key: PRNGKeyArray) -> list[Array]:
+    """Uniform in [0, 1), one number for each weight."""
     keys = jax.random.split(key, len(weights))
-    chosen = [jax.random.uniform(k, w.shape, jnp.float32) < f for k, w, f in zip(keys, weights, fractions, strict=True)]
-    return tuple(jnp.where(flip, -matrix, matrix) for flip, matrix in zip(chosen, weights, strict=True))
+    return [jax.random.uniform(k, matrix.shape, jnp.float32) for k, matrix in zip(keys, weights, strict=True)]
+
+
+def _flip(weights: Weights, noise: list[Array], fractions: Arrays) -> tuple[Array, ...]:
+    together = zip(weights, noise, fractions, strict=True)
+    return tuple(jnp.where(uniform < fraction, -matrix, matrix) for matrix, uniform, fraction in together)
 
 
 def local_energy(
@@ -72,29 +81,25 @@ def local_energy(
         raise ValueError(f"local energy needs at least one draw and fractions between 0 and 1, not {draws} and {fractions}")
     layers = tuple(map(jnp.asarray, weights))
     parts = np.vstack([np.ones(len(layers)), np.eye(len(layers))]).astype(np.float32)
-    noise = jnp.asarray(parts[:, None, :] * at[None, :, None])  # (part, fraction, layer)
+    points = jnp.asarray((parts[:, None, :] * at[None, :, None]).reshape(-1, len(layers)))  # part by part
     keys = [jax.random.fold_in(key, draw) for draw in range(draws)]
-    found = [
-        _one_draw(layers, jnp.asarray(inputs), jnp.asarray(labels), noise, each) for each in progress(keys, "local energy")
-    ]
-    return np.stack([np.asarray(errors) for errors in found], axis=-1)
+    data = jnp.asarray(inputs), jnp.asarray(labels)
+    found = [_one_draw(layers, *data, points, each) for each in progress(keys, "local energy")]
+    return np.stack([np.asarray(errors).reshape(-1, len(parts), at.size) for errors in found], axis=-1)
 
 
 @jax.jit
-def _one_draw(weights: Weights, inputs: Array, labels: Array, noise: Array, key: PRNGKeyArray) -> Array:
-    """Errors at every network, part and fraction."""
-    networks, (parts, fractions, layers) = len(weights[0]), noise.shape
-    points = noise.reshape(-1, layers)
-    which = jnp.repeat(jnp.arange(networks), len(points))
-    keys = jax.random.split(key, networks)
+def _one_draw(weights: Weights, inputs: Array, labels: Array, points: Array, key: PRNGKeyArray) -> Array:
+    """Errors of every network at every point: the fractions of its layers."""
 
-    def error(point: tuple[Array, Array]) -> Array:
-        network, fraction = point
-        noisy = flipped([matrix[network] for matrix in weights], fraction, keys[network])
-        return mistakes(noisy, inputs, labels).mean()
+    def network(one: tuple[Weights, PRNGKeyArray]) -> Array:
+        weights, key = one
+        noise = _noise(weights, key)
+        return lax.map(
+            lambda point: mistakes(_flip(weights, noise, point), inputs, labels).mean(), points, batch_size=_BLOCK
+        )
 
-    errors = lax.map(error, (which, jnp.tile(points, (networks, 1))), batch_size=_BLOCK)
-    return errors.reshape(networks, parts, fractions)
+    return lax.map(network, (weights, jax.random.split(key, len(weights[0]))))
 
 
 class Shape(NamedTuple):

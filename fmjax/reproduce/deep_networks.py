@@ -26,7 +26,7 @@ def _studies(quick: bool) -> list[Any]:
     from fmjax.networks import STUDIES
 
     if quick:
-        return [dataclasses.replace(STUDIES["digits"], patterns=(50, 100, 200, 300, 600, 1200), seeds=5, epochs=150)]
+        return [dataclasses.replace(STUDIES["digits"], patterns=(50, 150, 300, 600, 1200), seeds=5, epochs=150)]
     return [STUDIES[name] for name in ("mnist-odd-even", "fashion-mnist", "cifar10")]
 
 
