@@ -158,22 +158,24 @@ def test_labels_that_do_not_fit_are_refused(root, images, labels):
         data.load("mnist")
 
 
+@pytest.mark.parametrize("folder", [".", "cifar-10-batches-bin"])
 @pytest.mark.parametrize("size", [0, 3072, 3074])
-def test_a_cut_batch_of_cifar_is_named(root, size):
-    (root / "cifar10").mkdir()
+def test_a_cut_batch_of_cifar_is_named(root, size, folder):
+    (root / "cifar10" / folder).mkdir(parents=True)
     for index in range(1, 6):
-        (root / "cifar10" / f"data_batch_{index}.bin").write_bytes(bytes(3073 if index < 5 else size))
+        (root / "cifar10" / folder / f"data_batch_{index}.bin").write_bytes(bytes(3073 if index < 5 else size))
     with pytest.raises(ValueError, match=r"data_batch_5\.bin should hold records of 3073 bytes.*fmjax data fetch cifar10"):
         data.load("cifar10")
 
 
+@pytest.mark.parametrize("folder", [".", "cifar10"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "html", "keys"])
-def test_a_damaged_subset_is_named(root, damage):
-    file = root / "cifar10" / "cifar10_subset.npz"
-    file.parent.mkdir()
+def test_a_damaged_subset_is_named(root, damage, folder):
+    file = root / folder / "cifar10_subset.npz"
+    file.parent.mkdir(exist_ok=True)
     np.savez(file, x_train=np.zeros((2, 3, 32, 32), np.uint8), **({} if damage == "keys" else {"y_train": np.zeros(2)}))
     damaged_file(damage, file)
-    with pytest.raises(ValueError, match=r"cifar10_subset\.npz is not a complete npz file"):
+    with pytest.raises(ValueError, match=r"cifar10_subset\.npz is not a complete npz file.*fmjax data fetch cifar10"):
         data.load("cifar10")
 
 

@@ -430,17 +430,17 @@ def test_the_figure_has_a_panel_per_data_set_and_says_what_is_missing(monkeypatc
     monkeypatch.setenv("FMJAX_DATA", str(tmp_path))
     missing = dataclasses.replace(SMALL, dataset="mnist")
     other = dataclasses.replace(SMALL, hidden=(9, 9), patterns=(10, 300))
-    monkeypatch.setattr(deep_networks, "_studies", lambda quick: [SMALL, missing, other])
+    monkeypatch.setattr(deep_networks, "_studies", lambda quick: [missing, SMALL, other])
     dataset = deep_networks.compute(True)
     dataset.to_netcdf(tmp_path / "figure.nc", engine="h5netcdf")
     dataset = xr.load_dataset(tmp_path / "figure.nc", engine="h5netcdf")
-    assert dataset.dataset.to_numpy().tolist() == ["digits", "mnist", "digits"]
-    assert "fmjax data fetch mnist" in str(dataset.result[1].item())
+    assert dataset.dataset.to_numpy().tolist() == ["mnist", "digits", "digits"]
+    assert "fmjax data fetch mnist" in str(dataset.result[0].item())
     top, bottom = np.reshape(deep_networks.draw(dataset).axes, (2, 3))
-    assert any("fmjax data fetch" in text.get_text().replace("\n", " ") for text in top[1].texts)
+    assert any("fmjax data fetch" in text.get_text().replace("\n", " ") for text in top[0].texts)
     for row in (top, bottom):
-        assert [[len(bars.lines[0].get_xdata()) for bars in axes.containers] for axes in row] == [[3], [], [2]]
-    assert all(len(axes.child_axes) == 1 for axes in top[[0, 2]])
+        assert [[len(bars.lines[0].get_xdata()) for bars in axes.containers] for axes in row] == [[], [3], [2]]
+    assert all(len(axes.child_axes) == 1 for axes in top[1:])
 
 
 # The command ----------------------------------------------------------------------------------------------------------

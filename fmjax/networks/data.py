@@ -31,7 +31,6 @@ _IDX_PREFIX = {"train": "train", "test": "t10k"}
 _CIFAR_BATCHES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 _SUBSET = "cifar10_subset.npz"
-_REMEDY = "delete it and fetch it again with `fmjax data fetch {}`, or point FMJAX_DATA to a complete copy"
 
 
 @dataclass(frozen=True)
@@ -271,4 +270,9 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
 
 
 def _damaged(path: Path, what: str) -> ValueError:
-    return ValueError(f"{path} {what}: " + _REMEDY.format(path.parent.name))
+    # The data set by the last part of the path that begins with its name: its folder, or cifar10_subset.npz itself.
+    named = (name for part in reversed(path.parts) for name in SOURCES if part.startswith(name))
+    return ValueError(
+        f"{path} {what}: delete it and fetch it again with `fmjax data fetch {next(named, 'NAME')}`, "
+        "or point FMJAX_DATA to a complete copy"
+    )

@@ -22,6 +22,7 @@ from fmjax.networks.training import Config, Progress, silent, train
 
 CONVERGED = "converged"
 FIT_UP_TO = 0.05  # of the flipped fraction: the local energy bends back from 0.06 on at the earliest (CIFAR-10)
+_FRACTIONS = (0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,24 +49,7 @@ class Study:
     epochs: int = 100
     learning_rate: float = 30.0
     batch: int = 50
-    fractions: tuple[float, ...] = (
-        0.0,
-        0.0025,
-        0.005,
-        0.01,
-        0.015,
-        0.02,
-        0.03,
-        0.04,
-        0.05,
-        0.075,
-        0.1,
-        0.15,
-        0.2,
-        0.3,
-        0.4,
-        0.5,
-    )
+    fractions: tuple[float, ...] = _FRACTIONS
     draws: int = 5
     seed: int = 0
 
