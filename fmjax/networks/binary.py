@@ -94,8 +94,9 @@ class BinaryMLP(nnx.Module):
     The forward pass uses :math:`\mathrm{sign}(\omega)` of the latent weights :math:`\omega \in [-1, 1]`; gradients pass
     through every sign as through a hard tanh (`sign`). See the module for the equations and the scale of pre-activations.
 
-    An odd width makes a hidden pre-activation of the next layer never 0. With even widths zeros occur, and there the
-    network function is not invariant when the sign of a neuron is flipped, since sign(0) = +1.
+    Choose odd widths: a sum of an odd number of ±1 is never 0. At a 0 the network function is not invariant when the sign
+    of that neuron is flipped, since sign(0) = +1. In the first layer zeros are rare: 2 in 10,000 pairs of neuron and image
+    for MNIST, 1 in 100 for the 64 coarse pixels of digits.
 
     Args:
         sizes: number of inputs, of neurons of each hidden layer, and of outputs; one output for two classes.

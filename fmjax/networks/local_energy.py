@@ -84,8 +84,8 @@ def local_energy(
     points = jnp.asarray((parts[:, None, :] * at[None, :, None]).reshape(-1, len(layers)))  # part by part
     keys = [jax.random.fold_in(key, draw) for draw in range(draws)]
     data = jnp.asarray(inputs), jnp.asarray(labels)
-    found = [_one_draw(layers, *data, points, each) for each in progress(keys, "local energy")]
-    return np.stack([np.asarray(errors).reshape(-1, len(parts), at.size) for errors in found], axis=-1)
+    found = [np.asarray(_one_draw(layers, *data, points, each)) for each in progress(keys, "local energy")]
+    return np.stack([errors.reshape(-1, len(parts), at.size) for errors in found], axis=-1)
 
 
 @jax.jit

@@ -59,7 +59,7 @@ STUDIES = {
     "mnist-odd-even": Study("mnist-odd-even", (101, 101), (1000, 2000, 3000, 5000, 7500, 10000, 15000), epochs=50),
     "mnist": Study("mnist", (101, 101), (300, 600, 1000, 2000, 3000, 5000)),
     "fashion-mnist": Study("fashion-mnist", (101, 101), (250, 500, 750, 1000, 1500, 2000, 3000), epochs=150),
-    "cifar10": Study("cifar10", (101, 101, 101), (100, 200, 300, 500, 750, 1000, 1500)),
+    "cifar10": Study("cifar10", (101, 101, 101), (250, 500, 1000, 1500, 2000), seeds=6, epochs=300),
 }
 
 

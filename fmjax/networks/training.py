@@ -126,7 +126,7 @@ def train(
         for epoch in progress(range(done, config.epochs), "training"):
             rate = jnp.asarray(config.learning_rate * (1 - epoch / config.epochs), jnp.float32)
             latent, mean = _epoch(config, structure, latent, inputs, labels, rate, jax.random.fold_in(order, epoch))
-            loss = loss.at[epoch].set(mean)
+            loss = jax.block_until_ready(loss.at[epoch].set(mean))  # or the progress bar would run ahead of the device
             if kept and ((epoch + 1) % every == 0 or epoch + 1 == config.epochs):
                 kept.save(epoch + 1, (latent, loss))
     weights, error = _finish(config, structure, latent, inputs, labels)
