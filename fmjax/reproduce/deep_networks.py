@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from fmjax.reproduce.plotting import styled
 from fmjax.reproduce.solving import CONVERGED, Progress, silent
@@ -106,5 +107,8 @@ def _overlap(axes: Axes, part: xr.Dataset) -> None:
     axes.errorbar(part.patterns, part.mean_overlap, part.mean_overlap_error, label="trained", color="#0072B2", **_BARS)
     axes.axhline(float(part.mean_random_overlap), label="random", color="0.45", linestyle="--", linewidth=0.9)
     axes.set(xlabel="training patterns $P$", ylabel="matched overlap", ylim=(0.0, 1.0))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     _threshold_line(axes, part)
     axes.legend()
