@@ -35,6 +35,12 @@ high close to d = 0.
     kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
 
+**Networks that learn images** (:mod:`networks`). Binary weights and sign activations in several layers, trained by gradient:
+
+    P           number of training patterns; the algorithmic threshold is the largest P that all networks learn
+    overlap     of two networks, after their hidden neurons were permuted and flipped to match
+    local energy    train error E(f) after flipping a fraction f of the weights; flat where it stays at zero
+
 **How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
 makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
 JAX. What they return says how far it can be trusted:
@@ -53,7 +59,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fmjax import quadrature, special, thresholds
+    from fmjax import networks, quadrature, special, thresholds
     from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
@@ -68,6 +74,7 @@ __all__ = [
     "Spherical",
     "SymmetricMargin",
     "curve",
+    "networks",
     "quadrature",
     "solve",
     "special",
@@ -87,7 +94,7 @@ _HOME = {
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
 }
-_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "reproduce"}
+_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "networks", "reproduce"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ class Figure(StrEnum):
     FRANZ_PARISI = "3"
     AT_KAPPA_MAX = "4"
     ENTROPY = "5"
+    DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
 
 
@@ -22,7 +23,7 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 
 def figure(
-    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2, 3, 4, 5 or phase-diagram.")],
+    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2, 3, 4, 5, 8 or phase-diagram.")],
     out: OutOption,
     quick: QuickOption = False,
 ) -> None:
@@ -33,6 +34,7 @@ def figure(
     3              Franz-Parisi entropy against distance, one curve per phase
     4              the same at kappa_max(alpha), and its slope, around alpha'_U
     5              entropy against margin, and kappa_max against alpha
+    8              binary multilayer networks on images: error, overlap, local energy
     phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
 
     \b

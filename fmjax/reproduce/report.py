@@ -151,7 +151,7 @@ def table(rows: dict[str, Any]) -> list[dict[str, Any]]:
 
 def versions() -> dict[str, str]:
     """Versions of what took part."""
-    packages = ("fmjax", "jax", "jaxlib", "equinox", "numpy", "scipy", "matplotlib", "xarray")
+    packages = ("fmjax", "jax", "jaxlib", "equinox", "flax", "optax", "numpy", "scipy", "matplotlib", "xarray")
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
 
 

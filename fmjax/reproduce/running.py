@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 import fmjax
-from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, phase_diagram, report, typical_distance
+from fmjax.reproduce import at_kappa_max, deep_networks, entropy, franz_parisi, phase_diagram, report, typical_distance
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
 from fmjax.reproduce.solving import CONVERGED, permissible
 
@@ -20,6 +20,7 @@ figures: dict[str, ModuleType] = {
     "3": franz_parisi,
     "4": at_kappa_max,
     "5": entropy,
+    "8": deep_networks,
     "phase-diagram": phase_diagram,
 }
 

@@ -1,0 +1,161 @@
+r"""Overlaps of networks up to the symmetries of their hidden neurons.
+
+The neurons of a hidden layer may be permuted, and the sign of a neuron flipped together with its incoming and outgoing
+weights, without changing the function of the network. Before two networks are compared, the neurons of the second are
+matched to those of the first, from the inputs up: with the inputs of layer l already matched,
+
+.. math::
+    C_{jk} = \frac{1}{n_{l-1}} \sum_i W^l_{ij} W'^l_{ik}, \qquad
+    \pi = \arg\max_\pi \sum_j |C_{j \pi(j)}|, \qquad \sigma_j = \mathrm{sign}\, C_{j\pi(j)},
+
+a linear assignment; :math:`\pi` and :math:`\sigma` are carried to the inputs of layer l + 1 (theory: the "symmetry-matched
+overlap" of the paper's deep networks). The outputs keep their places, for they have names.
+
+Choosing the best of all permutations and signs makes an overlap even between independent random networks; `pair_overlaps`
+of `random_networks` is the level to compare with.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from scipy.optimize import linear_sum_assignment
+
+from fmjax.networks.binary import Weights
+from fmjax.networks.training import Progress, silent
+
+
+class Symmetry(NamedTuple):
+    """A permutation and signs of the neurons of each hidden layer.
+
+    Attributes:
+        permutations: neuron j of the new layer is neuron ``permutation[j]`` of the old one; shapes (n_l,).
+        signs: ±1, by which new neuron j is multiplied, shapes (n_l,).
+    """
+
+    permutations: tuple[Int[np.ndarray, " _"], ...]
+    signs: tuple[Int[np.ndarray, " _"], ...]
+
+    def apply(self, weights: Weights) -> tuple[Float[np.ndarray, "_ _"], ...]:
+        """The same network with its hidden neurons permuted and flipped.
+
+        Args:
+            weights: layers of shapes (n_{l-1}, n_l).
+
+        Returns:
+            Layers of the same shapes, float32.
+        """
+        layers = [np.array(matrix, np.float32) for matrix in weights]
+        for layer, (permutation, sign) in enumerate(zip(self.permutations, self.signs, strict=True)):
+            layers[layer] = layers[layer][:, permutation] * sign.astype(np.float32)
+            layers[layer + 1] = layers[layer + 1][permutation] * sign.astype(np.float32)[:, None]
+        return tuple(layers)
+
+
+def match(reference: Weights, other: Weights) -> Symmetry:
+    """The symmetry that brings another network as close to a reference as layer-by-layer assignment does.
+
+    A network and its permuted, flipped copy are matched exactly, unless two neurons of one layer have the same incoming
+    weights up to sign, in which case they cannot be told apart from below.
+
+    Args:
+        reference: layers of ±1 of shapes (n_{l-1}, n_l).
+        other: layers of the same shapes.
+
+    Returns:
+        What to apply to ``other``.
+
+    Raises:
+        ValueError: the networks differ in shape.
+    """
+    shapes, others = ([tuple(matrix.shape) for matrix in weights] for weights in (reference, other))
+    if shapes != others:
+        raise ValueError(f"networks to be matched must have the same shape, not {shapes} and {others}")
+    permutations, signs = [], []
+    incoming = np.asarray(other[0], np.float32)
+    for here, above in zip(reference[:-1], other[1:], strict=True):
+        overlaps = np.asarray(here, np.float32).T @ incoming  # exact: integers below 2^24
+        rows, permutation = linear_sum_assignment(np.abs(overlaps), maximize=True)
+        sign = np.where(overlaps[rows, permutation] < 0, -1, 1).astype(np.int8)
+        permutations.append(permutation)
+        signs.append(sign)
+        incoming = np.asarray(above, np.float32)[permutation] * sign.astype(np.float32)[:, None]
+    return Symmetry(tuple(permutations), tuple(signs))
+
+
+def overlap(reference: Weights, other: Weights) -> float:
+    r"""Symmetry-matched overlap of all weights of two networks.
+
+    .. math:: q = \frac{1}{N} \sum_l \sum_{ij} W^l_{ij} \tilde W'^l_{ij}, \qquad N = \sum_l n_{l-1} n_l,
+
+    with :math:`\tilde W'` the second network after `match`. It lies in [-1, 1] and does not depend on the order of the two.
+
+    Args:
+        reference: layers of ±1 of shapes (n_{l-1}, n_l).
+        other: layers of the same shapes.
+
+    Returns:
+        q; 1 for a network and its permuted, flipped copy.
+
+    Raises:
+        ValueError: the networks differ in shape.
+    """
+    matched = match(reference, other).apply(other)
+    products = [np.vdot(np.asarray(a, np.float32), b) for a, b in zip(reference, matched, strict=True)]
+    return float(sum(map(float, products)) / sum(matrix.size for matrix in matched))
+
+
+def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.ndarray, " pairs"]:
+    """Matched overlap of every pair of an ensemble.
+
+    Args:
+        networks: layers of ±1 of shapes (network, n_{l-1}, n_l).
+        progress: wraps the loop over pairs.
+
+    Returns:
+        Overlaps, pairs in the order of `itertools.combinations`.
+    """
+    layers = [np.asarray(matrix, np.float32) for matrix in networks]
+    pairs = list(combinations(range(len(layers[0])), 2))
+    return np.array(
+        [overlap([w[a] for w in layers], [w[b] for w in layers]) for a, b in progress(pairs, "matching pairs")], float
+    )
+
+
+def mean_overlap(overlaps: Float[np.ndarray, " pairs"], networks: int) -> tuple[float, float]:
+    """Mean over pairs and its standard error.
+
+    Pairs share networks, so they are not independent: the error is the jackknife over networks.
+
+    Args:
+        overlaps: of every pair, as `pair_overlaps` gives them.
+        networks: their number, at least 2.
+
+    Returns:
+        Mean and standard error; the error of 2 networks is not known, NaN.
+    """
+    pairs = np.array(list(combinations(range(networks), 2)))
+    if networks < 3:
+        return float(overlaps.mean()), float("nan")
+    without = np.array([overlaps[(pairs != network).all(axis=1)].mean() for network in range(networks)])
+    return float(overlaps.mean()), float(np.sqrt((networks - 1) / networks * np.sum((without - without.mean()) ** 2)))
+
+
+def random_networks(sizes: Sequence[int], count: int, key: PRNGKeyArray) -> tuple[Int[np.ndarray, "network _ _"], ...]:
+    """Independent networks of uniformly random weights ±1.
+
+    Args:
+        sizes: inputs, hidden layers, outputs.
+        count: number of networks.
+        key: random key.
+
+    Returns:
+        Layers of int8, shapes (network, n_{l-1}, n_l).
+    """
+    keys = jax.random.split(key, len(sizes) - 1)
+    shapes = [(count, *shape) for shape in pairwise(sizes)]
+    return tuple(np.asarray(jax.random.rademacher(k, shape, jnp.int8)) for k, shape in zip(keys, shapes, strict=True))
