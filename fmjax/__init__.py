@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fmjax import quadrature, special, thresholds
+    from fmjax import message_passing, quadrature, special, thresholds
     from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
@@ -68,6 +68,7 @@ __all__ = [
     "Spherical",
     "SymmetricMargin",
     "curve",
+    "message_passing",
     "quadrature",
     "solve",
     "special",
@@ -87,7 +88,7 @@ _HOME = {
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
 }
-_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "reproduce"}
+_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "message_passing", "reproduce"}
 
 
 def __getattr__(name: str) -> Any:
