@@ -167,7 +167,9 @@ assert not xla_bridge.backends_are_initialized()
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["threshold", "--help"], ["franz-parisi", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["threshold", "--help"], ["franz-parisi", "--help"], ["focusing", "--help"], ["--version"]]
+)
 def test_help_waits_for_no_heavy_import(arguments):
     loaded = python(
         f"""

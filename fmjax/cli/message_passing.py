@@ -45,7 +45,7 @@ def focusing(
     def compute() -> tuple[str, bool]:
         from fmjax.message_passing.experiment import find_solutions
 
-        _check(samples, out)
+        _check(samples, seed, out)
         seeds = range(seed, seed + samples)
         dataset = find_solutions(size, alpha, margin, seeds=seeds, progress=_bar)
         if out:
@@ -85,7 +85,7 @@ def local_entropy(
 
         from fmjax.message_passing.experiment import average, measure_entropies
 
-        _check(samples, out)
+        _check(samples, seed, out)
         dataset = measure_entropies(size, alpha, seeds=range(seed, seed + samples), progress=_bar)
         if out:
             _write(dataset, out)
@@ -103,10 +103,12 @@ def local_entropy(
     run(compute)
 
 
-def _check(samples: int, out: Path | None) -> None:
+def _check(samples: int, seed: int, out: Path | None) -> None:
     """Refuse now what would be lost after hours."""
     if samples < 1:
         raise ValueError(f"--samples must be at least 1, not {samples}")
+    if seed < 0:
+        raise ValueError(f"--seed must be at least 0, not {seed}")
     if out is None:
         return
     missing = [name for name in ("xarray", "h5netcdf", "h5py") if find_spec(name) is None]
@@ -135,7 +137,7 @@ def _sample(dataset: Any, index: int) -> Document:
         "sweeps": int(row.sweeps),
         "min_stability": plain(row.min_stability),
         "seconds": plain(row.seconds),
-        "outcome": str(row.outcome.item()),
+        "result": str(row.outcome.item()),
     }
 
 

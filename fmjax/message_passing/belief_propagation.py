@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Int8
 
 from fmjax.message_passing.instance import Instance
-from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible, moments
+from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 
 __all__ = [
     "CONVERGED",
@@ -163,21 +163,19 @@ def propagate(
     tolerance: float,
 ) -> Beliefs:
     """`belief_propagation` on one instance, from given messages, inside a jitted program."""
-    out_of_reach = impossible(instance)
 
     def step(beliefs: Beliefs) -> Beliefs:
         old = beliefs.messages
-        new, errors = old.sweep(instance, external)
+        new, check = old.sweep(instance, external)
         finite = jnp.all(jnp.isfinite(new.compared))
-        residual = change(new, old)
-        held = jnp.all(moments(beliefs.fields)[1] < jnp.finfo(external.dtype).eps) & (errors > 0)
+        residual = jnp.where(finite, change(new, old), jnp.inf)
         kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), damped(new, old, damping), old)
-        status = jnp.where(residual < tolerance, CONVERGED, NOT_CONVERGED)
-        status = jnp.where(held | out_of_reach, CONTRADICTION, jnp.where(finite, status, NOT_FINITE))
-        residual = jnp.where(finite, residual, jnp.inf)
-        return Beliefs(kept, external, beliefs.sweeps + 1, residual, status)
+        # Fields that contradict each other on the way may come to terms: only where they stay is it a contradiction.
+        status = jnp.where(residual < tolerance, jnp.where(check.held, CONTRADICTION, CONVERGED), NOT_CONVERGED)
+        return Beliefs(kept, external, beliefs.sweeps + 1, residual, jnp.where(finite, status, NOT_FINITE))
 
-    start = Beliefs(messages, external, jnp.asarray(0), jnp.asarray(jnp.inf, external.dtype), jnp.asarray(NOT_CONVERGED))
+    status = jnp.where(impossible(instance), CONTRADICTION, NOT_CONVERGED)
+    start = Beliefs(messages, external, jnp.asarray(0), jnp.asarray(jnp.inf, external.dtype), status)
     return lax.while_loop(lambda b: (b.status == NOT_CONVERGED) & (b.sweeps < sweeps), step, start)
 
 

@@ -26,8 +26,10 @@ def bethe_free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*b
         \text{AMP:}\quad & N\phi = \sum_\mu \ln H(x_\mu) + \sum_i \ln 2\cosh(B_i + h_i) - \sum_i m_i B_i
         + \tfrac V2 \sum_\mu g_\mu^2
 
-    Stationary in the messages, so that with ``h_i = gamma w~_i``: ``d phi / d gamma = p``, the overlap with ``w~``.
-    With ±1 patterns the two forms differ by about 0.1/N, and both from enumeration by 0.01 to 0.02/N (N <= 21).
+    The AMP value is stationary in its messages, so that with ``h_i = gamma w~_i``: ``d phi / d gamma = p``, the overlap with
+    ``w~``. Edge by edge this holds up to 0.01/N to 0.3/N, because the Gaussian of a whole node and those of its cavities
+    are not those of one function. The two values differ by about 0.1/N, and from enumeration by 0.02/N to 0.1/N (N = 19,
+    alpha = 0.25, mean over instances).
 
     Args:
         instance: one, or a batch.
@@ -60,26 +62,35 @@ def _over_batch(value: Callable[[Instance, Beliefs], Array], instance: Instance,
     return (jax.vmap(one) if instance.is_batch else one)(instance.patterns, beliefs)
 
 
-def _free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
+def _entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
     value = _amp if isinstance(beliefs.messages, AMP) else _edges
     return value(instance, beliefs.messages, beliefs.external) / instance.size  # pyright: ignore[reportArgumentType]
 
 
-def _entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
-    return _free_entropy(instance, beliefs) - jnp.mean(beliefs.external * beliefs.magnetisations)
+def _free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
+    return _entropy(instance, beliefs) + jnp.mean(beliefs.external * beliefs.magnetisations)
+
+
+# Entropies first, so that strong external fields never enter: phi and gamma p would lose all digits of their difference.
+
+
+def _spin_entropy(total: Float[Array, " N"]) -> Float[Array, ""]:
+    """``sum_i [ln 2cosh b_i - b_i tanh b_i]``, which vanishes like ``2 |b| exp(-2|b|)`` for strong fields."""
+    decay = jnp.exp(-2 * jnp.abs(total))
+    return jnp.sum(jnp.log1p(decay) + 2 * jnp.abs(total) * decay / (1 + decay))
 
 
 def _amp(instance: Instance, messages: AMP, external: Float[Array, " N"]) -> Float[Array, ""]:
     total, g = messages.field + external, messages.response
     m, variance = moments(total)
-    V = at_least(jnp.mean(variance))
+    V = at_least(jnp.sum(variance)) / instance.size
     sums, *_ = blocked_pass(instance.patterns, m[:, None], lambda sums, _: sums[:, 0])
     x = node_arguments(instance, sums[:, 0], V, g)
-    return jnp.sum(log_H(x)) + jnp.sum(log_2cosh(total) - m * messages.field) + 0.5 * V * jnp.sum(g**2)
+    return jnp.sum(log_H(x)) + _spin_entropy(total) + 0.5 * V * jnp.sum(g**2)
 
 
 def _edges(instance: Instance, messages: Edges, external: Float[Array, " N"]) -> Float[Array, ""]:
-    total = messages.field + external
+    total, u = messages.field + external, messages.messages
     a, variance = cavity(messages, instance, external)
-    pairs = log_2cosh(total) - log_2cosh(total - messages.messages)
-    return jnp.sum(log_H((instance.midpoint - a) / jnp.sqrt(variance))) + jnp.sum(log_2cosh(total)) - jnp.sum(pairs)
+    pairs = log_2cosh(total) - log_2cosh(total - u) - jnp.tanh(total) * u
+    return jnp.sum(log_H((instance.midpoint - a) / jnp.sqrt(variance))) + _spin_entropy(total) - jnp.sum(pairs)

@@ -64,14 +64,14 @@ def measure_entropies(
         size: number of weights.
         alpha: patterns per weight.
         seeds: one integer per sample.
-        rows: number of fields, from 0 up to where about ten weights differ from the solution.
+        rows: number of fields, from 0 up to where about ten weights differ from the solution (or 0.3 %).
         progress: wraps the loop over seeds.
 
     Returns:
         What `find_solutions` returns, and ``gamma`` per ``row``; ``distance``, ``entropy``, ``residual`` and ``result`` per
         ``(sample, row)``. Samples without a solution have NaN, and a ``result`` that says so.
     """
-    gammas = default_fields(rows, nearest=min(0.25, max(0.003, 10 / size)))
+    gammas = default_fields(rows, nearest=min(0.25, max(0.003, 20 / size)))
     found, measured = [], []
     for seed in progress(seeds):
         instance = instance_of(seed, size, alpha)
@@ -113,7 +113,9 @@ def _find(instance: Instance, schedule: Schedule | None) -> dict[str, Any]:
     start = time.perf_counter()
     found: Focused = jax.block_until_ready(focusing(instance, schedule))
     seconds = time.perf_counter() - start
-    smallest = float(np.min(np.asarray(instance.sums(found.weights), dtype=float), initial=np.inf)) / math.sqrt(instance.size)
+    smallest = float(np.min(np.asarray(instance.sums(found.weights), dtype=float), initial=np.inf)) / math.sqrt(
+        instance.size
+    )
     return {
         "solved": bool(found.solved),
         "errors": int(found.errors),

@@ -198,7 +198,8 @@ def _focus(
 def _focus_one(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> Focused:
     def sweep(state: _State) -> _State:
         old, best = state.messages, state.best
-        new, errors = old.sweep(instance, state.attraction)
+        new, check = old.sweep(instance, state.attraction)
+        errors = check.errors
         weights = jnp.where(old.field + state.attraction < 0, -1, 1).astype(jnp.int8)
         better = errors < best.errors
         finite = jnp.all(jnp.isfinite(new.compared))

@@ -35,10 +35,10 @@ _SENTENCES = (
 
 
 class LocalEntropy(eqx.Module):
-    """Rows of increasing field, towards the reference; with a leading axis for a batch.
+    """Rows of increasing field, towards the reference; every array has shape ``(rows,)``, or ``(batch, rows)``.
 
     Attributes:
-        gamma: field on every weight, along the reference, shape ``(rows,)``.
+        gamma: field on every weight, along the reference.
         distance: ``d``, mean Hamming distance per weight from the reference.
         entropy: ``S(d)``, nats per weight.
         free_entropy: ``phi(gamma) = S + gamma (1 - 2d)``.
@@ -47,16 +47,16 @@ class LocalEntropy(eqx.Module):
         status: integer code behind `result`.
     """
 
-    gamma: Float[Array, "*batch rows"]
-    distance: Float[Array, "*batch rows"]
-    entropy: Float[Array, "*batch rows"]
-    free_entropy: Float[Array, "*batch rows"]
-    sweeps: Int[Array, "*batch rows"]
-    residual: Float[Array, "*batch rows"]
-    status: Int[Array, "*batch rows"]
+    gamma: Float[Array, "*rows"]
+    distance: Float[Array, "*rows"]
+    entropy: Float[Array, "*rows"]
+    free_entropy: Float[Array, "*rows"]
+    sweeps: Int[Array, "*rows"]
+    residual: Float[Array, "*rows"]
+    status: Int[Array, "*rows"]
 
     @property
-    def converged(self) -> Bool[Array, "*batch rows"]:
+    def converged(self) -> Bool[Array, "*rows"]:
         """Which rows mean anything; usable under `jax.jit`."""
         return self.status == CONVERGED
 

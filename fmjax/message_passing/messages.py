@@ -6,7 +6,7 @@ keep their digits. The two forms are two kinds of messages with one interface:
     start(instance, dtype)     no information
     field                      the sum of what the nodes say to each spin, shape (N,)
     compared                   what must stop changing
-    sweep(instance, external)  all messages once, undamped, and how many patterns the signs violate
+    sweep(instance, external)  all messages once, undamped, and a `Check` of those before
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ __all__ = [
 ]
 
 
+# A sum of signs with a variance far below one is hardly Gaussian: a node that is nearly sure of its sum would send
+# fields of order 1 / variance where the exact ones grow like its logarithm. Sums of at least five undecided weights
+# have a variance of twenty: the bound changes nothing where the messages can be trusted.
+_LEAST_VARIANCE = 0.01
+
+
 def moments(field: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """``tanh(field)`` and ``1 - tanh(field)^2``, the latter with its digits where tanh rounds to one."""
     decay = jnp.exp(-2 * jnp.abs(field))
@@ -45,13 +51,25 @@ def moments(field: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Floa
 
 
 def at_least(variance: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """A variance bounded from below, so that ``1 / variance`` and its products stay finite."""
-    return jnp.maximum(variance, jnp.finfo(variance.dtype).eps)
+    """The variance of a sum of signs, bounded from below, so that messages stay finite."""
+    return jnp.maximum(variance, _LEAST_VARIANCE)
 
 
 def damped(new: Any, old: Any, damping: float) -> Any:
     """``(1 - damping) new + damping old``, leaf by leaf."""
     return jax.tree.map(lambda a, b: (1 - damping) * a + damping * b, new, old)
+
+
+class Check(eqx.Module):
+    """What messages say of the patterns.
+
+    Attributes:
+        errors: number of patterns that the signs of the total fields violate.
+        held: whether weights that have no freedom left violate a pattern: then the fields contradict each other.
+    """
+
+    errors: Int[Array, ""]
+    held: Bool[Array, ""]
 
 
 class AMP(eqx.Module):
@@ -77,11 +95,11 @@ class AMP(eqx.Module):
         """Fields and responses of zero."""
         return cls(jnp.zeros(instance.size, dtype), jnp.zeros(instance.count, dtype))
 
-    def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[AMP, Int[Array, ""]]:
-        """New messages, and the number of patterns violated by the signs of ``field + external``."""
+    def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[AMP, Check]:
+        """New messages, and what those before say of the patterns."""
         total = self.field + external
         m, variance = moments(total)
-        V = at_least(jnp.mean(variance))
+        V = at_least(jnp.sum(variance)) / instance.size
         # Signs share the pass: their sums are exact, and cost less than reading the patterns again.
         vectors = jnp.stack([m, jnp.where(total < 0, -1, 1).astype(m.dtype)], axis=1)
 
@@ -93,7 +111,8 @@ class AMP(eqx.Module):
         x = node_arguments(instance, sums[:, 0], V, self.response)
         onsager = jnp.sum(g * (g - x / jnp.sqrt(V))) / instance.size
         field = back / math.sqrt(instance.size) + onsager * m
-        return AMP(field, g), jnp.sum(sums[:, 1] < instance.threshold)
+        errors = jnp.sum(sums[:, 1] < instance.threshold)
+        return AMP(field, g), Check(errors, (jnp.sum(variance) < _LEAST_VARIANCE) & (errors > 0))
 
     @property
     def compared(self) -> Float[Array, "*batch N"]:
@@ -136,17 +155,18 @@ class Edges(eqx.Module):
         """What must stop changing."""
         return self.messages
 
-    def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[Edges, Int[Array, ""]]:
-        """New messages, and the number of patterns violated by the signs of ``field + external``."""
+    def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[Edges, Check]:
+        """New messages, and what those before say of the patterns."""
         patterns = instance.patterns.astype(external.dtype)
         total = self.field + external
         m, variance = moments(total - self.messages)
         mean, variance = patterns * m, patterns**2 * variance
-        a = jnp.sum(mean, axis=1, keepdims=True) - mean
-        scale = 1 / jnp.sqrt(at_least(jnp.sum(variance, axis=1, keepdims=True) - variance))
-        x, shift = (instance.midpoint - a) * scale, patterns * scale
+        whole, spread = (jnp.sum(part, axis=1, keepdims=True) for part in (mean, variance))
+        scale = 1 / jnp.sqrt(at_least(spread - variance))
+        x, shift = (instance.midpoint - (whole - mean)) * scale, patterns * scale
         messages = 0.5 * (log_H(x - shift) - log_H(x + shift))
-        return Edges(messages), instance.errors(jnp.where(total < 0, -1, 1).astype(jnp.int8))
+        errors = instance.errors(jnp.where(total < 0, -1, 1).astype(jnp.int8))
+        return Edges(messages), Check(errors, jnp.any((spread < _LEAST_VARIANCE) & (whole < instance.midpoint)))
 
 
 def cavity(edges: Edges, instance: Instance, external: Float[Array, " N"]) -> tuple[Array, Array]:
