@@ -126,7 +126,7 @@ def no_theory(monkeypatch):
         (["reproduce", "--out", "somewhere", "--fast"], ["--fast"]),
         (["focusing", "--alpha", "0.5"], ["--size"]),
         (["focusing", "--size", "11"], ["--alpha"]),
-        (["focusing", "--size", "11.5", "--alpha", "0.5"], ["--size", "11.5"]),
+        (["focusing", "--size", "11.5", "--alpha", "0.5"], ["--size", "integer"]),
         (["focusing", "--size", "11", "--alpha", "nan"], ["--alpha", "nan"]),
         (["focusing", "--size", "0", "--alpha", "0.5"], ["size", "0"]),
         (["focusing", "--size", "11", "--alpha", "-0.5"], ["alpha", "-0.5"]),

@@ -170,8 +170,10 @@ def propagate(
         finite = jnp.all(jnp.isfinite(new.compared))
         residual = jnp.where(finite, change(new, old), jnp.inf)
         kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), damped(new, old, damping), old)
-        # Fields that contradict each other on the way may come to terms: only where they stay is it a contradiction.
-        status = jnp.where(residual < tolerance, jnp.where(check.held, CONTRADICTION, CONVERGED), NOT_CONVERGED)
+        # Fields that contradict each other on the way may come to terms: it is a contradiction where they end so.
+        status = jnp.where(residual < tolerance, CONVERGED, NOT_CONVERGED)
+        ends = (residual < tolerance) | (beliefs.sweeps + 1 >= sweeps)
+        status = jnp.where(ends & check.held, CONTRADICTION, status)
         return Beliefs(kept, external, beliefs.sweeps + 1, residual, jnp.where(finite, status, NOT_FINITE))
 
     status = jnp.where(impossible(instance), CONTRADICTION, NOT_CONVERGED)

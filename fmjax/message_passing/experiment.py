@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from fmjax.message_passing.focusing import Focused, Schedule, focusing
-from fmjax.message_passing.instance import Instance
+from fmjax.message_passing.instance import Instance, check_request
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def find_solutions(
         ``solved``, ``errors``, ``sweeps``, ``min_stability``, ``seconds`` (of `focusing`; the first with compilation),
         ``outcome`` per ``sample``, and ``weights`` per ``(sample, weight)``.
     """
+    check_request(size, alpha, margin)
     rows = [_find(instance_of(seed, size, alpha, margin), schedule) for seed in progress(seeds)]
-    return _dataset(rows, {"seed": ("sample", list(seeds))}, size=size, alpha=alpha, margin=margin)
+    return _dataset(rows, seeds, {"size": size, "alpha": alpha, "margin": margin})
 
 
 def measure_entropies(
@@ -71,13 +72,14 @@ def measure_entropies(
         What `find_solutions` returns, and ``gamma`` per ``row``; ``distance``, ``entropy``, ``residual`` and ``result`` per
         ``(sample, row)``. Samples without a solution have NaN, and a ``result`` that says so.
     """
+    check_request(size, alpha)
     gammas = default_fields(rows, nearest=min(0.25, max(0.003, 20 / size)))
     found, measured = [], []
     for seed in progress(seeds):
         instance = instance_of(seed, size, alpha)
         found.append(_find(instance, None))
         measured.append(_measure(instance, found[-1], gammas))
-    dataset = _dataset(found, {"seed": ("sample", list(seeds))}, size=size, alpha=alpha, margin=0.0)
+    dataset = _dataset(found, seeds, {"size": size, "alpha": alpha, "margin": 0.0})
     grid = ("sample", "row")
     units = {"distance": "1", "entropy": "nats per weight", "residual": "1"}
     columns = {name: (grid, np.stack([one[name] for one in measured]), {"units": unit}) for name, unit in units.items()}
@@ -136,7 +138,7 @@ def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray) -> d
     return columns | {"result": local.result}
 
 
-def _dataset(rows: list[dict[str, Any]], coordinates: dict[str, Any], **controls: float) -> xr.Dataset:
+def _dataset(rows: list[dict[str, Any]], seeds: Iterable[int], controls: dict[str, Any]) -> xr.Dataset:
     import xarray as xr  # noqa: PLC0415  (message passing itself must not need it)
 
     units = {"min_stability": "1", "seconds": "s", "sweeps": "1", "errors": "patterns"}
@@ -149,5 +151,5 @@ def _dataset(rows: list[dict[str, Any]], coordinates: dict[str, Any], **controls
         for name in rows[0]
     }
     variables["outcome"] = ("sample", np.array([row["outcome"] for row in rows], dtype=object), {})
-    scalars = {name: ((), value) for name, value in controls.items()}
-    return xr.Dataset(variables, coords=coordinates | scalars)
+    coordinates = {"seed": ("sample", list(seeds))} | {name: ((), value) for name, value in controls.items()}
+    return xr.Dataset(variables, coords=coordinates)

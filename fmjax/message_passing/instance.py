@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Float32, Int, Int8, Key, Real
 
-__all__ = ["Instance", "blocked_pass"]
+__all__ = ["Instance", "blocked_pass", "check_request"]
 
 _LARGEST_SIZE = 2**24  # float32 holds every integer up to here: sums of N signs are exact, in whatever order
 _PACKED = 8  # random bits per random byte
@@ -47,8 +47,6 @@ class Instance(eqx.Module):
     margin: float = eqx.field(static=True, default=0.0)
 
     def __check_init__(self):
-        if not math.isfinite(self.margin):
-            raise ValueError(f"margin must be a finite number, not {self.margin}")
         if getattr(self.patterns, "ndim", 3) not in {2, 3} or not 1 <= self.size < _LARGEST_SIZE:
             raise ValueError(
                 f"patterns must have shape (P, N) or (batch, P, N), 1 <= N < {_LARGEST_SIZE}, not {self.patterns.shape}"
@@ -78,12 +76,9 @@ class Instance(eqx.Module):
             samples: None for one instance; else a batch, sample ``i`` drawn with ``fold_in(key, i)``.
 
         Raises:
-            ValueError: a size, load or number of samples that makes no sense.
+            ValueError: a size, load, margin or number of samples that makes no sense.
         """
-        if not 1 <= size < _LARGEST_SIZE:
-            raise ValueError(f"size must be between 1 and {_LARGEST_SIZE - 1} weights, not {size}")
-        if not (math.isfinite(alpha) and alpha >= 0):
-            raise ValueError(f"alpha must be a finite number >= 0 (patterns per weight), not {alpha}")
+        check_request(size, alpha, margin)
         if kind not in {"binary", "gaussian"}:
             raise ValueError(f"kind must be 'binary' or 'gaussian', not {kind!r}")
         count = round(alpha * size)
@@ -154,6 +149,16 @@ class Instance(eqx.Module):
     def errors(self, weights: Int8[Array, "*batch N"]) -> Int[Array, "*batch"]:
         """Number of patterns that ``weights`` violate."""
         return jnp.sum(self.sums(weights) < self.threshold, axis=-1)
+
+
+def check_request(size: int, alpha: float, margin: float = 0.0) -> None:
+    """Refuse a size, load or margin that makes no sense."""
+    if not 1 <= size < _LARGEST_SIZE:
+        raise ValueError(f"size must be between 1 and {_LARGEST_SIZE - 1} weights, not {size}")
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"alpha must be a finite number >= 0 (patterns per weight), not {alpha}")
+    if not math.isfinite(margin):
+        raise ValueError(f"margin must be a finite number, not {margin}")
 
 
 def blocked_pass(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -74,7 +75,7 @@ def default_fields(rows: int = 24, nearest: float = 0.003) -> np.ndarray:
 def local_entropy(
     instance: Instance,
     solution: ArrayLike,
-    gammas: ArrayLike | None = None,
+    gammas: ArrayLike | Sequence[float] | None = None,
     *,
     form: Form = "amp",
     damping: float = 0.3,
