@@ -35,6 +35,13 @@ high close to d = 0.
     kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
 
+**Single instances** (:mod:`message_passing`). The same questions without replicas, on given patterns:
+
+    B           field on a weight, half the log-odds of its signs; its mean over solutions is :math:`m = \tanh B`
+    y, gamma    replicas of the weights and the strength of their attraction: :func:`message_passing.focusing` looks for
+                solutions in flat regions
+    gamma       also the field along a solution that makes belief propagation count its neighbours at distance d
+
 **How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
 makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
 JAX. What they return says how far it can be trusted:
