@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -33,7 +33,7 @@ def find_solutions(
     alpha: float,
     margin: float = 0.0,
     *,
-    seeds: Iterable[int],
+    seeds: Sequence[int],
     schedule: Schedule | None = None,
     progress: Progress = iter,
 ) -> xr.Dataset:
@@ -57,7 +57,7 @@ def find_solutions(
 
 
 def measure_entropies(
-    size: int, alpha: float, *, seeds: Iterable[int], rows: int = 24, progress: Progress = iter
+    size: int, alpha: float, *, seeds: Sequence[int], rows: int = 24, progress: Progress = iter
 ) -> xr.Dataset:
     """`find_solutions`, and the local entropy around each of them.
 
@@ -115,14 +115,12 @@ def _find(instance: Instance, schedule: Schedule | None) -> dict[str, Any]:
     start = time.perf_counter()
     found: Focused = jax.block_until_ready(focusing(instance, schedule))
     seconds = time.perf_counter() - start
-    smallest = float(np.min(np.asarray(instance.sums(found.weights), dtype=float), initial=np.inf)) / math.sqrt(
-        instance.size
-    )
+    sums = np.asarray(instance.sums(found.weights), dtype=float)
     return {
         "solved": bool(found.solved),
         "errors": int(found.errors),
         "sweeps": int(found.sweeps),
-        "min_stability": smallest,
+        "min_stability": float(np.min(sums, initial=np.inf)) / math.sqrt(instance.size),
         "seconds": seconds,
         "outcome": str(found.result),
         "weights": np.asarray(found.weights),
@@ -138,7 +136,7 @@ def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray) -> d
     return columns | {"result": local.result}
 
 
-def _dataset(rows: list[dict[str, Any]], seeds: Iterable[int], controls: dict[str, Any]) -> xr.Dataset:
+def _dataset(rows: list[dict[str, Any]], seeds: Sequence[int], controls: dict[str, Any]) -> xr.Dataset:
     import xarray as xr  # noqa: PLC0415  (message passing itself must not need it)
 
     units = {"min_stability": "1", "seconds": "s", "sweeps": "1", "errors": "patterns"}

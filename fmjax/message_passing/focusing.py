@@ -103,7 +103,7 @@ class Reinforcement(Schedule):
 def through(a: Float[Array, "*#shape"], b: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
     r"""``atanh(tanh a tanh b)``: what is left of the field ``b`` behind a coupling ``a``, at any size of either.
 
-    With ``|a| >= |b|`` it is ``sign(a) [b + (ln(1 + e^{-2|a+b|}) - ln(1 + e^{-2|a-b|})) / 2]``, up to signs.
+    With ``a >= b >= 0`` it is ``b + [ln(1 + e^{-2(a+b)}) - ln(1 + e^{-2(a-b)})] / 2``, odd in both.
     """
     large, small = jnp.maximum(jnp.abs(a), jnp.abs(b)), jnp.minimum(jnp.abs(a), jnp.abs(b))
     size = small + 0.5 * (jnp.log1p(jnp.exp(-2 * (large + small))) - jnp.log1p(jnp.exp(-2 * (large - small))))
@@ -172,7 +172,6 @@ def focusing(
     if schedule.steps < 1:
         raise ValueError(f"a schedule needs at least one step, not {schedule.steps}")
     dtype = check_options(dtype, damping, schedule.sweeps, form)
-
     return _focus(instance, schedule, form, damping, tolerance, dtype)
 
 
