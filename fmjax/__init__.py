@@ -35,6 +35,13 @@ high close to d = 0.
     kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
 
+**Single instances** (:mod:`message_passing`). The same questions without replicas, on given patterns:
+
+    B           field on a weight, half the log-odds of its signs; its mean over solutions is :math:`m = \tanh B`
+    y, gamma    replicas of the weights and the strength of their attraction: :func:`message_passing.focusing` looks for
+                solutions in flat regions
+    gamma       also the field along a solution that makes belief propagation count its neighbours at distance d
+
 **Networks that learn images** (:mod:`networks`). Binary weights and sign activations in several layers, trained by gradient:
 
     P           number of training patterns; the algorithmic threshold is the largest P that all networks learn
@@ -59,7 +66,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fmjax import networks, quadrature, special, thresholds
+    from fmjax import message_passing, networks, quadrature, special, thresholds
     from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
@@ -74,6 +81,7 @@ __all__ = [
     "Spherical",
     "SymmetricMargin",
     "curve",
+    "message_passing",
     "networks",
     "quadrature",
     "solve",
@@ -94,7 +102,17 @@ _HOME = {
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
 }
-_MODULES = {"special", "quadrature", "models", "replica", "solvers", "thresholds", "networks", "reproduce"}
+_MODULES = {
+    "special",
+    "quadrature",
+    "models",
+    "replica",
+    "solvers",
+    "thresholds",
+    "message_passing",
+    "networks",
+    "reproduce",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import fmjax
@@ -122,6 +124,17 @@ def no_theory(monkeypatch):
         (["figure", "2"], ["--out"]),
         (["reproduce"], ["--out"]),
         (["reproduce", "--out", "somewhere", "--fast"], ["--fast"]),
+        (["focusing", "--alpha", "0.5"], ["--size"]),
+        (["focusing", "--size", "11"], ["--alpha"]),
+        (["focusing", "--size", "11.5", "--alpha", "0.5"], ["--size", "integer"]),
+        (["focusing", "--size", "11", "--alpha", "nan"], ["--alpha", "nan"]),
+        (["focusing", "--size", "0", "--alpha", "0.5"], ["size", "0"]),
+        (["focusing", "--size", "11", "--alpha", "-0.5"], ["alpha", "-0.5"]),
+        (["focusing", "--size", "11", "--alpha", "0.5", "--samples", "0"], ["--samples", "0"]),
+        (["focusing", "--size", "11", "--alpha", "0.5", "--seed", "-1"], ["--seed", "-1"]),
+        (["focusing", "--size", "11", "--alpha", "0.5", "--out", "nowhere/x.nc"], ["--out", "nowhere"]),
+        (["local-entropy", "--size", "11", "--alpha", "0.5", "--margin", "0.1"], ["--margin"]),
+        (["local-entropy", "--size", "11", "--alpha", "0.5", "--out", "."], ["--out", "."]),
     ],
     ids=" ".join,
 )
@@ -334,6 +347,65 @@ def test_capacity_is_the_published_number():
     assert document["value"] == pytest.approx(0.83307859973957923, abs=1e-12)
     assert document["margin"] == 0
     assert document["result"] == "converged"
+
+
+# Single instances -----------------------------------------------------------------------------------------------------
+
+SAMPLE = {"seed", "solved", "errors", "sweeps", "min_stability", "seconds", "result"}
+
+
+def test_focusing_documents_every_sample_and_writes_what_it_found(tmp_path):
+    path = tmp_path / "found.nc"
+    document = answer("focusing", "--size", 201, "--alpha", 0.4, "--samples", 2, "--seed", 5, "--out", path)
+    assert (document["size"], document["alpha"], document["margin"], document["solved_fraction"]) == (201, 0.4, 0, 1)
+    assert [sample["seed"] for sample in document["samples"]] == [5, 6]
+    for sample in document["samples"]:
+        assert set(sample) == SAMPLE
+        assert (sample["solved"], sample["errors"], sample["result"]) == (True, 0, "solved")
+        assert sample["min_stability"] > 0
+        assert sample["seconds"] > 0
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        assert {"fmjax", "jax", "numpy", "command"} <= set(dataset.attrs)
+        assert dataset.seed.to_numpy().tolist() == [5, 6]
+        weights = dataset.weights.to_numpy()
+    patterns = np.asarray(fmjax.message_passing.Instance.random(jax.random.key(6), 201, 0.4).patterns, dtype=int)
+    assert (patterns @ weights[1]).min() / math.sqrt(201) == pytest.approx(document["samples"][1]["min_stability"])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_samples_that_were_not_solved_keep_their_rows_and_give_status_3():
+    document = answer("focusing", "--size", 51, "--alpha", 1.5, "--samples", 2, status=3)
+    assert document["solved_fraction"] == 0
+    for sample in document["samples"]:
+        assert sample["solved"] is False
+        assert sample["errors"] > 0
+        assert "not solved" in sample["result"]
+    document = answer("local-entropy", "--size", 51, "--alpha", 1.5, "--samples", 1, status=3)
+    assert "not solved" in document["samples"][0]["rows"][0]["result"]
+    assert document["rows"][0]["entropy"] is None
+    assert document["rows"][0]["result"] == "1 of 1 samples did not converge"
+
+
+def test_local_entropy_gives_rows_per_sample_and_their_average():
+    document = answer("local-entropy", "--size", 1001, "--alpha", 0.4, "--samples", 2)
+    first, second = document["samples"]
+    assert set(first) > SAMPLE
+    for averaged, *rows in zip(document["rows"], first["rows"], second["rows"], strict=True):
+        assert averaged["result"] == rows[0]["result"] == "converged"
+        assert averaged["samples"] == 2
+        for name in ("distance", "entropy"):
+            values = [row[name] for row in rows]
+            assert averaged[name] == pytest.approx(np.mean(values))
+            assert averaged[f"{name}_std"] == pytest.approx(np.std(values, ddof=1))
+    distances = [row["distance"] for row in document["rows"]]
+    assert distances == sorted(distances, reverse=True)
+    assert document["rows"][0]["gamma"] == 0
+
+
+def test_a_missing_library_for_the_file_is_named_before_anything_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr("fmjax.cli.message_passing.find_spec", lambda name: None if name == "h5netcdf" else object())
+    message = refused("focusing", "--size", 11, "--alpha", 0.5, "--out", tmp_path / "x.nc")
+    assert "pip install h5netcdf" in message
 
 
 @pytest.mark.parametrize(

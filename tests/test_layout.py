@@ -168,7 +168,15 @@ assert not xla_bridge.backends_are_initialized()
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["threshold", "--help"], ["franz-parisi", "--help"], ["networks", "--help"], ["--version"]]
+    "arguments",
+    [
+        ["--help"],
+        ["threshold", "--help"],
+        ["franz-parisi", "--help"],
+        ["focusing", "--help"],
+        ["networks", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_waits_for_no_heavy_import(arguments):
     loaded = python(

@@ -63,7 +63,12 @@ PHASES = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "mono
 
 
 def phases(lost=()):
-    return curves("phase", PHASES, lost, alpha=0.5)
+    return curves("phase", PHASES, lost, alpha=0.5).assign(
+        measured_result=(("sample", "field"), np.full((2, 3), "converged", dtype=object)),
+        experiment_size=501,
+        **{f"mean_{name}": ("field", [0.3, 0.1, 0.015]) for name in ("distance", "entropy")},
+        **{f"std_{name}": ("field", [0.02, 0.01, 0.001]) for name in ("distance", "entropy")},
+    )
 
 
 def loads(lost=()):
@@ -87,7 +92,7 @@ def diagram(**changes):
 
 def lines(axes, at_least=3):
     """Data of the curves: not reference lines, not single markers."""
-    drawn = [np.array(line.get_xydata()) for line in axes.lines if str(line.get_linestyle()) != ":"]
+    drawn = [np.array(line.get_xydata()) for line in axes.lines if str(line.get_linestyle()) not in {":", "None"}]
     return [data for data in drawn if len(data) >= at_least]
 
 
@@ -125,6 +130,17 @@ def test_one_curve_per_phase_below_the_binary_entropy():
     assert any("binary" in label for label in labels)
     # Between computed points the computed slopes are used: here that is good to a percent of the largest value.
     np.testing.assert_allclose(drawn[-1][:, 1], binary_entropy(drawn[-1][:, 0]), atol=0.007)
+
+
+def test_points_of_the_experiment_are_open_where_some_sample_did_not_converge():
+    data = phases()
+    data.measured_result[1, 2] = "the number of sweeps ran out"
+    for axes in franz_parisi.draw(data).axes:
+        closed, hollow = (bars.lines[0] for bars in axes.containers)
+        assert closed.get_xdata().tolist() == [0.3, 0.1]
+        assert hollow.get_xdata().tolist() == [0.015]
+        assert (closed.get_markerfacecolor(), hollow.get_markerfacecolor()) == ("black", "white")
+        assert "501" in axes.containers[0].get_label()
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli import figures, networks, theory, thresholds
+from fmjax.cli import figures, message_passing, networks, theory, thresholds
 from fmjax.cli.running import STYLE
 
 app = typer.Typer(name="fmjax", pretty_exceptions_enable=False, **STYLE)
 theory.add_to(app)
 thresholds.add_to(app)
+message_passing.add_to(app)
 networks.add_to(app)
 figures.add_to(app)
 
@@ -45,6 +46,7 @@ def fmjax_command(
       fmjax entropy --alpha 0.5
       fmjax threshold capacity
       fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80
+      fmjax focusing --size 1001 --alpha 0.7
       fmjax networks --dataset digits
       fmjax reproduce --quick --out out
 

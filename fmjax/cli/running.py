@@ -38,14 +38,15 @@ def _cell(value: Any) -> str:
 
 
 def text_of(document: Mapping[str, Any], as_json: bool) -> str:
-    """The document as JSON, or as `name  value` lines followed by its rows as a table."""
+    """The document as JSON, or as `name  value` lines followed by its lists of rows as tables."""
     if as_json:
         return json.dumps(document, indent=2, allow_nan=False)
-    scalars = {name: value for name, value in document.items() if name != "rows"}
+    scalars = {name: value for name, value in document.items() if not isinstance(value, list)}
     width = max(map(len, scalars))
     lines = [f"{name:<{width}}  {_cell(value)}" for name, value in scalars.items()]
-    if rows := document.get("rows"):
-        table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    for rows in (value for value in document.values() if isinstance(value, list) and value):
+        names = [name for name, value in rows[0].items() if not isinstance(value, list)]
+        table = [names, *([_cell(row[name]) for name in names] for row in rows)]
         widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
         aligned = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
         lines += ["", *(line.rstrip() for line in aligned)]

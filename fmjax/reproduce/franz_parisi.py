@@ -1,12 +1,13 @@
-"""Figure 3: local entropy against distance at fixed load, one curve in each phase of the reference's margin."""
+"""Figure 3: local entropy against distance: theory, one curve in each phase of the reference's margin, and experiment."""
 
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, smooth_line, styled
+from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
 
 TITLE = "Local entropy around references of growing margin"
@@ -14,13 +15,16 @@ CAPTION = (
     "Left: Franz–Parisi entropy of solutions at distance d from a typical solution of margin κ̃, at α = 0.5: one curve in "
     "each phase and the two critical ones. At κ̃ = 0 the reference is isolated; up to κ_min the entropy is negative at "
     "some distance; up to κ_u it is positive but not monotonic; beyond, it rises up to its maximum. Dotted: binary "
-    "entropy, the bound. Right: small distances. Curves end where the replica-symmetric branch does."
+    "entropy, the bound. Points: belief propagation (BP) biased towards solutions that focusing BP found on random "
+    "instances; mean and standard deviation over them, open where BP did not converge on all of them. Right: small "
+    "distances. Curves end where the replica-symmetric branch does."
 )
 
 
 def settings(quick: bool) -> dict[str, Any]:
-    """The load and the distances."""
-    return {"alpha": 0.5, "distance": distances(quick).tolist()}
+    """The load and the distances; size, samples and fields of the experiment."""
+    experiment = {"size": 2001, "samples": 5, "fields": 12} if quick else {"size": 10_001, "samples": 10, "fields": 24}
+    return {"alpha": 0.5, "distance": distances(quick).tolist(), "experiment": experiment}
 
 
 def distances(quick: bool) -> np.ndarray:
@@ -52,7 +56,7 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     phases = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
     curve = curves(np.full(len(margins), alpha), margins, np.array(chosen["distance"]), progress)
     return xr.Dataset(
-        curve_variables(curve, "phase"),
+        curve_variables(curve, "phase") | experiment_variables(alpha, **chosen["experiment"], progress=progress),
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
@@ -64,6 +68,26 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
             "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
         },
     )
+
+
+def experiment_variables(alpha: float, size: int, samples: int, fields: int, progress: Progress) -> dict[str, Any]:
+    """Local entropies around solutions that were found, over ``("sample", "field")``, and their averages."""
+    from fmjax.message_passing.experiment import average, measure_entropies
+
+    measured = measure_entropies(
+        size, alpha, seeds=range(samples), rows=fields, progress=lambda seeds: progress(seeds, "experiment")
+    )
+    means, grid = average(measured), ("sample", "field")
+    units = {"distance": "1", "entropy": "nats per weight"}
+    return {
+        "gamma": ("field", measured.gamma.to_numpy(), {"units": "1", "long_name": "field along the solution"}),
+        "solved": ("sample", measured.solved.to_numpy(), {"long_name": "focusing found a solution"}),
+        **{f"measured_{name}": (grid, measured[name].to_numpy(), {"units": unit}) for name, unit in units.items()},
+        **{f"mean_{name}": ("field", means[name], {"units": unit}) for name, unit in units.items()},
+        **{f"std_{name}": ("field", means[f"{name}_std"], {"units": unit}) for name, unit in units.items()},
+        "measured_result": (grid, measured.result.to_numpy()),
+        "experiment_size": ((), size, {"units": "weights"}),
+    }
 
 
 _SYMBOLS = {"kappa_min": r"=\kappa_{\min}", "kappa_u": r"=\kappa_u", "kappa_max": r"=\kappa_{\max}"}
@@ -84,9 +108,23 @@ def draw(dataset: xr.Dataset) -> Figure:
             style = {"color": color, "linestyle": "--" if phase in {"kappa_min", "kappa_u"} else "-"}
             for place in (left, right):
                 smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
+        for place in (left, right):
+            _points(place, dataset)
         left.set(xlim=(0, 0.5), ylim=(None, 0.98))
         left.legend(loc="upper left", ncols=2, columnspacing=1.0)
         right.set(xlim=(0, 0.02), ylim=(-0.015, 0.05), xticks=[0, 0.005, 0.01, 0.015, 0.02])
         letter(left, "a")
         letter(right, "b")
     return figure
+
+
+def _points(axes: Axes, dataset: xr.Dataset) -> None:
+    """Mean over samples with its standard deviation; open symbols where some sample did not converge."""
+    whole = converged(dataset.measured_result).all(axis=0)
+    size = f"BP, $N={int(dataset.experiment_size)}$"
+    for which, face, label in ((whole, "black", size), (~whole, "white", "BP, not all converged")):
+        at = dataset.isel(field=np.flatnonzero(which & np.isfinite(dataset.mean_entropy.to_numpy())))
+        if at.sizes["field"]:
+            places, spread = (at.mean_distance, at.mean_entropy), {"xerr": at.std_distance, "yerr": at.std_entropy}
+            style = {"color": "black", "markerfacecolor": face, "markersize": 3.0, "elinewidth": 0.7, "zorder": 4}
+            axes.errorbar(*places, **spread, fmt="o", label=label, **style)

@@ -1,0 +1,26 @@
+"""Single instances of the binary perceptron: belief propagation, focusing, and the entropy around what it finds."""
+
+from fmjax.message_passing.belief_propagation import Beliefs, belief_propagation
+from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
+from fmjax.message_passing.focusing import Focused, PseudoReinforcement, Reinforcement, Schedule, Scoping, focusing
+from fmjax.message_passing.instance import Instance
+from fmjax.message_passing.local_entropy import LocalEntropy, local_entropy
+from fmjax.message_passing.messages import AMP, Edges
+
+__all__ = [
+    "AMP",
+    "Beliefs",
+    "Edges",
+    "Focused",
+    "Instance",
+    "LocalEntropy",
+    "PseudoReinforcement",
+    "Reinforcement",
+    "Schedule",
+    "Scoping",
+    "belief_propagation",
+    "bethe_entropy",
+    "bethe_free_entropy",
+    "focusing",
+    "local_entropy",
+]

@@ -1,0 +1,96 @@
+"""Bethe free entropy of the solutions of an instance, and their entropy at a fixed overlap with a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fmjax.message_passing.belief_propagation import Beliefs
+from fmjax.message_passing.instance import Instance, blocked_pass
+from fmjax.message_passing.messages import AMP, Edges, at_least, cavity, moments, node_arguments
+from fmjax.special import log_2cosh, log_H
+
+__all__ = ["bethe_entropy", "bethe_free_entropy"]
+
+
+def bethe_free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*batch"]:
+    r"""Log of the number of solutions, each weighted by ``exp(sum_i h_i w_i)``, per weight, in nats.
+
+    .. math::
+        \text{edges:}\quad & N\phi = \sum_\mu \ln H\big((C - a_\mu)/\sqrt{V_\mu}\big) + \sum_i \ln 2\cosh(B_i + h_i)
+        - \sum_{\mu, i} \big[\ln\cosh(B_i + h_i) - \ln\cosh(B_i + h_i - u_{\mu \to i})\big] \\
+        \text{AMP:}\quad & N\phi = \sum_\mu \ln H(x_\mu) + \sum_i \ln 2\cosh(B_i + h_i) - \sum_i m_i B_i
+        + \tfrac V2 \sum_\mu g_\mu^2
+
+    The AMP value is stationary in its messages, so that with ``h_i = gamma w~_i``: ``d phi / d gamma = p``, the overlap with
+    ``w~``. Edge by edge this holds up to 0.01/N to 0.3/N, because the Gaussian of a whole node and those of its cavities
+    are not those of one function. The two values differ by about 0.1/N, and from enumeration by 0.02/N to 0.1/N (N = 19,
+    alpha = 0.25, mean over instances).
+
+    Args:
+        instance: one, or a batch.
+        beliefs: of `belief_propagation` on it. Without convergence the value means nothing.
+    """
+    return _over_batch(_free_entropy, instance, beliefs)
+
+
+def bethe_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*batch"]:
+    r"""Log of the number of solutions that have the mean ``sum_i h_i w_i`` of the beliefs, per weight, in nats.
+
+    .. math::
+        S = \phi - \tfrac1N \sum_i h_i m_i
+
+    With ``h_i = gamma w~_i`` it is the entropy ``S(d)`` at overlap ``p = 1 - 2d`` with ``w~``, and ``dS/dd = 2 gamma``. It
+    is canonical, a Legendre transform: to be compared with the binary entropy of ``d``, not with ``ln C(N, dN) / N``.
+
+    Args:
+        instance: one, or a batch.
+        beliefs: of `belief_propagation` on it.
+    """
+    return _over_batch(_entropy, instance, beliefs)
+
+
+@eqx.filter_jit
+def _over_batch(value: Callable[[Instance, Beliefs], Array], instance: Instance, beliefs: Beliefs) -> Array:
+    def one(patterns: Array, beliefs: Beliefs) -> Array:
+        return value(Instance(patterns, instance.margin), beliefs)
+
+    return (jax.vmap(one) if instance.is_batch else one)(instance.patterns, beliefs)
+
+
+def _entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
+    value = _amp if isinstance(beliefs.messages, AMP) else _edges
+    return value(instance, beliefs.messages, beliefs.external) / instance.size  # pyright: ignore[reportArgumentType]
+
+
+def _free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, ""]:
+    return _entropy(instance, beliefs) + jnp.mean(beliefs.external * beliefs.magnetisations)
+
+
+# Entropies first, so that strong external fields never enter: phi and gamma p would lose all digits of their difference.
+
+
+def _spin_entropy(total: Float[Array, " N"]) -> Float[Array, ""]:
+    """``sum_i [ln 2cosh b_i - b_i tanh b_i]``, which vanishes like ``2 |b| exp(-2|b|)`` for strong fields."""
+    decay = jnp.exp(-2 * jnp.abs(total))
+    return jnp.sum(jnp.log1p(decay) + 2 * jnp.abs(total) * decay / (1 + decay))
+
+
+def _amp(instance: Instance, messages: AMP, external: Float[Array, " N"]) -> Float[Array, ""]:
+    total, g = messages.field + external, messages.response
+    m, variance = moments(total)
+    V = at_least(jnp.sum(variance)) / instance.size
+    sums, *_ = blocked_pass(instance.patterns, m[:, None], lambda sums, _: sums[:, 0])
+    x = node_arguments(instance, sums[:, 0], V, g)
+    return jnp.sum(log_H(x)) + _spin_entropy(total) + 0.5 * V * jnp.sum(g**2)
+
+
+def _edges(instance: Instance, messages: Edges, external: Float[Array, " N"]) -> Float[Array, ""]:
+    total, u = messages.field + external, messages.messages
+    a, variance = cavity(messages, instance, external)
+    pairs = log_2cosh(total) - log_2cosh(total - u) - jnp.tanh(total) * u
+    return jnp.sum(log_H((instance.midpoint - a) / jnp.sqrt(variance))) + _spin_entropy(total) - jnp.sum(pairs)

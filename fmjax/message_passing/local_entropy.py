@@ -1,0 +1,148 @@
+"""Entropy of the solutions around a given one, against distance: the experiment of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int
+
+from fmjax.message_passing.belief_propagation import (
+    CONVERGED,
+    SENTENCES,
+    check_options,
+    default_tolerance,
+    describe,
+    propagate,
+)
+from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
+from fmjax.message_passing.instance import Instance
+from fmjax.message_passing.messages import FORMS, Form
+
+__all__ = ["LocalEntropy", "default_fields", "local_entropy"]
+
+_FEW_FLIPS = 5
+_TOO_CLOSE = len(SENTENCES)
+_SENTENCES = (
+    *SENTENCES,
+    f"fewer than {_FEW_FLIPS} weights differ on average: Gaussian messages are not reliable there",
+)
+
+
+class LocalEntropy(eqx.Module):
+    """Rows of increasing field, towards the reference; every array has shape ``(rows,)``, or ``(batch, rows)``.
+
+    Attributes:
+        gamma: field on every weight, along the reference.
+        distance: ``d``, mean Hamming distance per weight from the reference.
+        entropy: ``S(d)``, nats per weight.
+        free_entropy: ``phi(gamma) = S + gamma (1 - 2d)``.
+        sweeps: number of sweeps of belief propagation.
+        residual: change of the fields by one more sweep.
+        status: integer code behind `result`.
+    """
+
+    gamma: Float[Array, "*rows"]
+    distance: Float[Array, "*rows"]
+    entropy: Float[Array, "*rows"]
+    free_entropy: Float[Array, "*rows"]
+    sweeps: Int[Array, "*rows"]
+    residual: Float[Array, "*rows"]
+    status: Int[Array, "*rows"]
+
+    @property
+    def converged(self) -> Bool[Array, "*rows"]:
+        """Which rows mean anything; usable under `jax.jit`."""
+        return self.status == CONVERGED
+
+    @property
+    def result(self) -> np.ndarray:
+        """``"converged"``, or a sentence that says why not, for every row."""
+        return np.asarray(describe(self.status, _SENTENCES))
+
+
+def default_fields(rows: int = 24, nearest: float = 0.003) -> np.ndarray:
+    """Fields that would put free weights at distances from 1/2 (no field) down to ``nearest``, evenly in log d."""
+    return np.arctanh(1 - 2 * np.geomspace(0.5, nearest, rows))
+
+
+def local_entropy(
+    instance: Instance,
+    solution: ArrayLike,
+    gammas: ArrayLike | Sequence[float] | None = None,
+    *,
+    form: Form = "amp",
+    damping: float = 0.3,
+    sweeps: int = 500,
+    tolerance: float | None = None,
+    dtype: Any = jnp.float32,
+) -> LocalEntropy:
+    r"""Entropy of the solutions around a reference, against their distance from it.
+
+    Belief propagation in the field ``gamma w~`` along the reference ``w~``, whose solutions have the overlap
+    ``p = 1 - 2d``:
+
+    .. math::
+        S(d) = \phi(\gamma) - \gamma p, \qquad d\phi / d\gamma = p, \qquad dS / dd = 2\gamma
+
+    Each field starts where the one before ended. Rows with ``N d < 5`` are marked: there the sums inside the nodes are
+    not Gaussian, and belief propagation has two fixed points.
+
+    Args:
+        instance: one, or a batch.
+        solution: the reference, ±1, shape ``(N,)`` or ``(batch, N)``. It need not be a solution.
+        gammas: fields, increasing, shape ``(rows,)``; `default_fields` by default.
+        form: ``"amp"`` or ``"edge"``.
+        damping: part of the old messages kept in every sweep.
+        sweeps: largest number of sweeps for each field.
+        tolerance: as for `belief_propagation`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: fields that do not increase, a reference that is not ±1, another option that makes no sense.
+    """
+    dtype = check_options(dtype, damping, sweeps, form)
+    fields = default_fields() if gammas is None else np.asarray(gammas, dtype=float)
+    if fields.ndim != 1 or not np.all(np.isfinite(fields)) or np.any(np.diff(fields) <= 0):
+        raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
+    shape = (*instance.patterns.shape[:-2], instance.size)
+    reference = np.asarray(solution)
+    if reference.shape != shape or not np.all(np.abs(reference) == 1):
+        raise ValueError(f"solution must hold +1 and -1, in shape {shape}")
+    tolerance = default_tolerance(dtype) if tolerance is None else tolerance
+
+    arrays = jnp.asarray(reference, dtype), jnp.asarray(fields, dtype)
+    return _local_entropy(instance, *arrays, form, damping, sweeps, tolerance)
+
+
+@eqx.filter_jit
+def _local_entropy(
+    instance: Instance, references: Array, gammas: Array, form: Form, damping: float, sweeps: int, tolerance: float
+) -> LocalEntropy:
+    def one(patterns: Array, reference: Array) -> LocalEntropy:
+        single = Instance(patterns, instance.margin)
+
+        def row(messages: Any, gamma: Array) -> tuple[Any, LocalEntropy]:
+            beliefs = propagate(single, gamma * reference, messages, damping, sweeps, tolerance)
+            # d = mean (1 - w~ m)/2 without the subtraction.
+            distance = jnp.mean(jax.nn.sigmoid(-2 * reference * beliefs.fields))
+            few = (beliefs.status == CONVERGED) & (distance * single.size < _FEW_FLIPS)
+            return beliefs.messages, LocalEntropy(
+                gamma,
+                distance,
+                bethe_entropy(single, beliefs),
+                bethe_free_entropy(single, beliefs),
+                beliefs.sweeps,
+                beliefs.residual,
+                jnp.where(few, _TOO_CLOSE, beliefs.status),
+            )
+
+        return lax.scan(row, FORMS[form].start(single, gammas.dtype), gammas)[1]
+
+    return (jax.vmap(one) if instance.is_batch else one)(instance.patterns, references)
