@@ -39,11 +39,11 @@ _SECTIONS = 4  # below and above the maximum, inwards and outwards of the two st
 class _Knots(eqx.Module):
     """Points of a curve in the order in which they were reached, ``position = logit(distance)``, and their rules."""
 
-    position: Float[Array, " knots"]
-    free: Float[Array, "knots n"]
-    tangent: Float[Array, "knots n"]
-    error: Float[Array, " knots"]
-    rule: tuple[Float[Array, "knots x w"], Float[Array, "knots x w"]]
+    position: Float[Array, "*knots"]
+    free: Float[Array, "*knots n"]
+    tangent: Float[Array, "*knots n"]
+    error: Float[Array, "*knots"]
+    rule: tuple[Float[Array, "*knots x w"], Float[Array, "*knots x w"]]
 
 
 def _controls(alpha, reference, position):
