@@ -129,6 +129,8 @@ class FranzParisi(Functional):
 
     sizes: ClassVar[tuple[int, int]] = (2, 3)
     control: ClassVar[str] = "distance"
+    # Coordinates that are logarithms of what becomes exponentially small.
+    vanishing: ClassVar[tuple[bool, ...]] = (True, False, True, False, False)
 
     def overlaps(self, free: Float[Array, " 2"], controls: FranzParisiControls) -> Overlaps:
         """Overlaps from two free coordinates.
@@ -265,7 +267,7 @@ class FranzParisi(Functional):
         The saddle equations are smooth in these two where both become exponentially small: a step that takes them to a
         hundredth is as good as any. In their logarithms Newton would come down by one unit at a time.
         """
-        small = jnp.array([True, False, True, False, False])
+        small = jnp.array(self.vanishing)
         change = jnp.where(small, jnp.log1p(jnp.maximum(step, -_DROP)), step)
         return free + jnp.clip(change, -_LONGEST, _LONGEST)
 
