@@ -281,6 +281,13 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         rule = functional.blend(jax.tree.map(lambda leaf: here(leaf, before, 2), knots.rule), fraction)
         controls = FranzParisiControls(alpha, distance, reference)
         root, rule = saddle_root(functional, guess, controls, rule, max_steps=12)
+
+        def again():
+            """From the straight line between the knots, with a rule of its own."""
+            line = ends[0] + fraction * (ends[1] - ends[0])
+            return saddle_root(functional, line, controls, max_steps=40)
+
+        root, rule = jax.lax.cond(root.converged, lambda: (root, rule), again)
         entropy, slope, free = read(functional, root, controls, rule)
         order = functional.order(free, controls)
         overlaps = slice(0, functional.sizes[0])
