@@ -11,15 +11,20 @@ __all__ = ["Architecture", "PerceptronArchitecture"]
 
 
 class Architecture(eqx.Module):
-    """The covariance ``Q(q)`` of the pre-activations of two networks at overlap ``q``, normalised by ``Q(1) = 1``.
+    """The covariance of the pre-activations of two networks at overlap ``q``, as ``variance * Q(q)`` with ``Q(1) = 1``.
 
-    The replica theory sees an architecture only through ``Q``: every overlap inside the energetic term is replaced by
-    ``Q(overlap)``. `inverse` lets order parameters be chosen so that the covariances are always positive.
+    The replica theory sees an architecture only through these: every overlap inside the energetic term is replaced by
+    ``Q(overlap)``, and fields are in units of ``sqrt(variance)``. `inverse` lets order parameters be chosen so that the
+    covariances are always positive.
     """
 
     @abstractmethod
+    def variance(self) -> Float[Array, ""] | float:
+        """Variance of the pre-activation, in the units of the margin."""
+
+    @abstractmethod
     def kernel(self, overlap: Float[Array, ""]) -> Float[Array, ""]:
-        """``Q(overlap)``."""
+        """``Q(overlap)``, one at overlap one."""
 
     @abstractmethod
     def complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
@@ -36,6 +41,10 @@ class Architecture(eqx.Module):
 
 class PerceptronArchitecture(Architecture):
     """One unit, ``Delta = w . xi / sqrt(N)``: the kernel is the overlap itself."""
+
+    def variance(self) -> float:
+        """One: patterns are of unit variance per weight."""
+        return 1.0
 
     def kernel(self, overlap: Float[Array, ""]) -> Float[Array, ""]:
         """``Q(q) = q``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
@@ -26,6 +27,12 @@ class Model(eqx.Module):
     def margin(self) -> Float[Array, ""] | float:
         """The margin of the constraint, in units of the pre-activation."""
         return self.constraint.margin
+
+    @property
+    def unit_constraint(self) -> Constraint:
+        """The constraint on the pre-activation divided by its standard deviation: what the replica theory works with."""
+        scale = jnp.sqrt(jnp.asarray(self.architecture.variance()))
+        return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / scale)
 
     def with_margin(self, margin: Float[Array, ""] | float) -> Model:
         """The same model at another margin."""

@@ -81,7 +81,7 @@ class Equilibrium(Functional):
         """Nodes and weights in the field, with a layer at each edge of the constraint."""
         scale = jnp.sqrt(self.model.architecture.kernel(overlaps[0]))
         width = jnp.sqrt(self.model.architecture.complement(overlaps[1]))
-        edges = self.model.constraint.edges()
+        edges = self.model.unit_constraint.edges()
         return Layered(self.nodes)(jnp.broadcast_to(scale / width, edges.shape), -edges / width)
 
     def energetic(self, overlaps: tuple[_Scalar, _Scalar], controls: object, rule: tuple) -> _Scalar:
@@ -89,7 +89,7 @@ class Equilibrium(Functional):
         scale = jnp.sqrt(self.model.architecture.kernel(overlaps[0]))
         width = jnp.sqrt(self.model.architecture.complement(overlaps[1]))
         u, weight = rule
-        return jnp.sum(weight * self.model.constraint.log_weight(scale * u, width))
+        return jnp.sum(weight * self.model.unit_constraint.log_weight(scale * u, width))
 
     def natural(self, free: Float[Array, " 2"], controls: object) -> Float[Array, " 2"]:
         """``(q, q_hat)``."""

@@ -193,7 +193,7 @@ class FranzParisi(Functional):
         eight deviations nothing is left. Layers: the reference's edges, smeared by ``y``, and the counted ones.
         """
         fields = self._fields(overlaps, controls)
-        reference, edges = fields.reference, self.model.constraint.edges()
+        reference, edges = fields.reference, self.model.unit_constraint.edges()
 
         def given_reference_field(x):
             mean = fields.mean_scale * x
@@ -232,7 +232,7 @@ class FranzParisi(Functional):
     def energetic(self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple) -> _Scalar:
         """``G_E`` as an integral over ``x`` and ``w | x``."""
         fields = self._fields(overlaps, controls)
-        reference, counted = fields.reference, self.model.constraint
+        reference, counted = fields.reference, self.model.unit_constraint
         x, weight = Trapezoid(self.nodes[0])()
         w, log_weight = rule
         mean = (fields.mean_scale * x)[:, None]
@@ -246,7 +246,7 @@ class FranzParisi(Functional):
         variance = overlaps.g + overlaps.c**2
         v = jnp.sqrt(variance)
         return _Fields(
-            reference=self.model.with_margin(self.reference_margin).constraint,
+            reference=self.model.with_margin(self.reference_margin).unit_constraint,
             mean_scale=jnp.sqrt(architecture.kernel(controls.reference.q)),
             std=jnp.sqrt(architecture.complement(controls.reference.gap)),
             v=v,

@@ -43,7 +43,7 @@ def square_root(
 
 def _annealed(functional: Equilibrium, alpha, margin):
     """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one."""
-    constraint = functional.model.with_margin(margin).constraint
+    constraint = functional.model.with_margin(margin).unit_constraint
     return jnp.log(2.0) + alpha * constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
 
 
@@ -82,7 +82,7 @@ def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
     The scan covers fractions of the first-moment bound ``ln 2 / -ln P[...]``, which no capacity exceeds.
     """
     margin = jnp.asarray(functional.model.margin)
-    constraint = functional.model.constraint
+    constraint = functional.model.unit_constraint
     bound = jnp.log(2.0) / -constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
     alphas = bound * jnp.linspace(0.05, 1.0, _SCAN)
     at, guess, found = _at_zero(functional, alphas, jnp.full(_SCAN, margin), "alpha")
