@@ -94,7 +94,7 @@ for axes in (left, right):
     axes.axhline(0, color="0.7", linewidth=0.6)
     axes.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$")
 left.legend()
-right.set(xlim=(0, 0.02), ylim=(-0.01, 0.06), title="small distances")
+right.set(xlim=(0, 0.02), ylim=(-0.01, 0.06), xticks=[0, 0.005, 0.01, 0.015, 0.02], title="small distances")
 plt.show()
 
 # %% [markdown]
