@@ -81,9 +81,8 @@ def capacity(model: Model) -> Threshold:
     if not model.weights.discrete:
         return _volume(functional)
     root, error = _largest_alpha(functional)
-    gap = EquilibriumOrder.from_free(root.value[:2]).gap
-    margin = jnp.asarray(functional.model.margin)
-    return Threshold(root.value[2], error[2], root.value[2], margin, 0.5 * gap, root.status)
+    gap, alpha = functional.order(root.value[:-1]).gap, root.value[-1]
+    return Threshold(alpha, error[-1], alpha, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
 
 
 @in_float64
@@ -92,8 +91,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
-    gap = EquilibriumOrder.from_free(root.value[:2]).gap
-    return Threshold(root.value[2], error[2], jnp.asarray(alpha), root.value[2], 0.5 * gap, root.status)
+    gap, margin = functional.order(root.value[:-1]).gap, root.value[-1]
+    return Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
 
 
 @in_float64
@@ -132,7 +131,7 @@ def alpha_u(model: Model) -> Threshold:
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
     """
     model = as_float64(model)
-    limit = jnp.where(model.weights.discrete, _largest_alpha(Equilibrium(model))[0].value[2], 2.0)
+    limit = jnp.where(model.weights.discrete, _largest_alpha(Equilibrium(model))[0].value[-1], 2.0)
     alphas = limit * jnp.linspace(0.7, 0.999, _REFERENCES)[::-1]
     margins = _largest_margins(Equilibrium(model), alphas)
     start = _flattest(alphas, margins, _scan(model, alphas, margins))
@@ -153,7 +152,7 @@ def _scan(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"])
 
 @jax.jit
 def _largest_margins(functional, alphas):
-    return jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[2])(alphas)
+    return jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[-1])(alphas)
 
 
 _largest_margin = jax.jit(largest_margin)
@@ -163,7 +162,7 @@ _largest_alpha = jax.jit(largest_alpha)
 def _scan_margins(model, alpha):
     """References from just above the model's own margin to the largest one, denser at small margins."""
     still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = _largest_margin(Equilibrium(still), alpha)[0].value[2]
+    largest = _largest_margin(Equilibrium(still), alpha)[0].value[-1]
     margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     alphas = jnp.full(_REFERENCES, alpha)
     return alphas, margins, _scan(still, alphas, margins)
@@ -198,7 +197,7 @@ def _unpack(model: Model, y, alpha, level):
     equilibrium, functional = Equilibrium(model.with_margin(margin)), FranzParisi(model, margin)
     if level:
         equilibrium, functional = equilibrium.refined(), functional.refined()
-    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(reference_free))
+    controls = FranzParisiControls(alpha, distance, equilibrium.order(reference_free))
     return equilibrium, functional, controls, reference_free, free
 
 
@@ -219,9 +218,10 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
 
 def _initial(model, alpha, margin, distance, order):
     """Unknown vector at a row of a scan, and the tangent ``d free / d position`` there, ``position = logit(distance)``."""
-    from_reference, *_ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
+    equilibrium = Equilibrium(model.with_margin(margin))
+    from_reference, *_ = equilibrium_root(equilibrium, alpha)
     functional = FranzParisi(model, margin)
-    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(from_reference))
+    controls = FranzParisiControls(alpha, distance, equilibrium.order(from_reference))
     root, _ = saddle_root(functional, functional.free(order, controls), controls)
     position = jnp.log(distance) - jnp.log1p(-distance)
     guess = jnp.concatenate([from_reference, root.value, position[None], margin[None]])

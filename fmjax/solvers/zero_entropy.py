@@ -60,14 +60,14 @@ def _at_zero(functional: Equilibrium, alphas, margins, unknown: str):
     last = _SCAN - 1 - jnp.argmax(alive[::-1])
     control = (alphas if unknown == "alpha" else margins)[last]
     order = jax.tree.map(lambda leaf: leaf[last], scan.order)
-    return at, jnp.append(order.free(), control), jnp.any(alive)
+    return at, jnp.append(still.free(order), control), jnp.any(alive)
 
 
 def _polish(functional, other, at, guess, found):
     def residual(y, level):
-        chosen, alpha = at(functional.refined() if level else functional, y[2], other)
+        chosen, alpha = at(functional.refined() if level else functional, y[-1], other)
         controls = EquilibriumControls(alpha)
-        value, gradient = jax.value_and_grad(chosen)(y[:2], controls)
+        value, gradient = jax.value_and_grad(chosen)(y[:-1], controls)
         return jnp.append(gradient, value)
 
     value, error, root = square_root(residual, guess)
@@ -76,7 +76,7 @@ def _polish(functional, other, at, guess, found):
     return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
 
 
-def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
+def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors.
 
     The scan covers fractions of the first-moment bound ``ln 2 / -ln P[...]``, which no capacity exceeds.
@@ -102,7 +102,7 @@ def margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""], below:
     return low - below * jnp.linspace(1.0, 0.0, _SCAN)
 
 
-def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " 3"]]:
+def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
     margins = margins_below_bound(functional, jax.lax.stop_gradient(alpha), 3.0)
     at, guess, found = _at_zero(functional, jnp.full(_SCAN, alpha), margins, "margin")
