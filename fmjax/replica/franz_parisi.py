@@ -35,7 +35,7 @@ _LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
 
 _EDGE = 1e-12  # relative distance from the boundary of the domain at which order parameters outside it are put
 
-_STEEPEST = 10.0  # of the coordinate of R, for order parameters outside the domain
+_STEEPEST = 0.99  # the largest share of ``b`` for order parameters outside the domain
 
 _TAIL = 8.0  # standard deviations: exp(-32) is left out
 
@@ -167,8 +167,8 @@ class FranzParisi(ReplicaSymmetric):
 
         In kernels, ``Q(t) - Q(p) Q(q~)`` is ``tanh(free[1])`` times its largest value, and of the variance then left,
         ``g`` is the fraction ``sigmoid(free[0])`` and ``1 - Q(q)`` the rest: all ``q`` and ``t`` with ``g > 0``, and only
-        those, but for a sliver at both ends. ``b`` is ``tanh(sqrt(g) free[2])`` times its largest value: what a counted solution
-        knows of the teacher beyond its reference vanishes in proportion to ``g``.
+        those, but for a sliver at both ends. ``b`` is ``tanh(free[2])`` times its largest value; it stays
+        of order one where ``g`` vanishes.
         """
         architecture = self.model.architecture
         reference = controls.reference
@@ -186,7 +186,7 @@ class FranzParisi(ReplicaSymmetric):
         R = b = jnp.zeros_like(g)
         if self.model.teacher:
             R_ref = architecture.kernel(reference.R)
-            b = jnp.sqrt(1.0 - R_ref**2 / q_ref) * jnp.tanh(jnp.sqrt(g) * free[2])
+            b = jnp.sqrt(1.0 - R_ref**2 / q_ref) * jnp.tanh(free[2])
             R = architecture.inverse(R_ref * kernel_t / q_ref + jnp.sqrt(g) * b)
         return Overlaps(
             p=p,
@@ -365,8 +365,8 @@ class FranzParisi(ReplicaSymmetric):
             R_ref = architecture.kernel(reference.R)
             beyond = architecture.kernel(order.R) - R_ref * architecture.kernel(order.t) / q_ref
             g = (g + kernel_gap) * (_SMALLEST + share)
-            slope = jnp.clip(beyond / jnp.sqrt(g * (1.0 - R_ref**2 / q_ref)), -1.0 + _EDGE, 1.0 - _EDGE)
-            overlaps.append(jnp.clip(jnp.arctanh(slope) / jnp.sqrt(g), -_STEEPEST, _STEEPEST))
+            b = beyond / jnp.sqrt(g * (1.0 - R_ref**2 / q_ref))
+            overlaps.append(jnp.arctanh(jnp.clip(b, -_STEEPEST, _STEEPEST)))
             conjugates.append(jnp.arcsinh(order.R_hat))
         return jnp.stack(overlaps + conjugates)
 
