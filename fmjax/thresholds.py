@@ -17,7 +17,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, FranzParisi, FranzParisiControls
+from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe

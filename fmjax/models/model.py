@@ -48,7 +48,7 @@ class Model(eqx.Module):
         return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / scale)
 
     def generalisation_error(self, overlap: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-        """Probability ``arccos(Q(R)) / pi`` that a solution at overlap ``R`` with the teacher labels a new pattern otherwise.
+        """Probability ``arccos(Q(R)) / pi`` that a solution at overlap ``R`` with the teacher mislabels a new pattern.
 
         Their two pre-activations are Gaussian of correlation ``Q(R)``: the error of one solution drawn at random, not of
         a vote over solutions.
@@ -61,9 +61,7 @@ class Model(eqx.Module):
         return eqx.tree_at(lambda model: model.constraint.margin, self, margin)
 
 
-def Perceptron(
-    margin: Float[Array, ""] | float = 0.0, *, weights: Weights | None = None, teacher: bool = False
-) -> Model:
+def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | None = None, teacher: bool = False) -> Model:
     """Perceptron with stability ``Delta = w . xi / sqrt(N) >= margin`` for each of ``alpha N`` random patterns.
 
     Args:

@@ -152,7 +152,7 @@ class Spherical(Weights):
         R_hat: _Scalar,
         nodes: int,
     ) -> tuple[_Fields, _Fields]:
-        """``<B^2> = q_hat + R_hat^2 + eta^2 + 2 eta (t_hat + R_hat R~_hat) / l~``, ``l~`` the multiplier of the reference."""
+        """``<B^2> = q_hat + R_hat^2 + eta^2 + 2 eta (t_hat + R_hat R~_hat) / l~``, ``l~`` that of the reference."""
         multiplier = self._multiplier(reference_q_hat + reference_R_hat**2)
         mean_square = q_hat + R_hat**2 + eta**2 + 2.0 * eta * (t_hat + R_hat * reference_R_hat) / multiplier
         return jnp.sqrt(mean_square)[None], jnp.ones(1)

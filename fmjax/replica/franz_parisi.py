@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -127,9 +127,9 @@ class FranzParisi(ReplicaSymmetric):
     ``w`` it has the kink of ``ln H`` (width ``sqrt(1-q)/v``) and a step (width ``sqrt(1-r²)``), which a layered rule
     resolves, so that the error is uniform in ``d``.
 
-    With a teacher, the reference is a typical solution for its labels, of overlap ``R~`` with it, and ``R`` that of a counted
-    one. The fields gain ``R~^`` and ``R^``; the probability that the reference is a solution becomes twice that it is and
-    the teacher gives the label,
+    With a teacher, the reference is a typical solution for its labels, of overlap ``R~`` with it, and ``R`` that of a
+    counted one. The fields gain ``R~^`` and ``R^``; the probability that the reference is a solution becomes twice that it
+    is and the teacher gives the label,
 
         P[z > theta, (R~/sqrt(q~)) x + b y + sqrt(1 - R~²/q~ - b²) y' > 0 | x, w],      b = (R - R~ t/q~) / sqrt(g)
 
@@ -202,7 +202,7 @@ class FranzParisi(ReplicaSymmetric):
         )
 
     def conjugates(self, free: Float[Array, " conjugates"], controls: FranzParisiControls) -> Conjugates:
-        """``q_hat - t_hat**2/q~_hat = exp(free[0])``; ``t_hat``, ``p_hat - t_hat`` and ``R_hat`` are ``sinh`` of the others."""
+        """``q_hat - t_hat**2/q~_hat = exp(free[0])``; ``t_hat, p_hat - t_hat, R_hat`` are ``sinh`` of the others."""
         residual, t_hat = _SMALLEST + jnp.exp(free[0]), jnp.sinh(free[1])
         q_hat = residual + t_hat**2 / controls.reference.q_hat
         R_hat = jnp.sinh(free[3]) if self.model.teacher else jnp.zeros_like(t_hat)
@@ -213,7 +213,7 @@ class FranzParisi(ReplicaSymmetric):
         coupled = overlaps.p * conjugates.eta + (overlaps.p - overlaps.t) * conjugates.t_hat
         return -0.5 * conjugates.q_hat * overlaps.gap - coupled - overlaps.R * conjugates.R_hat
 
-    def site(self, conjugates: Conjugates, controls: FranzParisiControls) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def site(self, conjugates: Conjugates, controls: FranzParisiControls) -> tuple[Float[Array, ...], Float[Array, ...]]:
         """Fields on a counted weight, over those of the reference."""
         reference = controls.reference
 
@@ -280,7 +280,7 @@ class FranzParisi(ReplicaSymmetric):
     def pattern(
         self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple
     ) -> tuple[Float[Array, "x w"], _Scalar, Float[Array, "x w"]]:
-        """Means ``a x + v w`` with the probability that the reference is a solution, and labels the teacher's, given both."""
+        """Means ``a x + v w``, weighted with the probability that the reference is a solution given both."""
         fields = self._fields(overlaps, controls)
         reference = fields.reference
         x, weight = Trapezoid(self.nodes[0])()
@@ -290,7 +290,8 @@ class FranzParisi(ReplicaSymmetric):
         log_norm = reference.log_weight(mean, fields.std)
         probability = weight[:, None] * jnp.exp(log_weight + log_satisfied - log_norm)
         if self.model.teacher:
-            # The reference satisfies its pattern when its own rest exceeds `tail`, the teacher when its own does not exceed `bound`.
+            # The reference is a solution where its own rest exceeds `tail`, the label positive where the teacher's rest
+            # does not exceed `bound`.
             tail = (reference.margin - mean - fields.std * fields.ratio * w) / (fields.std * fields.rest)
             along = self.model.architecture.kernel(controls.reference.R) / fields.mean_scale
             spread = jnp.sqrt(1.0 - along**2 - jnp.square(overlaps.b * fields.rest))

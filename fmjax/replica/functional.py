@@ -27,12 +27,16 @@ _LONGEST = 2.0
 class Functional(eqx.Module):
     """A free entropy per weight (nats) as a scalar function of free coordinates and controls.
 
-    The coordinates are ``[overlaps, conjugates]``, ``sizes`` of them each. ``controls`` is whatever the functional is
+    The coordinates are ``[overlaps, conjugates]``, `sizes` of them each. ``controls`` is whatever the functional is
     evaluated at (alpha, distance, the reference): a Module with an ``alpha``.
     """
 
-    sizes: ClassVar[tuple[int, int]]
     control: ClassVar[str]  # the control along which a slope is reported
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, int]:
+        """How many overlaps and how many conjugates."""
 
     @abstractmethod
     def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Any:
@@ -113,11 +117,11 @@ class ReplicaSymmetric(Functional):
     model: eqx.AbstractVar[Model]
 
     @abstractmethod
-    def site(self, conjugates: Any, controls: Any) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def site(self, conjugates: Any, controls: Any) -> tuple[Float[Array, ...], Float[Array, ...]]:
         """Fields on a counted weight, and their probabilities."""
 
     @abstractmethod
-    def pattern(self, overlaps: Any, controls: Any, rule: Any) -> tuple[Float[Array, "..."], _Scalar, Float[Array, "..."]]:
+    def pattern(self, overlaps: Any, controls: Any, rule: Any) -> tuple[Float[Array, ...], _Scalar, Float[Array, ...]]:
         """Means of the pre-activation over counted solutions of one cavity, its standard deviation, and probabilities."""
 
     def entropic(self, conjugates: Any, controls: Any) -> _Scalar:

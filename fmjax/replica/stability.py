@@ -1,8 +1,8 @@
 r"""Local stability of a replica-symmetric saddle point: the replicon (de Almeida and Thouless 1978).
 
 Derivation. Let the overlaps ``q_ab`` of ``n -> 0`` counted replicas, and their conjugates, move away from the
-replica-symmetric saddle by ``dq_ab, dq^_ab`` with ``sum_b dq_ab = 0`` for every ``a``, so that no overlap with a reference or
-a teacher is coupled to them. With ``F(h)`` the log weight of a pattern whose pre-activation has mean ``h`` and variance
+replica-symmetric saddle by ``dq_ab, dq^_ab`` with ``sum_b dq_ab = 0`` for every ``a``, so that no overlap with a reference
+or a teacher is coupled to them. With ``F(h)`` the log weight of a pattern whose pre-activation has mean ``h`` and variance
 ``1 - Q(q)``, and ``f(b)`` the free entropy of a weight in the field ``b``, the free entropy of all replicas changes by
 
     sum_{a<b}  alpha A dq_ab²/2 - dq_ab dq^_ab + B dq^_ab²/2

@@ -1,7 +1,7 @@
 r"""How the labels of a teacher enter the measure over patterns.
 
-Labels are the signs of the teacher's pre-activation ``u*``. In the gauge where all of them are ``+1``, a pattern is drawn with
-twice the probability that ``u* > 0`` given whatever else is known of its pre-activations.
+Labels are the signs of the teacher's pre-activation ``u*``. In the gauge where all of them are ``+1``, a pattern is drawn
+with twice the probability that ``u* > 0`` given whatever else is known of its pre-activations.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def probability_given_tail(
     the density at its corner). Derivatives are closed forms.
 
     Args:
-        bound, tail: real numbers; the shapes of the three are broadcast.
+        bound: of ``n``; the shapes of the three are broadcast.
+        tail: of ``z``.
         rho: correlation, ``|rho| < 1``.
 
     Returns:
@@ -62,4 +63,4 @@ def _(primals, tangents):
         mills_ratio(tail) * (value - jnp.exp(log_H(-corner))),
         -mills_ratio(tail) * _normal_density(corner) / across,
     )
-    return value, sum(slope * tangent for slope, tangent in zip(slopes, tangents, strict=True))
+    return value, slopes[0] * tangents[0] + slopes[1] * tangents[1] + slopes[2] * tangents[2]

@@ -105,11 +105,11 @@ def _enter(
 
     def conjugates_of(site):
         value = functional.conjugates(site, controls(0.0))
-        return jnp.stack([value.q_hat, value.t_hat, value.R_hat][:split] + [value.eta + value.t_hat])
+        return jnp.stack([*(value.q_hat, value.t_hat, value.R_hat)[:split], value.eta + value.t_hat])
 
     def overlaps_of(point):
         value = functional.overlaps(point[:-1], controls(point[-1]))
-        return jnp.stack([-value.gap, value.t, value.R][:split] + [value.p])
+        return jnp.stack([*(-value.gap, value.t, value.R)[:split], value.p])
 
     def sweep(state, _):
         fields, overlaps, _ = state
@@ -122,7 +122,7 @@ def _enter(
 
     t, t_hat = (0.9 * jnp.sqrt(own * other) for own, other in ((typical.q, reference.q), (typical.q_hat, reference.q_hat)))
     fields = jnp.stack([typical.q_hat, t_hat, typical.R_hat][:split])
-    overlaps = jnp.stack([-typical.gap, t, typical.R][:split] + [t])
+    overlaps = jnp.stack([*(-typical.gap, t, typical.R)[:split], t])
     start = (fields, overlaps, jnp.zeros_like(t))
     (fields, overlaps, position), _ = jax.lax.scan(sweep, start, None, length=_SWEEPS)
     return position, functional.free(order(fields, overlaps), controls(position))

@@ -13,7 +13,16 @@ from jaxtyping import Array, Bool, Float, Int
 from fmjax.replica import Equilibrium, EquilibriumControls, Functional, ReplicaSymmetric, expand, replicon
 from fmjax.solvers.newton import CONVERGED, Root, describe, implicit_root, newton, solve_scaled
 
-__all__ = ["SaddlePoint", "equilibrium", "equilibrium_root", "quadrature_error", "read", "saddle_root", "stability_at", "tangent"]
+__all__ = [
+    "SaddlePoint",
+    "equilibrium",
+    "equilibrium_root",
+    "quadrature_error",
+    "read",
+    "saddle_root",
+    "stability_at",
+    "tangent",
+]
 
 # What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
 _ROUNDING = 2e-14

@@ -6,9 +6,9 @@ Counted weights in blocks of ``m`` replicas, overlaps ``q1`` inside a block and 
     G_S = (1/m) E_b ln ∫Du [2cosh(b + sqrt(q1^ - q0^) u)]^m
     G_E = (1/m) E_h ln ∫Du H( (k - h - sqrt(Q(q1) - Q(q0)) u) / sqrt(1 - Q(q1)) )^m
 
-Along ``q0 = q + (m-1) s, q1 = q + m s`` the sum of ``dq_ab`` over ``b`` vanishes for ``n -> 0``: this is a replicon direction.
-With second derivatives ``a, b`` of ``alpha G_E, G_S`` along it and ``c = m (1-m)/2`` the mixed one, replica symmetry changes its
-stability where ``a b = c²``. Everything is nested sums: the fields of a pattern over the frozen field ``x`` of the reference,
+Along ``q0 = q + (m-1) s, q1 = q + m s`` the sum of ``dq_ab`` over ``b`` vanishes for ``n -> 0``: a replicon direction. With
+second derivatives ``a, b`` of ``alpha G_E, G_S`` along it and ``c = m (1-m)/2`` the mixed one, replica symmetry changes its
+stability where ``a b = c²``. Everything is nested sums: fields of a pattern over the frozen field ``x`` of the reference,
 its own fluctuation ``z > theta`` and the rest ``y``, with the probability that a teacher gives the label. Negative ``s``
 make ``u`` imaginary, which analytic functions do not mind: second differences are central.
 """
