@@ -123,7 +123,7 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
 
 def _neighbours(name: str, values: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the two grid points around each value, and their weights; shape ``(n, 2)``."""
-    if values.dtype.kind == "U":
+    if values.dtype.kind not in "if":
         unknown = [word for word in where if word not in values]
         if unknown:
             raise ValueError(f"{name} = {str(unknown[0])!r} is not in the grid: it has {', '.join(values)}")

@@ -227,8 +227,8 @@ def _lay_out(path: Path, plan: Plan) -> None:
         values = np.asarray(value)
         about = {"long_name": quantity.controls[name].about}
         dims = [name] if name in axes else []
-        fill = "" if values.dtype.kind == "U" else 0
-        create(name, about, dims, values.shape, values.shape, values.dtype, fill)[...] = values
+        dtype, fill = ("string", "") if values.dtype.kind == "U" else (values.dtype, 0)
+        create(name, about, dims, values.shape, values.shape, dtype, fill)[...] = values
     for name, output in quantity.outputs.items():
         fill = np.nan if output.dtype == "float64" else 0
         about = {"units": output.units, "long_name": output.about}
