@@ -140,11 +140,12 @@ class Layered(eqx.Module):
         candidates = (jnp.sinh(low[:, None] + (high - low)[:, None] * fractions) - offsets[:, None]) / slopes[:, None]
         grid = jnp.concatenate([candidates.ravel(), lower + (upper - lower) * fractions])
         grid = jnp.sort(jnp.clip(grid, lower, upper))
-        u = jnp.interp(targets, stretched(grid)[0], grid)
-        for _ in range(_NEWTON_STEPS):
+
+        def newton(_, u):
             value, derivative = stretched(u)
-            u = jnp.clip(u - (value - targets) / derivative, lower, upper)
-        return u
+            return jnp.clip(u - (value - targets) / derivative, lower, upper)
+
+        return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.interp(targets, stretched(grid)[0], grid))
 
 
 def expectation(

@@ -1,0 +1,94 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Message passing on single instances
+#
+# The replica theory speaks of typical instances in the limit of many weights. Belief propagation (BP) works on *one*: it estimates
+# the marginals of all solutions, counts them, and, focused by attracting replicas, finds one in a wide flat region.
+
+# %%
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+
+import fmjax
+from fmjax.message_passing import Instance, belief_propagation, bethe_entropy, focusing, local_entropy, polarisation
+from fmjax.reproduce.plotting import binary_entropy
+
+jax.config.update("jax_enable_x64", True)
+
+# %% [markdown]
+# ## How many solutions has this instance?
+#
+# The Bethe entropy of one instance of 2001 weights, next to the entropy of the theory: they differ by fluctuations of order
+# $1/\sqrt N$ and by what BP neglects, of order $1/N$.
+
+# %%
+instance = Instance.random(jax.random.key(0), size=2001, alpha=0.5)
+beliefs = belief_propagation(instance, dtype=jnp.float64)
+theory = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=0.5)
+print(f"BP {beliefs.result}: entropy {bethe_entropy(instance, beliefs):.5f}, theory {theory.entropy:.5f}")
+print(f"overlap of two solutions: {jnp.mean(beliefs.magnetisations**2):.4f}, theory {theory.order.q:.4f}")
+
+# %% [markdown]
+# ## Watch focusing make up its mind
+#
+# BP alone does not choose: its magnetisations $m_i = \tanh(B_i + u_i)$ stay in between. Focusing BP adds replicas whose attraction grows,
+# and the magnetisations polarise until their signs satisfy every pattern, which is checked in integers.
+
+# %%
+hard = Instance.random(jax.random.key(1), size=2001, alpha=0.7)
+found = focusing(hard)
+seen = polarisation(hard, sweeps=int(found.sweeps))
+print(f"{found.result} after {found.sweeps} sweeps, {found.errors} patterns violated")
+
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+left.plot(seen.magnetisations[:, :80], color="C0", linewidth=0.4, alpha=0.6)
+left.set(xlabel="sweep", ylabel="magnetisation", title="80 of 2001 weights")
+middle.hist(seen.magnetisations[::40].T, bins=30, histtype="step", density=True)
+middle.set(xlabel="magnetisation", ylabel="density", title="every 40 sweeps")
+right.semilogy(seen.errors)
+right.set(xlabel="sweep", ylabel="fewest violated patterns")
+plt.show()
+
+# %% [markdown]
+# ## The neighbourhood of what was found
+#
+# A field $\gamma$ along the solution makes BP count the solutions at a distance that shrinks as $\gamma$ grows. The theory's curve is that
+# of a typical reference at the largest margin, $\kappa_\max$: solutions found by focusing lie in regions at least as dense. Points
+# where BP did not converge say so and are drawn open.
+
+# %%
+easy = focusing(instance)
+local = local_entropy(instance, easy.weights)
+largest = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value
+curve = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), largest), alpha=0.5, distance=jnp.geomspace(2e-3, 0.4, 60))
+
+figure, axes = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
+axes.plot(curve.distance, curve.entropy, label=r"theory, reference at $\kappa_{\max}$")
+axes.plot(curve.distance, binary_entropy(curve.distance), ":k", label="binary entropy")
+good = local.converged
+axes.plot(local.distance[good], local.entropy[good], "o", ms=4, label="BP around a solution of focusing BP")
+axes.plot(local.distance[~good], local.entropy[~good], "o", ms=4, mfc="none", label="the same, not converged")
+axes.set(xlabel="distance $d$", ylabel="local entropy", xlim=(0, 0.4))
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# ## How hard is it?
+#
+# A batch of instances is one program. Up to $\alpha = 0.7$ focusing solves nearly all; close to $\alpha'_U \approx 0.73$ it begins to fail, far
+# below the capacity 0.833. (Larger sizes and more samples: `benchmarks/focusing.py`.)
+
+# %%
+for alpha in (0.5, 0.6, 0.7, 0.78):
+    batch = focusing(Instance.random(jax.random.key(2), size=501, alpha=alpha, samples=10))
+    print(f"alpha = {alpha:.2f}: {int(batch.solved.sum())} of 10 solved, {batch.sweeps.mean():.0f} sweeps on average")
