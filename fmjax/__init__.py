@@ -66,10 +66,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fmjax import message_passing, networks, quadrature, special, thresholds
+    from fmjax import message_passing, networks, quadrature, special, sweeps, thresholds
     from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
+    from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
 __all__ = [
     "Binary",
@@ -83,9 +84,12 @@ __all__ = [
     "curve",
     "message_passing",
     "networks",
+    "open",
     "quadrature",
     "solve",
     "special",
+    "sweep",
+    "sweeps",
     "thresholds",
 ]
 
@@ -101,6 +105,8 @@ _HOME = {
     "FranzParisi": "fmjax.replica",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
+    "open": "fmjax.sweeps",
+    "sweep": "fmjax.sweeps",
 }
 _MODULES = {
     "special",
@@ -111,6 +117,7 @@ _MODULES = {
     "thresholds",
     "message_passing",
     "networks",
+    "sweeps",
     "reproduce",
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli import figures, message_passing, networks, theory, thresholds
+from fmjax.cli import figures, message_passing, networks, sweeps, theory, thresholds
 from fmjax.cli.running import STYLE
 
 app = typer.Typer(name="fmjax", pretty_exceptions_enable=False, **STYLE)
@@ -17,6 +17,7 @@ theory.add_to(app)
 thresholds.add_to(app)
 message_passing.add_to(app)
 networks.add_to(app)
+sweeps.add_to(app)
 figures.add_to(app)
 
 
@@ -48,6 +49,7 @@ def fmjax_command(
       fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80
       fmjax focusing --size 1001 --alpha 0.7
       fmjax networks --dataset digits
+      fmjax sweep diagram.toml --out diagram.zarr
       fmjax reproduce --quick --out out
 
     \b

@@ -1,0 +1,65 @@
+"""`fmjax sweep`: a quantity over a grid of controls, into a store that survives interruption."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmjax.cli.running import run, text_of
+
+
+def sweep(
+    request: Annotated[Path, typer.Argument(metavar="FILE.toml", show_default=False, help="What to compute, and where.")],
+    out: Annotated[Path, typer.Option("--out", metavar="STORE.zarr", help="Directory for the results, made new.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a store that is there, after checking it.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="W", min=1, help="Processes of this machine; for CPUs.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, tcp://host:8786."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compute a quantity over a grid of controls.
+
+    \b
+    The file names a quantity and its controls: numbers, lists, START:STOP:COUNT
+    or START:STOP:COUNT:log.
+      quantity = "franz-parisi"
+      block = 4                 # points, here curves, per block: optional
+      [grid]
+      alpha = "0.2:0.6:41"
+      reference_margin = [0.1, 0.2, 0.3]
+      distance = "1e-3:0.5:100:log"
+
+    \b
+    By default this process computes, on all its devices and cores. Every finished
+    block is kept: whatever stopped a run, --resume goes on with it. A block that
+    does not read back as it was written is computed again.
+    fmjax.open("STORE.zarr") gives the results as an xarray dataset.
+
+    \b
+    Examples
+      fmjax sweep diagram.toml --out diagram.zarr --dry-run
+      fmjax sweep diagram.toml --out diagram.zarr --workers 8
+    """
+
+    def compute() -> tuple[str, bool]:
+        from fmjax import sweeps
+
+        if dry_run:
+            return text_of(sweeps.estimate(request, out, resume=resume, workers=workers, scheduler=scheduler), as_json), True
+        options = {"resume": resume, "workers": workers, "scheduler": scheduler}
+        found = sweeps.sweep(request, out, progress=True, **options)
+        counts = sweeps.outcomes(found)
+        success, *_ = counts
+        document = {"store": str(out), "points": sum(counts.values()), **counts}
+        return text_of(document, as_json), counts[success] == document["points"]
+
+    run(compute)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("sweep")(sweep)

@@ -1,0 +1,17 @@
+"""Grids of controls: any quantity, block by block, into labelled stores that survive interruption.
+
+>>> import tempfile, fmjax
+>>> request = {"quantity": "entropy", "grid": {"alpha": [0.2, 0.5], "margin": "0:0.2:3"}}
+>>> with tempfile.TemporaryDirectory() as directory:
+...     found = fmjax.sweep(request, f"{directory}/entropy.zarr")
+...     print(f"{float(found.entropy.sel(alpha=0.5, margin=0.0)):.8f}", found.result.to_numpy().ravel()[0])
+0.31439007 converged
+"""
+
+from fmjax.sweeps.plan import Plan, read
+from fmjax.sweeps.quantities import QUANTITIES
+from fmjax.sweeps.query import interpolate, open_store, outcomes
+from fmjax.sweeps.query import open_store as open  # noqa: A004  (fmjax.open, after xarray's open_dataset and open_zarr)
+from fmjax.sweeps.run import estimate, sweep
+
+__all__ = ["QUANTITIES", "Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]

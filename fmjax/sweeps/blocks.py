@@ -1,0 +1,114 @@
+"""One block: a compiled program over its points, shared out among the devices of this machine."""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, PartitionSpec
+
+from fmjax.sweeps.plan import KEYS, Plan, plan_of
+from fmjax.sweeps.store import Store
+
+_PROGRAMS = 8  # kept compiled; a sweep over sizes meets many, one after the other
+_compiled: OrderedDict[Any, Callable[..., dict[str, Any]]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def compute(plan: Plan, index: int) -> dict[str, np.ndarray]:
+    """Outputs and ``result`` codes of a block, in the shape of its box of the grid.
+
+    The points are spread over all local devices. On a CPU they are solved one after the other on each: what fits the cache
+    is fastest, and other cores take other blocks. Elsewhere they are solved together.
+    """
+    static, columns, shape = plan.columns(index)
+    quantity = plan.quantity
+    if quantity.on_host:
+        found = {name: np.full(shape, value) for name, value in quantity.evaluate(static).items()}
+    else:
+        with jax.enable_x64(True):
+            found = _evaluate(plan, static, columns)
+        found = {name: values.reshape(shape) for name, values in found.items()}
+    return {name: _canonical(found[name], output.dtype) for name, output in quantity.outputs.items()} | {
+        "result": found["result"].astype(np.uint8)
+    }
+
+
+def _evaluate(plan: Plan, static: dict[str, Any], columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    devices = jax.local_device_count()
+    size = len(next(iter(columns.values()), [0]))
+    whole = int(np.prod(plan.block, dtype=int))
+    padded = -(-whole // devices) * devices
+    # Blocks at the edges are filled up with their last point: one program for all.
+    rows = {name: np.pad(values, (0, padded - size), mode="edge") for name, values in columns.items()}
+    along = plan.along()
+    program = _program(plan, static, rows, along)
+    return {name: np.asarray(values)[:size] for name, values in program(rows, along).items()}
+
+
+def _program(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: dict[str, Any]) -> Callable:
+    """The compiled program of a block: compiled once, whoever asks first."""
+    key = (plan.name, *static.items(), *((name, values.shape) for name, values in (rows | along).items()))
+    with _lock:
+        if key not in _compiled:
+            _compiled[key] = _compile(plan, static, rows, along)
+        _compiled.move_to_end(key)
+        while len(_compiled) > _PROGRAMS:
+            _compiled.popitem(last=False)
+        return _compiled[key]
+
+
+def _compile(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: dict[str, Any]) -> Callable:
+    devices = jax.local_devices()
+    mesh = jax.make_mesh((len(devices),), ("points",), devices=devices, axis_types=(AxisType.Auto,))
+    per_device = len(next(iter(rows.values()))) // len(devices)
+    together = None if devices[0].platform == "cpu" and not plan.quantity.vectorised else per_device
+
+    def shard(rows: dict[str, Any], along: dict[str, Any]) -> dict[str, Any]:
+        def point(row: dict[str, Any]) -> dict[str, Any]:
+            return plan.quantity.evaluate({**static, **row, **along})
+
+        return jax.lax.map(point, rows, batch_size=together)
+
+    points = PartitionSpec("points")
+    # Newton's loops start from constants, the same on every device: they vary from the first step on.
+    spread = jax.shard_map(shard, mesh=mesh, in_specs=(points, PartitionSpec()), out_specs=points, check_vma=False)
+    return jax.jit(spread).lower(rows, along).compile()
+
+
+def _canonical(values: np.ndarray, dtype: str) -> np.ndarray:
+    """In the type of the store; every NaN the same, as a chunk of nothing but NaN is not stored at all."""
+    values = values.astype(dtype)
+    return np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values
+
+
+@lru_cache(maxsize=2)
+def _opened(identity: str, path: str) -> Store:
+    asked = json.loads(identity)
+    plan = plan_of({key: asked[key] for key in KEYS})
+    if plan.identity != asked:
+        raise ValueError(f"a worker has fmjax {plan.identity['fmjax']}, and the sweep was begun with {asked['fmjax']}")
+    return Store(Path(path), plan)
+
+
+def complete(identity: dict[str, Any], path: str, index: int) -> tuple[int, np.ndarray]:
+    """Compute a block and write it, unless it is there: what runs in a thread or on another machine.
+
+    Returns:
+        its number, and how many of its points ended with each result code, shape ``(256,)``.
+    """
+    store = _opened(json.dumps(identity), path)
+    # It may be there: its writer was lost before it could report.
+    if store.is_finished(index) and store.is_intact(index):
+        results = store.read(index)
+    else:
+        start = time.perf_counter()
+        results = compute(store.plan, index)
+        store.write(index, results, time.perf_counter() - start)
+    return index, np.bincount(results["result"].ravel(), minlength=256)

@@ -1,0 +1,220 @@
+"""What was asked for, checked: a grid of named controls, cut into blocks that are computed and stored one by one."""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmjax import __version__
+from fmjax.sweeps.quantities import QUANTITIES, Control, Quantity
+
+KEYS = ("quantity", "block", "grid")
+_SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A quantity over a grid.
+
+    Points are taken in C order over the axes in the order in which they were asked for, the ones that a quantity wants as a
+    whole (distances) last. A block is a box of this grid; all have the same shape but those at the edges.
+
+    Attributes:
+        name: of the quantity.
+        axes: values of the controls that vary, by name, each of shape ``(n,)``; axes ``along`` last.
+        fixed: the other controls.
+        block: shape of a block, over the axes that are not ``along``.
+        request: what was asked for, defaults filled in.
+    """
+
+    name: str
+    axes: dict[str, np.ndarray]
+    fixed: dict[str, Any]
+    block: tuple[int, ...]
+    request: dict[str, Any]
+
+    @property
+    def quantity(self) -> Quantity:
+        """What is computed."""
+        return QUANTITIES[self.name]
+
+    @cached_property
+    def outer(self) -> tuple[str, ...]:
+        """Axes that are cut into blocks."""
+        return tuple(name for name in self.axes if name not in self.quantity.along)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of every output."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def chunk(self) -> tuple[int, ...]:
+        """Shape of a block, with the axes ``along``."""
+        return self.block + self.shape[len(self.outer) :]
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Number of blocks along each axis."""
+        return tuple(math.ceil(n / size) for n, size in zip(self.shape, self.chunk, strict=True))
+
+    @property
+    def count(self) -> int:
+        """Number of blocks."""
+        return math.prod(self.blocks)
+
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """A block's place among the blocks, along each axis."""
+        return tuple(int(i) for i in np.unravel_index(index, self.blocks)) if self.blocks else ()
+
+    def region(self, index: int) -> tuple[slice, ...]:
+        """A block's box of the grid."""
+        sizes = zip(self.place(index), self.chunk, self.shape, strict=True)
+        return tuple(slice(i * size, min((i + 1) * size, n)) for i, size, n in sizes)
+
+    def columns(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray], tuple[int, ...]]:
+        """Static controls of a block, its other controls point by point, and the shape of its outputs."""
+        region = self.region(index)
+        box = {name: self.axes[name][part] for name, part in zip(self.axes, region, strict=True)}
+        static = {name: value for name, value in self.fixed.items() if self.quantity.controls[name].static}
+        static |= {name: values[0].item() for name, values in box.items() if self.quantity.controls[name].static}
+        mesh = np.meshgrid(*(box[name] for name in self.outer), indexing="ij")
+        size = math.prod(len(box[name]) for name in self.outer)
+        columns = {name: values.ravel() for name, values in zip(self.outer, mesh, strict=True) if name not in static}
+        for name, value in self.fixed.items():
+            if name not in static and name not in self.quantity.along:
+                columns[name] = np.full(size, value)
+        return static, columns, tuple(part.stop - part.start for part in region)
+
+    def along(self) -> dict[str, np.ndarray]:
+        """Axes that go into every call as a whole; a fixed one has a single value."""
+        return {name: np.atleast_1d((self.axes | self.fixed)[name]) for name in self.quantity.along}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the results: what must agree for a sweep to go on."""
+        return {**self.request, "axes": list(self.axes), "fmjax": __version__}
+
+
+def read(source: Path | str | Mapping[str, Any]) -> Plan:
+    """The plan of a TOML file, or of a dictionary of the same form.
+
+    Raises:
+        ValueError: the request makes no sense; the message says what is wrong with which key.
+        OSError: the file cannot be read.
+    """
+    if isinstance(source, Mapping):
+        return plan_of(source)
+    path = Path(source)
+    try:
+        return plan_of(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{str(path)!r} is not TOML: {error}") from None
+
+
+def plan_of(request: Mapping[str, Any]) -> Plan:
+    """Check a request and lay out its grid."""
+    name = request.get("quantity")
+    if name not in QUANTITIES:
+        raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, not {name!r}")
+    for key in request:
+        if key not in KEYS:
+            raise ValueError(f"unknown key {key!r}: a sweep has {', '.join(KEYS)}; controls stand under [grid]")
+    quantity = QUANTITIES[name]
+    asked = request.get("grid", {})
+    if not isinstance(asked, Mapping):
+        raise ValueError(f"[grid] must be a table of controls, not {asked!r}")  # noqa: TRY004  (a bad request)
+    grid = {key.replace("-", "_"): value for key, value in asked.items()}
+    for key in grid:
+        if key not in quantity.controls:
+            raise ValueError(f"[grid] holds the unknown control {key!r}; {name} has {', '.join(quantity.controls)}")
+    missing = [key for key, control in quantity.controls.items() if control.default is None and key not in grid]
+    if missing:
+        raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
+    defaults = {key: control.default for key, control in quantity.controls.items() if key not in grid}
+    settings = {key: _plain(value) for key, value in (grid | defaults).items()}
+    values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
+    varying = [key for key in values if not np.isscalar(values[key])]
+    axes = {key: values[key] for key in sorted(varying, key=lambda key: quantity.controls[key].along)}
+    points = request.get("block", quantity.block)
+    if isinstance(points, bool) or not isinstance(points, int) or points < 1:
+        raise ValueError(f"block must be a whole number of points, at least 1, not {points!r}")
+    kept = {"quantity": name, "block": points, "grid": settings}
+    outer = {key: len(axes[key]) for key in axes if key not in quantity.along}
+    single = {key for key in outer if quantity.controls[key].static}
+    fixed = {key: value for key, value in values.items() if key not in axes}
+    return Plan(name, axes, fixed, _block(outer, single, points), kept)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays of NumPy and JAX, and their scalars, as lists and numbers of Python."""
+    return value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple | range) else value
+
+
+def _block(outer: Mapping[str, int], single: set[str], points: int) -> tuple[int, ...]:
+    """Shape of blocks of at most ``points``, filled from the last axis on, as even as they come."""
+    shape = []
+    for name, n in reversed(list(outer.items())):
+        size = 1 if name in single else math.ceil(n / math.ceil(n / min(points, n)))
+        shape.append(size)
+        points = max(1, points // size)
+    return tuple(reversed(shape))
+
+
+def _values(name: str, value: Any, control: Control) -> Any:
+    """A scalar, or an axis: an array of at least one value, distinct and in order."""
+    if control.words:
+        words = value if isinstance(value, list) else [value]
+        if not words or not all(isinstance(word, str) and control.allows(word) for word in words):
+            raise ValueError(f"{name} must be {control.allowed}, or a list of them, not {value!r}")
+        if len(set(words)) < len(words):
+            raise ValueError(f"{name} = {value!r} names the same twice")
+        return np.array(words) if isinstance(value, list) else value
+    array = _span(name, value) if isinstance(value, str) else np.asarray(value if isinstance(value, list) else [value])
+    if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size:
+        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {value!r}")
+    for number in array:
+        if not control.allows(number):
+            raise ValueError(f"{name} = {number:g} is not possible: it must be {control.allowed}")
+    if np.any(np.diff(array) <= 0):
+        raise ValueError(f"the values of {name} must increase")
+    array = array.astype(np.int64 if control.integer else np.float64)
+    return array if isinstance(value, list | str) else array[0].item()
+
+
+def _span(name: str, text: str) -> np.ndarray:
+    parts = text.split(":")
+    try:
+        start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
+        logarithmic = {(): False, ("log",): True}[tuple(parts[3:])]
+    except (ValueError, IndexError, KeyError):
+        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {text!r}") from None
+    if count < 1 or (logarithmic and min(start, stop) <= 0):
+        raise ValueError(f"{name} = {text!r} is no span: COUNT must be at least 1, and both ends of a log span positive")
+    return (np.geomspace if logarithmic else np.linspace)(start, stop, count)
+
+
+def differences(here: Mapping[str, Any], there: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every key at which two requests differ, with both values."""
+    for key in [*here, *(key for key in there if key not in here)]:
+        old, new = there.get(key), here.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from differences(new, old, f"{prefix}{key}.")
+        elif old != new:
+            yield f"{prefix}{key} is {_shortened(old)} there and {_shortened(new)} here"
+
+
+def _shortened(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

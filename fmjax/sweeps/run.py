@@ -1,0 +1,237 @@
+"""Run a sweep: in this process, on processes of this machine, or on those of a cluster; go on where one was interrupted."""
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from fmjax.sweeps.blocks import complete
+from fmjax.sweeps.plan import Plan, read
+from fmjax.sweeps.query import open_store
+from fmjax.sweeps.store import Store, need, refuse_another
+
+Done = tuple[int, np.ndarray]  # number of a block, and how many of its points ended with each result code
+Pool = Callable[[Plan, Path, Iterator[int]], Iterator[Done]]  # completes blocks, in whatever order
+_AHEAD = 2  # blocks handed out per worker: the next one is there when one is done
+_CONNECT = 15  # seconds
+_KEPT = "finished blocks are kept, go on with --resume"
+
+
+def sweep(
+    request: Path | str | Mapping[str, Any],
+    out: Path | str,
+    *,
+    resume: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Compute a quantity over a grid of controls, block by block, into a store that survives interruption.
+
+    Args:
+        request: a TOML file, or a dictionary of the same form: ``quantity``, ``grid`` (control -> number, list, or
+            ``"START:STOP:COUNT"``, ``"START:STOP:COUNT:log"``) and perhaps ``block``, points per block.
+        out: the store, a directory; ``.zarr`` by custom. With ``scheduler`` it must be seen by all machines.
+        resume: go on with a store that is there. Finished blocks are read and checked, and not computed again.
+        workers: processes of this machine, by dask; by default this process does it, on all its devices and cores.
+            A script that asks for workers must start under ``if __name__ == "__main__":``.
+        scheduler: address of a dask scheduler, whose workers do it.
+        progress: show a bar on standard error.
+
+    Returns:
+        The dataset, as `open_store` gives it. Points that did not converge are there, with their ``result``.
+
+    Raises:
+        ValueError: the request makes no sense, or ``out`` is there already, is in use, or holds another sweep.
+        OSError: a block could not be written, or the scheduler was lost; finished blocks are kept.
+    """
+    plan, path = read(request), Path(out).absolute()
+    _check(plan, path, resume, workers, scheduler)
+    with _client(workers, scheduler) as client:
+        try:
+            store = Store.reopen(path, plan) if path.exists() else Store.create(path, plan)
+        except FileExistsError:
+            raise ValueError(f"{path} was made by another run at this moment: choose another name") from None
+        with store.locked():
+            try:
+                _work(store, _on(client) if client else _in_threads, progress)
+            except OSError as error:
+                reason = f"{error.strerror}; {_KEPT}" if error.strerror else f"{error}; {_KEPT}"
+                raise OSError(error.errno, reason, error.filename) from error
+    return open_store(path)
+
+
+def estimate(
+    request: Path | str | Mapping[str, Any],
+    out: Path | str,
+    *,
+    resume: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> dict[str, Any]:
+    """What a sweep would take, computing nothing: the arguments are those of `sweep`, and so are its refusals.
+
+    Returns:
+        ``points`` and ``blocks``, altogether and of them ``blocks_finished``; ``points_per_block``; ``bytes`` of the results
+        before compression, of all and ``bytes_per_block``, which is what grows with a block in the memory of a worker (code
+        and compiled programs take about a GiB per process beside it); ``workers`` at a time; ``seconds`` that the rest
+        takes, without compilation: from the blocks that are there or, for none, from one core of an AMD EPYC.
+    """
+    plan, path = read(request), Path(out).absolute()
+    _check(plan, path, resume, workers, scheduler)
+    finished, seconds = np.zeros(plan.count, bool), np.zeros(0)
+    if path.exists():
+        store = Store.reopen(path, plan)
+        finished = store.finished()
+        seconds = store.seconds()[finished]
+    per_block = int(np.prod(plan.chunk, dtype=int))
+    width = 1 + sum(np.dtype(output.dtype).itemsize for output in plan.quantity.outputs.values())
+    at_once = workers or _cores()
+    if scheduler is not None:
+        with _client(None, scheduler) as client:
+            at_once = sum(client.nthreads().values())
+    each = float(np.median(seconds)) if seconds.size else per_block * plan.quantity.seconds
+    left = plan.count - int(finished.sum())
+    return {
+        "quantity": plan.name,
+        "points": plan.points,
+        "blocks": plan.count,
+        "blocks_finished": int(finished.sum()),
+        "points_per_block": per_block,
+        "bytes": width * plan.points,
+        "bytes_per_block": width * per_block,
+        "workers": at_once,
+        "seconds": each * left / at_once if at_once else None,
+    }
+
+
+def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler: str | None) -> None:
+    need("zarr", *(["distributed"] if workers or scheduler else []))
+    if workers is not None and scheduler is not None:
+        raise ValueError("give either workers, of this machine, or a scheduler, not both")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    if path.exists():
+        if not resume:
+            raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
+        refuse_another(path, plan)
+
+
+def _work(store: Store, pool: Pool, progress: bool) -> None:
+    from tqdm import tqdm
+
+    store.sweep_up()
+    finished = _checked(store, progress)
+    plan, known = store.plan, 0
+    for index in np.flatnonzero(finished):
+        known += int(np.prod([part.stop - part.start for part in plan.region(int(index))], dtype=int))
+    todo = map(int, np.flatnonzero(~finished))
+    with tqdm(total=plan.points, initial=known, unit="pt", unit_scale=True, file=sys.stderr, disable=not progress) as bar:
+        unconverged = 0
+        for _, codes in pool(plan, store.path, todo):
+            unconverged += int(codes[1:].sum())
+            bar.set_postfix(unconverged=unconverged, refresh=False)
+            bar.update(int(codes.sum()))
+
+
+def _checked(store: Store, progress: bool) -> np.ndarray:
+    """Which blocks are finished and read back as they were written; others are removed, and said to be."""
+    from tqdm import tqdm
+
+    finished = store.finished()
+    there = [int(index) for index in np.flatnonzero(finished)]
+    with ThreadPoolExecutor(_cores()) as threads:
+        intact = threads.map(store.is_intact, there)
+        bar = tqdm(intact, "checking", len(there), unit="block", leave=False, file=sys.stderr, disable=not progress)
+        for index, good in zip(there, bar, strict=True):
+            if not good:
+                finished[index] = False
+                store.forget(index)
+                text = f"block {index} does not read back as it was written: it is computed again"
+                tqdm.write(text, file=sys.stderr)
+    return finished
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Who does it
+
+
+def _in_threads(plan: Plan, path: Path, todo: Iterator[int]) -> Iterator[Done]:
+    """In this process. On a CPU one block per core: XLA leaves most of them idle with a single one."""
+    on_cpu = jax.default_backend() == "cpu"
+    threads = max(1, _cores() // jax.local_device_count()) if on_cpu else _AHEAD
+    with ThreadPoolExecutor(threads) as pool:
+
+        def submit(count: int) -> set[concurrent.futures.Future[Done]]:
+            return {pool.submit(complete, plan.identity, str(path), index) for index in islice(todo, count)}
+
+        running = submit(threads)
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= submit(len(done))
+            for future in done:
+                yield future.result()
+
+
+def _on(client: Any) -> Pool:
+    """On the workers of a dask scheduler, which gives blocks of a lost worker to others."""
+    from distributed import KilledWorker, as_completed
+    from distributed.comm.core import CommClosedError
+
+    def pool(plan: Plan, path: Path, todo: Iterator[int]) -> Iterator[Done]:
+        def submit(count: int) -> list[Any]:
+            task = (complete, plan.identity, str(path))
+            return [client.submit(*task, index, pure=False) for index in islice(todo, max(0, count))]
+
+        try:
+            running = as_completed(submit(_AHEAD))
+            for future in running:
+                result = future.result()
+                # Workers may have come and gone.
+                running.update(submit(_AHEAD * sum(client.nthreads().values()) - running.count()))
+                yield result
+        except KilledWorker as error:
+            raise OSError(f"a block was given up, {error.allowed_failures + 1} workers died while computing it") from error
+        except (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError, TimeoutError) as error:
+            raise OSError("the scheduler was lost") from error
+
+    return pool
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """A dask client of a cluster of this machine, or of a scheduler; None where this process does the work."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    # What happens to workers and scheduler is told by this module, once.
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    options = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL + 1}
+    try:
+        with LocalCluster(n_workers=workers, **options) if workers else nullcontext(scheduler) as cluster:
+            client = Client(cluster, timeout=_CONNECT)
+            try:
+                yield client
+            finally:
+                client.close(timeout=2)
+    finally:
+        logger.setLevel(level)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,281 @@
+"""A store of results on disk: labelled arrays in zarr, one chunk per block, and for each block a checksum written last.
+
+Every chunk is written under another name and renamed: it is there as a whole or not at all. A block whose checksum is there
+is finished; one that was interrupted is computed again. What reads back differently from what was written is found out.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmjax.sweeps.plan import Plan, differences
+
+NOT_COMPUTED = 255  # result code of points whose block is not finished
+_FORMAT = "fmjax sweep 1"
+_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "zarr", "xarray")
+
+
+def need(*modules: str) -> None:
+    """Refuse, before anything runs, what cannot work.
+
+    Raises:
+        ValueError: a library is missing; the message names the extra that brings it.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"sweeps need {' and '.join(missing)}: pip install 'fmjax[sweeps]'")
+
+
+class Store:
+    """The results of one plan.
+
+    Args:
+        path: of the directory.
+        plan: what it holds.
+    """
+
+    def __init__(self, path: Path, plan: Plan):
+        import zarr
+
+        self.path, self.plan = path, plan
+        group = zarr.open_group(path, mode="r+", zarr_format=3)
+        names = [*plan.quantity.outputs, "result", "block_seconds", "block_checksum"]
+        arrays: dict[str, Any] = {name: group[name] for name in names}
+        self._seconds, self._checksums = arrays.pop("block_seconds"), arrays.pop("block_checksum")
+        self._outputs = arrays
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From nothing, or from what is there
+
+    @classmethod
+    def create(cls, path: Path, plan: Plan) -> "Store":
+        """A store without results, complete before it takes its name.
+
+        Raises:
+            FileExistsError: there is something of that name already.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            partial.chmod(0o777 & ~_umask())
+            _lay_out(partial, plan)
+            partial.rename(path)  # refuses a directory that holds something
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return cls(path, plan)
+
+    @classmethod
+    def reopen(cls, path: Path, plan: Plan) -> "Store":
+        """The store of this plan and no other.
+
+        Raises:
+            ValueError: it is not a store, or one of another request: the message names the difference.
+        """
+        refuse_another(path, plan)
+        store = cls(path, plan)
+        store._write_axes()
+        return store
+
+    def _write_axes(self) -> None:
+        """Write again what does not hold what it should: coordinates follow from the request."""
+        import zarr
+
+        for name, value in (self.plan.axes | self.plan.fixed).items():
+            array = zarr.open_array(self.path / name, mode="r+")
+            if not _holds(array, np.asarray(value)):
+                _remove(array, (0,) * np.ndim(value))
+                array[...] = value
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out for as long as this process lives, however it ends.
+
+        Raises:
+            ValueError: another run writes to it.
+        """
+        import fcntl
+
+        with (self.path / "zarr.json").open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(f"another run writes to {self.path} at this moment: let it end, or end it") from None
+            yield
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Blocks
+
+    def write(self, index: int, results: Mapping[str, np.ndarray], seconds: float) -> None:
+        """Write a block: its results, what it cost, and last of all the checksum that makes it count."""
+        region = self.plan.region(index)
+        for name, array in self._outputs.items():
+            array[region] = results[name]
+        self._seconds[index] = seconds
+        self._checksums[index] = _checksum(results[name] for name in self._outputs)
+
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        """The results of a block."""
+        region = self.plan.region(index)
+        return {name: np.asarray(array[region]) for name, array in self._outputs.items()}
+
+    def is_finished(self, index: int) -> bool:
+        """Whether the checksum of a block is there."""
+        return bool(_read_or_zero(self._checksums, slice(index, index + 1))[0])
+
+    def finished(self) -> np.ndarray:
+        """Which blocks have a checksum, shape ``(blocks,)``."""
+        checksums = _read_or_zero(self._checksums, slice(None))
+        return checksums != 0
+
+    def seconds(self) -> np.ndarray:
+        """Wall time of every block; NaN where it is not known."""
+        return _read_or_zero(self._seconds, slice(None))
+
+    def is_intact(self, index: int) -> bool:
+        """Whether a finished block reads back as it was written."""
+        try:
+            results = self.read(index)
+        except (ValueError, OSError, RuntimeError):  # what codecs make of a damaged chunk
+            return False
+        return int(self._checksums[index]) == _checksum(results[name] for name in self._outputs)
+
+    def forget(self, index: int) -> None:
+        """Remove a block, its checksum first."""
+        for array in (self._checksums, self._seconds):
+            _remove(array, (index,))
+        for array in self._outputs.values():
+            _remove(array, self.plan.place(index))
+
+    def sweep_up(self) -> None:
+        """Remove what writers left behind that were killed in the middle of a chunk."""
+        for leftover in self.path.rglob("*.partial"):
+            leftover.unlink(missing_ok=True)
+
+
+def identity_of(path: Path) -> dict[str, Any]:
+    """The request that a store was made for.
+
+    Raises:
+        ValueError: it is not a store of `fmjax sweep`.
+    """
+    try:
+        attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        identity = json.loads(attributes["request"]) if attributes.get("format") == _FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        identity = None
+    if not isinstance(identity, dict):
+        raise ValueError(f"{path} is not a store that fmjax sweep wrote: choose another one")  # noqa: TRY004
+    return identity
+
+
+def refuse_another(path: Path, plan: Plan) -> None:
+    """Refuse a store that was made for another request.
+
+    Raises:
+        ValueError: it is not a store, or one of another request: the message names the difference.
+    """
+    unlike = list(differences(plan.identity, identity_of(path)))
+    if unlike:
+        raise ValueError(f"{path} holds another sweep: {'; '.join(unlike)}")
+
+
+def revision() -> str:
+    """Git revision of the code, with ``+`` if it was changed since; empty where there is no repository."""
+    here = Path(__file__).resolve().parent
+    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+        tracked = subprocess.run([*git[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == tracked.returncode == 0 else ""
+
+
+def _lay_out(path: Path, plan: Plan) -> None:
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    quantity, axes = plan.quantity, list(plan.axes)
+    attributes: dict[str, Any] = {
+        "format": _FORMAT,
+        "title": quantity.about,
+        "request": json.dumps(plan.identity),
+        "python": sys.version.split()[0],
+        **{name: version(name) for name in _PACKAGES},
+        "revision": revision(),
+    }
+    group = zarr.open_group(path, mode="a", zarr_format=3, attributes=attributes)
+    codecs = [ZstdCodec(), Crc32cCodec()]
+
+    def create(name: str, about: dict[str, Any], dims: list[str], shape: Any, chunks: Any, dtype: Any, fill: Any) -> Any:
+        options = {"dimension_names": dims, "attributes": about, "fill_value": fill, "compressors": codecs}
+        return group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, **options)
+
+    for name, value in (plan.axes | plan.fixed).items():
+        values = np.asarray(value)
+        about = {"long_name": quantity.controls[name].about}
+        dims = [name] if name in axes else []
+        dtype, fill = ("string", "") if values.dtype.kind == "U" else (values.dtype, 0)
+        create(name, about, dims, values.shape, values.shape, dtype, fill)[...] = values
+    for name, output in quantity.outputs.items():
+        fill = np.nan if output.dtype == "float64" else 0
+        about = {"units": output.units, "long_name": output.about}
+        create(name, about, axes, plan.shape, plan.chunk, output.dtype, fill)
+    codes = list(range(len(quantity.sentences)))
+    about = {"flag_values": codes, "sentences": list(quantity.sentences)}
+    create("result", about, axes, plan.shape, plan.chunk, "uint8", NOT_COMPUTED)
+    about = {"units": "s", "long_name": "wall time of a block; with compilation, where a process met its first one"}
+    create("block_seconds", about, ["block"], (plan.count,), (1,), "float64", np.nan)
+    about = {"long_name": "of the results of a block, written last; 0: it is not finished"}
+    create("block_checksum", about, ["block"], (plan.count,), (1,), "uint64", 0)
+
+
+def _checksum(parts: Iterable[np.ndarray]) -> int:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return int.from_bytes(digest.digest()[:8], "little") or 1  # 0 stands for "not finished"
+
+
+def _holds(array: Any, value: np.ndarray) -> bool:
+    try:
+        return bool(np.all(np.asarray(array[...]) == value))
+    except (ValueError, OSError, RuntimeError):
+        return False
+
+
+def _read_or_zero(array: Any, where: slice) -> np.ndarray:
+    """Some values of an array with one chunk each; where a chunk cannot be read, 0."""
+    try:
+        return np.asarray(array[where])
+    except (ValueError, OSError, RuntimeError):
+        values = np.zeros(array.shape, array.dtype)
+        for index in range(*where.indices(array.shape[0])):
+            try:
+                values[index] = array[index]
+            except (ValueError, OSError, RuntimeError):
+                values[index] = 0
+        return values[where]
+
+
+def _remove(array: Any, chunk: tuple[int, ...]) -> None:
+    """Remove a chunk, whatever is in it: it then reads as the fill value."""
+    (array.store.root / array.path / array.metadata.encode_chunk_key(chunk)).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,324 @@
+"""Sweeps: what a request may hold, blocks and stores, and what is left of a store after every kind of accident."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import fmjax
+from fmjax.cli import app
+from fmjax.sweeps import blocks, plan, store
+from fmjax.sweeps.quantities import QUANTITIES, Control, Output, Quantity
+
+pytest.importorskip("zarr")
+pytest.importorskip("distributed")
+
+REQUEST = {"quantity": "first-moment", "block": 6, "grid": {"alpha": "0.1:0.9:9", "margin": [0.0, 0.1, 0.3, 0.7]}}
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "store.zarr"
+
+
+def files(path):
+    """Every chunk of a store but those of the wall times, which no two runs share."""
+    found = {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    return {name: content for name, content in found.items() if not name.startswith("block_seconds/c")}
+
+
+# Requests -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        ({}, ["quantity", "franz-parisi"]),
+        ({"quantity": "entropie"}, ["entropie", "entropy"]),
+        ({"quantity": "entropy"}, ["alpha"]),
+        ({"quantity": "entropy", "alpha": 0.5}, ["alpha", "[grid]"]),
+        ({"quantity": "entropy", "grid": 3}, ["[grid]", "3"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5, "kappa": 0.1}}, ["kappa", "margin"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.0}}, ["alpha", "0", "above 0"]),
+        ({"quantity": "entropy", "grid": {"alpha": True}}, ["alpha", "True"]),
+        ({"quantity": "entropy", "grid": {"alpha": []}}, ["alpha", "[]"]),
+        ({"quantity": "entropy", "grid": {"alpha": "0.1:0.9"}}, ["alpha", "START:STOP:COUNT"]),
+        ({"quantity": "entropy", "grid": {"alpha": "0:0.9:4:log"}}, ["alpha", "log"]),
+        ({"quantity": "entropy", "grid": {"alpha": "0.9:0.1:4"}}, ["alpha", "increase"]),
+        ({"quantity": "entropy", "grid": {"alpha": [0.1, float("nan")]}}, ["alpha", "nan"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5, "weights": "ternary"}}, ["weights", "ternary", "binary"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5, "weights": ["binary", "binary"]}}, ["weights", "twice"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5}, "block": 0}, ["block", "0"]),
+        ({"quantity": "franz-parisi", "grid": {"alpha": 0.5}}, ["reference_margin", "distance"]),
+        ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
+    ],
+    ids=str,
+)
+def test_a_request_that_makes_no_sense_is_refused_by_name(request_, named, out):
+    with pytest.raises(ValueError, match=r"\w") as refusal:
+        fmjax.sweep(request_, out)
+    assert all(name in str(refusal.value) for name in named), str(refusal.value)
+    assert not out.exists()
+
+
+def test_numbers_lists_and_spans_become_coordinates_in_the_order_asked():
+    grid = {"distance": "1e-3:0.1:3:log", "reference-margin": [0.2], "alpha": 0.5}
+    laid = plan.read({"quantity": "franz-parisi", "grid": grid})
+    assert list(laid.axes) == ["reference_margin", "distance"]  # what runs along a curve comes last
+    np.testing.assert_allclose(laid.axes["distance"], [1e-3, 1e-2, 1e-1])
+    assert laid.fixed == {"alpha": 0.5, "margin": 0.0, "weights": "binary", "constraint": "margin"}
+    assert (laid.shape, laid.count, laid.points) == ((1, 3), 1, 3)
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 5, 7, 20, 100])
+def test_blocks_cover_the_grid_once_and_are_not_larger_than_asked(points):
+    laid = plan.read(REQUEST | {"block": points})
+    seen = np.zeros(laid.shape, int)
+    for index in range(laid.count):
+        seen[laid.region(index)] += 1
+        _, columns, shape = laid.columns(index)
+        assert columns["alpha"].size == np.prod(shape) <= points
+        np.testing.assert_array_equal(columns["margin"].reshape(shape)[0], laid.axes["margin"][laid.region(index)[1]])
+    assert (seen == 1).all()
+
+
+def test_static_controls_have_blocks_of_their_own():
+    laid = plan.read({"quantity": "entropy", "block": 50, "grid": {"alpha": "0.1:0.9:4", "weights": ["binary", "spherical"]}})
+    assert laid.block == (4, 1)
+    assert [laid.columns(index)[0]["weights"] for index in range(laid.count)] == ["binary", "spherical"]
+
+
+# Results --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_dataset_has_coordinates_units_results_and_provenance(out):
+    found = fmjax.sweep(REQUEST, out)
+    assert found.entropy.dims == ("alpha", "margin")
+    assert found.entropy.attrs["units"] == "nats per weight"
+    alpha, margin = found.alpha.to_numpy()[:, None], found.margin.to_numpy()
+    np.testing.assert_allclose(found.entropy, np.log(2) + alpha * fmjax.special.log_H(margin), rtol=1e-14)
+    assert set(found.result.to_numpy().ravel()) == {"converged"}
+    assert found.result.isel(alpha=[1, 2], margin=-1).to_numpy().tolist() == ["converged"] * 2
+    assert json.loads(found.attrs["request"])["grid"] == REQUEST["grid"]
+    assert {"jax", "numpy", "zarr", "python", "revision"} <= set(found.attrs)
+    assert (found.block_seconds > 0).all()
+    assert found.sizes["block"] == 9
+    # The documented file format, without fmjax.
+    raw = xr.open_zarr(out, chunks=None, consolidated=False)
+    assert raw.result.attrs["sentences"][int(raw.result[0, 0])] == "converged"
+
+
+def test_one_point_is_a_sweep(out):
+    found = fmjax.sweep({"quantity": "first-moment", "grid": {"alpha": 0.5}}, out)
+    assert found.entropy.shape == ()
+    assert float(found.entropy) == pytest.approx(0.5 * np.log(2), rel=1e-14)
+    assert (float(found.alpha), str(found.result.values)) == (0.5, "converged")
+
+
+def test_points_are_those_of_solve(out):
+    grid = {"alpha": [0.4, 0.7], "margin": [0.0, 0.2]}
+    found = fmjax.sweep({"quantity": "entropy", "grid": grid}, out)
+    for alpha in grid["alpha"]:
+        point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=0.2)), alpha=alpha)
+        row = found.sel(alpha=alpha, margin=0.2)
+        assert float(row.entropy) == pytest.approx(float(point.entropy), abs=1e-14)
+        assert float(row.overlap) == pytest.approx(float(point.order.q), abs=1e-13)
+        assert str(row.result.values) == "converged"
+
+
+@pytest.mark.slow
+def test_curves_are_those_of_curve_and_references_that_do_not_exist_say_so(out):
+    distance = [0.01, 0.1, 0.3]
+    grid = {"alpha": 0.5, "reference_margin": [0.3, 0.9], "distance": distance}
+    found = fmjax.sweep({"quantity": "franz-parisi", "grid": grid}, out)
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=0.3)
+    expected = fmjax.curve(local, alpha=0.5, distance=np.array(distance))
+    row = found.sel(reference_margin=0.3)
+    np.testing.assert_allclose(row.entropy, expected.entropy, atol=1e-12)
+    np.testing.assert_allclose(row.slope, expected.slope, atol=1e-9)
+    beyond = found.sel(reference_margin=0.9)  # kappa_max(0.5) = 0.418
+    assert set(beyond.result.to_numpy()) == {"the reference has no solution at this alpha and margin"}
+    assert np.isnan(beyond.entropy).all()
+
+
+def test_instances_are_those_of_focusing(out):
+    grid = {"size": [51, 75], "alpha": [0.3, 1.4], "seed": "3:5:3"}
+    found = fmjax.sweep({"quantity": "focusing", "block": 2, "grid": grid}, out)
+    for size, alpha, seed in [(51, 0.3, 4), (75, 1.4, 5)]:
+        instance = fmjax.message_passing.Instance.random(jax.random.key(seed), size, alpha)
+        expected = fmjax.message_passing.focusing(instance)
+        row = found.sel(size=size, alpha=alpha, seed=seed)
+        assert (int(row.errors), int(row.sweeps)) == (int(expected.errors), int(expected.sweeps))
+        assert str(row.result.values) == expected.result
+
+
+# Faults of a store ----------------------------------------------------------------------------------------------------
+
+
+def counted(monkeypatch):
+    """Numbers of the blocks that are computed from here on, in this process."""
+    computed, compute = [], blocks.compute
+
+    def count(laid, index):
+        computed.append(index)
+        return compute(laid, index)
+
+    monkeypatch.setattr(blocks, "compute", count)
+    return computed
+
+
+def test_a_finished_store_is_not_computed_again_and_an_existing_one_is_refused(out, monkeypatch):
+    fmjax.sweep(REQUEST, out)
+    before = files(out)
+    computed = counted(monkeypatch)
+    with pytest.raises(ValueError, match="there already.*--resume"):
+        fmjax.sweep(REQUEST, out)
+    fmjax.sweep(REQUEST, out, resume=True)
+    assert computed == []
+    assert files(out) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"grid": REQUEST["grid"] | {"alpha": "0.1:0.9:10"}}, ["grid.alpha", "0.1:0.9:9", "0.1:0.9:10"]),
+        ({"quantity": "entropy"}, ["quantity", "first-moment", "entropy"]),
+        ({"block": 7}, ["block", "6", "7"]),
+        ({"grid": dict(reversed(REQUEST["grid"].items()))}, ["axes"]),
+    ],
+    ids=["alpha", "quantity", "block", "order"],
+)
+def test_a_store_of_another_request_is_refused_with_the_difference(change, named, out):
+    fmjax.sweep(REQUEST, out)
+    before = files(out)
+    with pytest.raises(ValueError, match="another sweep") as refusal:
+        fmjax.sweep(REQUEST | change, out, resume=True)
+    assert all(name in str(refusal.value) for name in named), str(refusal.value)
+    assert files(out) == before
+
+
+def test_a_directory_that_is_no_store_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="not a store"):
+        fmjax.sweep(REQUEST, tmp_path, resume=True)
+    with pytest.raises(ValueError, match="not a store"):
+        fmjax.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def damages():
+    def cut(path):
+        os.truncate(path, path.stat().st_size // 2)
+
+    def empty(path):
+        os.truncate(path, 0)
+
+    def flip(path):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    return [cut, empty, flip, Path.unlink]
+
+
+@pytest.mark.parametrize("damage", damages(), ids=lambda function: function.__name__)
+@pytest.mark.parametrize("chunk", ["entropy/c/1/0", "result/c/4/1", "block_checksum/c/5", "block_seconds/c/2", "alpha/c/0"])
+def test_one_damaged_chunk_is_found_and_only_its_block_is_computed_again(damage, chunk, out, monkeypatch, capsys):
+    fmjax.sweep(REQUEST, out)
+    before = files(out)
+    damage(out / chunk)
+    computed = counted(monkeypatch)
+    fmjax.sweep(REQUEST, out, resume=True)
+    place = {"entropy/c/1/0": [1], "result/c/4/1": [4], "block_checksum/c/5": [5]}
+    assert computed == place.get(chunk, []), computed
+    assert files(out) == before
+    assert ("computed again" in capsys.readouterr().err) == chunk.startswith(("entropy", "result"))
+
+
+def test_a_damaged_chunk_is_not_read_as_if_nothing_had_happened(out):
+    fmjax.sweep(REQUEST, out)
+    os.truncate(out / "entropy/c/1/0", 20)
+    with pytest.raises(ValueError, match="checksum"):
+        fmjax.open(out).entropy.load()
+
+
+def test_an_unfinished_store_can_be_read_and_says_what_is_missing(out):
+    fmjax.sweep(REQUEST, out)
+    laid = plan.read(REQUEST)
+    store.Store(out, laid).forget(2)
+    found = fmjax.open(out)
+    missing = found.result.to_numpy() == "not computed yet"
+    assert missing.sum() == missing[laid.region(2)].sum() > 0
+    assert np.isnan(found.entropy.to_numpy()[missing]).all()
+
+
+def test_a_write_that_fails_keeps_what_is_finished_and_names_the_way_on(out, monkeypatch):
+    write = store.Store.write
+
+    def full(self, index, *results):
+        if index == 4:
+            raise OSError(28, "No space left on device", "chunk")
+        write(self, index, *results)
+
+    with monkeypatch.context() as context:
+        context.setattr(store.Store, "write", full)
+        with pytest.raises(OSError, match="No space left.*--resume"):
+            fmjax.sweep(REQUEST, out)
+    finished = store.Store(out, plan.read(REQUEST)).finished()
+    assert finished.any()
+    assert not finished.all()
+    computed = counted(monkeypatch)
+    fmjax.sweep(REQUEST, out, resume=True)
+    assert sorted(computed) == np.flatnonzero(~finished).tolist()
+
+
+# Queries --------------------------------------------------------------------------------------------------------------
+
+
+def test_interpolation_is_linear_in_every_control_and_exact_on_the_grid(out):
+    found = fmjax.sweep(REQUEST, out)
+    between = fmjax.sweeps.interpolate(found, alpha=[0.1, 0.33, 0.9], margin=[0.05, 0.7])
+    alpha, margin = np.array([0.1, 0.33, 0.9])[:, None], found.margin.to_numpy()
+    log_h = np.interp([0.05, 0.7], margin, fmjax.special.log_H(margin))
+    np.testing.assert_allclose(between.entropy, np.log(2) + alpha * log_h, rtol=1e-12)  # linear in alpha
+    assert between.entropy.dims == ("alpha", "margin")
+    np.testing.assert_array_equal(between.alpha, alpha[:, 0])
+
+
+def test_nothing_is_interpolated_across_a_point_without_a_value(out):
+    found = fmjax.sweep(REQUEST, out)
+    store.Store(out, plan.read(REQUEST)).forget(2)  # alpha = 0.3, margins 0 to 0.7... of its block
+    found = fmjax.open(out)
+    alphas, margins = (values[part] for values, part in zip(plan.read(REQUEST).axes.values(), plan.read(REQUEST).region(2)))
+    with pytest.raises(ValueError, match="not computed yet") as refusal:
+        fmjax.sweeps.interpolate(found, alpha=alphas[0] - 0.01, margin=margins[0])
+    assert f"alpha = {alphas[0]}" in str(refusal.value)
+    on_the_grid = fmjax.sweeps.interpolate(found, alpha=alphas[0] - 0.1, margin=margins[0])
+    assert np.isfinite(on_the_grid.entropy)
+
+
+@pytest.mark.parametrize(
+    ("at", "named"),
+    [
+        ({"alpha": 0.5}, ["margin"]),
+        ({"alpha": 0.5, "margin": 0.1, "kappa": 1}, ["kappa"]),
+        ({"alpha": 0.95, "margin": 0.1}, ["alpha", "0.95", "0.9"]),
+        ({"alpha": float("nan"), "margin": 0.1}, ["alpha", "nan"]),
+    ],
+    ids=str,
+)
+def test_a_query_outside_the_grid_is_refused_by_name(at, named, out):
+    found = fmjax.sweep(REQUEST, out)
+    with pytest.raises(ValueError, match=r"\w") as refusal:
+        fmjax.sweeps.interpolate(found, **at)
+    assert all(name in str(refusal.value) for name in named), str(refusal.value)
