@@ -67,7 +67,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fmjax import message_passing, networks, quadrature, special, thresholds
-    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
+    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin, TreeCommittee
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
 
@@ -80,6 +80,7 @@ __all__ = [
     "Perceptron",
     "Spherical",
     "SymmetricMargin",
+    "TreeCommittee",
     "curve",
     "message_passing",
     "networks",
@@ -97,6 +98,7 @@ _HOME = {
     "SymmetricMargin": "fmjax.models",
     "Model": "fmjax.models",
     "Perceptron": "fmjax.models",
+    "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
     "solve": "fmjax.solvers",
