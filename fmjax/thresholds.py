@@ -6,12 +6,14 @@ scan the start, and the implicit function theorem the derivatives. Nobody suppli
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
@@ -19,8 +21,8 @@ from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Fr
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
-from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, saddle_root, tangent
-from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
+from fmjax.solvers.saddle import SaddlePoint
+from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin, square_root, vanishing_volume
 
 __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u"]
 
@@ -132,11 +134,8 @@ def alpha_u(model: Model) -> Threshold:
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
     """
     model = as_float64(model)
-    limit = jnp.where(model.weights.discrete, _largest_alpha(Equilibrium(model))[0].value[2], 2.0)
-    alphas = limit * jnp.linspace(0.7, 0.999, _REFERENCES)[::-1]
-    margins = _largest_margins(Equilibrium(model), alphas)
-    start = _flattest(alphas, margins, _scan(model, alphas, margins))
-    return _fold_in_alpha(model, *start)
+    alphas, margins = _zero_entropy_line(Equilibrium(model))
+    return _fold_in_alpha(model, *_flattest(alphas, margins, _scan(model, alphas, margins)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -152,8 +151,12 @@ def _scan(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"])
 
 
 @jax.jit
-def _largest_margins(functional, alphas):
-    return jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[2])(alphas)
+def _zero_entropy_line(functional):
+    """Loads from the largest possible one down to half of it, and the largest margins there; NaN beyond the capacity."""
+    functional = jax.lax.stop_gradient(functional)
+    alphas = largest_load(functional) * jnp.linspace(1.0, 0.5, _REFERENCES)
+    margins = jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[-1])(alphas)
+    return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 
 
 _largest_margin = jax.jit(largest_margin)
@@ -163,7 +166,7 @@ _largest_alpha = jax.jit(largest_alpha)
 def _scan_margins(model, alpha):
     """References from just above the model's own margin to the largest one, denser at small margins."""
     still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = _largest_margin(Equilibrium(still), alpha)[0].value[2]
+    largest = _largest_margin(Equilibrium(still), alpha)[0].value[-1]
     margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     alphas = jnp.full(_REFERENCES, alpha)
     return alphas, margins, _scan(still, alphas, margins)
@@ -174,32 +177,45 @@ def _flattest(alphas, margins, rows):
     maximum = jnp.argmax(jnp.where(rows.converged, rows.entropy, -jnp.inf), axis=1)
     rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (rows.distance < 0.5 * rows.distance[0, maximum][:, None])
     slope = jnp.where(rows.converged & rising, rows.slope, jnp.inf)
-    return _start(jnp.min(slope, axis=1) < 0, jnp.argmin(slope, axis=1), rows, alphas, margins)
+    # Where there is no reference at all there is no monotonic curve either.
+    return _start((jnp.min(slope, axis=1) < 0) | jnp.isnan(margins), jnp.argmin(slope, axis=1), rows, alphas, margins)
 
 
 def _start(below, place, rows, alphas, margins):
-    """``(alpha, margin, distance, order, found)`` at the last reference of the scan for which ``below`` holds.
+    """``(alpha, margin, row, neighbours, found)`` at the last reference of the scan for which ``below`` holds.
 
     ``below`` must switch from true to false along the scan for a threshold to lie inside it.
     """
     last = _REFERENCES - 1 - jnp.argmax(below[::-1])
-    found = jnp.any(below) & ~jnp.all(below)
-    at = (last, place[last])
-    return alphas[last], margins[last], rows.distance[at], jax.tree.map(lambda leaf: leaf[at], rows.order), found
+    found = jnp.any(below) & ~jnp.all(below) & ~jnp.isnan(margins[last])
+    at = place[last]
+    around = jnp.clip(at - 1, 0, _DISTANCES - 3) + jnp.array([0, 2])
+    row, neighbours = (jax.tree.map(lambda leaf, where=where: leaf[last, where], rows) for where in (at, around))
+    return alphas[last], margins[last], row, neighbours, found
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Systems. Unknowns: reference (2 free coordinates), counted solutions (5), logit(distance), margin, then what is special.
+# Systems. Unknowns: free coordinates of the reference and of the counted solutions, logit(distance), margin, then what is
+# special.
 
 
-def _unpack(model: Model, y, alpha, level):
-    """Functionals, controls and free coordinates at an unknown vector."""
-    reference_free, free, distance, margin = y[:2], y[2:7], jax.nn.sigmoid(y[7]), y[8]
-    equilibrium, functional = Equilibrium(model.with_margin(margin)), FranzParisi(model, margin)
-    if level:
-        equilibrium, functional = equilibrium.refined(), functional.refined()
-    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(reference_free))
-    return equilibrium, functional, controls, reference_free, free
+class _Unknowns(eqx.Module):
+    """One point of the system: what its unknowns mean."""
+
+    reference: Float[Array, " r"]
+    free: Float[Array, " n"]
+    position: _Scalar
+    margin: _Scalar
+    moving: Float[Array, " n"] | None = None  # d free / d position along the curve
+    alpha: _Scalar | None = None
+
+    def functionals(self, model: Model, alpha: _Scalar, level: int) -> tuple[Equilibrium, FranzParisi, FranzParisiControls]:
+        """Functionals at quadrature ``level`` and the controls of the second."""
+        size = 1.5 if level else 1.0
+        equilibrium = Equilibrium(model.with_margin(self.margin)).resized(size)
+        functional = FranzParisi(model, self.margin).resized(size)
+        reference = equilibrium.order(self.reference, EquilibriumControls(alpha))
+        return equilibrium, functional, FranzParisiControls(alpha, jax.nn.sigmoid(self.position), reference)
 
 
 def _gradients(functional, controls, free, distance):
@@ -217,15 +233,20 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
     return jax.value_and_grad(equilibrium)(reference_free, EquilibriumControls(alpha))
 
 
-def _initial(model, alpha, margin, distance, order):
-    """Unknown vector at a row of a scan, and the tangent ``d free / d position`` there, ``position = logit(distance)``."""
-    from_reference, *_ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
+def _initial(model, alpha, margin, row, neighbours):
+    """Unknowns at a row of a scan, with the tangent from its neighbours."""
     functional = FranzParisi(model, margin)
-    controls = FranzParisiControls(alpha, distance, EquilibriumOrder.from_free(from_reference))
-    root, _ = saddle_root(functional, functional.free(order, controls), controls)
-    position = jnp.log(distance) - jnp.log1p(-distance)
-    guess = jnp.concatenate([from_reference, root.value, position[None], margin[None]])
-    return guess, distance * (1.0 - distance) * tangent(root)
+
+    def free(row):
+        controls = FranzParisiControls(alpha, row.distance, row.reference)
+        position = jnp.log(row.distance) - jnp.log1p(-row.distance)
+        return functional.free(row.order, controls), position
+
+    frees, positions = jax.vmap(free)(neighbours)
+    moving = (frees[1] - frees[0]) / (positions[1] - positions[0])
+    moving = jnp.where(jnp.all(neighbours.converged), moving, 0.0)
+    here, position = free(row)
+    return _Unknowns(row.reference.free(), here, position, margin, moving)
 
 
 def _fold_equations(functional, controls, free, position, moving):
@@ -238,55 +259,54 @@ def _fold_equations(functional, controls, free, position, moving):
     return jnp.concatenate(jax.jvp(equations, (free, position), (moving, jnp.ones_like(position))))
 
 
-def _threshold(value, error, alpha, margin, position, root, found):
-    status = jnp.where(found, root.status, NO_CANDIDATE)
+def _solve(residual: Callable[[_Unknowns, int], list[Array]], guess: _Unknowns, alpha, found, which) -> Threshold:
+    """The threshold named by ``which`` of the unknowns, where all equations of ``residual(unknowns, level)`` hold."""
+    start, unravel = ravel_pytree(guess)
+    y, error, root = square_root(lambda y, level: jnp.hstack(residual(unravel(y), level)), start)
+    at, errors, status = unravel(y), unravel(error), jnp.where(found, root.status, NO_CANDIDATE)
+    alpha = alpha if at.alpha is None else at.alpha
 
     def known(number):
         return jnp.where(status == CONVERGED, number, jnp.nan)
 
-    distance = jax.nn.sigmoid(position)
-    return Threshold(known(value), known(error), known(alpha), known(margin), known(distance), status)
+    distance = jax.nn.sigmoid(at.position)
+    return Threshold(known(which(at)), known(which(errors)), known(alpha), known(at.margin), known(distance), status)
 
 
 @jax.jit
-def _touching_zero(model, alpha, _, margin, distance, order, found):
-    def residual(y, level):
-        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
-        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
-        phi, gradient, slope = _gradients(functional, controls, free, controls.distance)
-        return jnp.concatenate([reference_gradient, gradient, jnp.stack([phi, slope])])
+def _touching_zero(model, alpha, _, margin, row, neighbours, found):
+    def residual(at, level):
+        equilibrium, functional, controls = at.functionals(model, alpha, level)
+        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, at.reference)
+        phi, gradient, slope = _gradients(functional, controls, at.free, controls.distance)
+        return [reference_gradient, gradient, phi, slope]
 
-    still, alpha_now = jax.lax.stop_gradient((model, alpha))
-    guess, _ = _initial(still, alpha_now, margin, distance, order)
-    y, error, root = square_root(residual, guess)
-    return _threshold(y[8], error[8], alpha, y[8], y[7], root, found)
-
-
-@jax.jit
-def _fold_in_margin(model, alpha, _, margin, distance, order, found):
-    def residual(y, level):
-        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
-        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
-        return jnp.concatenate([reference_gradient, _fold_equations(functional, controls, free, y[7], y[9:14])])
-
-    still, alpha_now = jax.lax.stop_gradient((model, alpha))
-    guess, moving = _initial(still, alpha_now, margin, distance, order)
-    y, error, root = square_root(residual, jnp.concatenate([guess, moving]))
-    return _threshold(y[8], error[8], alpha, y[8], y[7], root, found)
+    guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
+    guess = eqx.tree_at(lambda guess: guess.moving, guess, None)
+    return _solve(residual, guess, alpha, found, lambda at: at.margin)
 
 
 @jax.jit
-def _fold_in_alpha(model, alpha, margin, distance, order, found):
-    def residual(y, level):
-        alpha = y[14]
-        equilibrium, functional, controls, reference_free, free = _unpack(model, y, alpha, level)
-        entropy, reference_gradient = _saddle_of_reference(equilibrium, alpha, reference_free)
-        fold = _fold_equations(functional, controls, free, y[7], y[9:14])
-        return jnp.concatenate([reference_gradient, fold, entropy[None]])
+def _fold_in_margin(model, alpha, _, margin, row, neighbours, found):
+    def residual(at, level):
+        equilibrium, functional, controls = at.functionals(model, alpha, level)
+        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, at.reference)
+        return [reference_gradient, _fold_equations(functional, controls, at.free, at.position, at.moving)]
 
-    guess, moving = _initial(jax.lax.stop_gradient(model), alpha, margin, distance, order)
-    y, error, root = square_root(residual, jnp.concatenate([guess, moving, alpha[None]]))
-    return _threshold(y[14], error[14], y[14], y[8], y[7], root, found)
+    guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
+    return _solve(residual, guess, alpha, found, lambda at: at.margin)
+
+
+@jax.jit
+def _fold_in_alpha(model, alpha, margin, row, neighbours, found):
+    def residual(at, level):
+        equilibrium, functional, controls = at.functionals(model, at.alpha, level)
+        entropy, reference_gradient = _saddle_of_reference(equilibrium, at.alpha, at.reference)
+        return [reference_gradient, _fold_equations(functional, controls, at.free, at.position, at.moving), entropy]
+
+    guess = _initial(jax.lax.stop_gradient(model), alpha, margin, row, neighbours)
+    guess = eqx.tree_at(lambda guess: guess.alpha, guess, alpha, is_leaf=lambda leaf: leaf is None)
+    return _solve(residual, guess, alpha, found, lambda at: at.alpha)
 
 
 @jax.jit

@@ -343,6 +343,27 @@ def test_focusing_finds_solutions_that_are_solutions():
     assert count_errors(Instance(batch.patterns[2]), alone.weights) == 0
 
 
+def test_polarisation_ends_in_the_weights_that_focusing_returns():
+    instance = Instance.random(key(4), 501, 0.6)
+    found = focusing(instance)
+    sweeps = int(found.sweeps)
+    seen = fmjax.message_passing.polarisation(instance, sweeps=sweeps + 5)
+    assert seen.errors[sweeps - 1] == found.errors == 0
+    assert bool(jnp.all(seen.errors[: sweeps - 1] > 0))
+    # The solution is read off the fields before its last sweep; afterwards nothing moves.
+    np.testing.assert_array_equal(np.sign(seen.magnetisations[sweeps - 2]), found.weights)
+    np.testing.assert_array_equal(seen.magnetisations[sweeps - 1], seen.magnetisations[-1])
+    overlap = np.mean(np.square(seen.magnetisations), axis=1)
+    assert overlap[0] < 0.2 < 0.5 < overlap[-1]
+
+
+def test_polarisation_refuses_a_batch_and_no_sweeps():
+    with pytest.raises(ValueError, match="one of the batch"):
+        fmjax.message_passing.polarisation(Instance.random(key(4), 11, 0.5, samples=2))
+    with pytest.raises(ValueError, match="sweeps = 0"):
+        fmjax.message_passing.polarisation(Instance.random(key(4), 11, 0.5), sweeps=0)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("schedule", [PseudoReinforcement(200), Reinforcement(200), Scoping(), Scoping(y=7.0)], ids=str)
 def test_every_schedule_solves_an_easy_instance_in_both_forms(form, schedule):

@@ -2,7 +2,16 @@
 
 from fmjax.message_passing.belief_propagation import Beliefs, belief_propagation
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
-from fmjax.message_passing.focusing import Focused, PseudoReinforcement, Reinforcement, Schedule, Scoping, focusing
+from fmjax.message_passing.focusing import (
+    Focused,
+    Polarisation,
+    PseudoReinforcement,
+    Reinforcement,
+    Schedule,
+    Scoping,
+    focusing,
+    polarisation,
+)
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import LocalEntropy, local_entropy
 from fmjax.message_passing.messages import AMP, Edges
@@ -14,6 +23,7 @@ __all__ = [
     "Focused",
     "Instance",
     "LocalEntropy",
+    "Polarisation",
     "PseudoReinforcement",
     "Reinforcement",
     "Schedule",
@@ -23,4 +33,5 @@ __all__ = [
     "bethe_free_entropy",
     "focusing",
     "local_entropy",
+    "polarisation",
 ]

@@ -17,7 +17,16 @@ from fmjax.message_passing.belief_propagation import check_options, describe
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 
-__all__ = ["Focused", "PseudoReinforcement", "Reinforcement", "Schedule", "Scoping", "focusing"]
+__all__ = [
+    "Focused",
+    "Polarisation",
+    "PseudoReinforcement",
+    "Reinforcement",
+    "Schedule",
+    "Scoping",
+    "focusing",
+    "polarisation",
+]
 
 _Field = Float[Array, " N"]
 _Scalar = Float[Array, ""]
@@ -194,7 +203,9 @@ def _focus(
     return (jax.vmap(one) if instance.is_batch else one)(instance.patterns)
 
 
-def _focus_one(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> Focused:
+def _iteration(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> tuple:
+    """``(start, sweep, going_on)`` on one instance, as for `jax.lax.while_loop`."""
+
     def sweep(state: _State) -> _State:
         old, best = state.messages, state.best
         new, check = old.sweep(instance, state.attraction)
@@ -213,12 +224,67 @@ def _focus_one(instance: Instance, schedule: Schedule, messages: AMP | Edges, da
         return (state.best.status == NOT_SOLVED) & (state.step < schedule.steps)
 
     zero = jnp.asarray(0)
-    nothing = jnp.zeros_like(messages.field)
     status = jnp.where(impossible(instance), CONTRADICTION, NOT_SOLVED)
-    weights = jnp.ones(instance.size, jnp.int8)
-    best = Focused(weights, jnp.asarray(instance.count + 1), zero, status)
-    best = lax.while_loop(going_on, sweep, _State(messages, nothing, zero, zero, best)).best
+    best = Focused(jnp.ones(instance.size, jnp.int8), jnp.asarray(instance.count + 1), zero, status)
+    return _State(messages, jnp.zeros_like(messages.field), zero, zero, best), sweep, going_on
+
+
+def _focus_one(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> Focused:
+    start, sweep, going_on = _iteration(instance, schedule, messages, damping, tolerance)
+    best = lax.while_loop(going_on, sweep, start).best
     # The last word is a count in int32, though the sums of the sweeps are exact as well for ±1 patterns.
     errors = instance.errors(best.weights)
     status = jnp.where(errors == 0, SOLVED, jnp.maximum(best.status, NOT_SOLVED))
     return Focused(best.weights, errors, best.sweeps, status)
+
+
+class Polarisation(eqx.Module):
+    """What `polarisation` saw after each sweep.
+
+    Attributes:
+        magnetisations: ``tanh(B + u)`` of every weight, shape ``(sweeps, N)``.
+        errors: the fewest patterns violated so far, shape ``(sweeps,)``; zero from the solution on, where `focusing` stops
+            and the magnetisations stay.
+    """
+
+    magnetisations: Float[Array, "sweeps N"]
+    errors: Int[Array, " sweeps"]
+
+
+def polarisation(
+    instance: Instance,
+    schedule: Schedule | None = None,
+    *,
+    sweeps: int = 200,
+    form: Form = "amp",
+    damping: float = 0.3,
+    tolerance: float = 1e-3,
+    dtype: Any = jnp.float32,
+) -> Polarisation:
+    """Watch `focusing` make up its mind: the magnetisations of one instance after each of the first ``sweeps`` sweeps.
+
+    The other arguments are those of `focusing`, and so is the iteration. Memory: ``sweeps * N`` numbers.
+
+    Raises:
+        ValueError: an option that makes no sense, or a batch of instances.
+    """
+    schedule = PseudoReinforcement() if schedule is None else schedule
+    dtype = check_options(dtype, damping, schedule.sweeps, form)
+    if instance.is_batch:
+        raise ValueError(f"polarisation watches one instance, got {instance.patterns.shape[0]}: take one of the batch")
+    if sweeps < 1:
+        raise ValueError(f"sweeps = {sweeps} is not possible: watch at least one")
+    return _watch(instance, schedule, sweeps, form, damping, tolerance, dtype)
+
+
+@eqx.filter_jit
+def _watch(
+    instance: Instance, schedule: Schedule, sweeps: int, form: Form, damping: float, tolerance: float, dtype: jnp.dtype
+) -> Polarisation:
+    start, sweep, going_on = _iteration(instance, schedule, FORMS[form].start(instance, dtype), damping, tolerance)
+
+    def step(state: _State, _: None) -> tuple[_State, tuple[Array, Array]]:
+        state = lax.cond(going_on(state), sweep, lambda state: state, state)
+        return state, (jnp.tanh(state.messages.field + state.attraction), state.best.errors)
+
+    return Polarisation(*lax.scan(step, start, None, length=sweeps)[1])

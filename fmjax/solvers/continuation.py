@@ -36,6 +36,7 @@ _MOVED = 0.1  # nodes laid for coordinates further away than this are laid again
 _FAINT, _UNRESOLVED = 0.02, 4e-8
 _ROOM = 100.0  # second order of Newton's last step, relative to the first, per relative change of the order parameters
 _SLACK = 0.3  # of a coordinate that vanishes, beyond its values at the knots around
+_STEPS = 20  # evaluations of the saddle equations at a point between knots
 _SECTIONS = 4  # below and above the maximum, inwards and outwards of the two starts
 
 
@@ -228,6 +229,24 @@ def _trace(functional: FranzParisi, alpha, typical: EquilibriumOrder, positions:
     return _Trace(knots, counts, travelled, section, away, jnp.sum(steps))
 
 
+def _between(functional: FranzParisi, guess, line, rule, controls: FranzParisiControls) -> tuple[Root, Any]:
+    """Newton between knots, from ``guess`` with the given rule; if that fails, from ``line`` with a rule laid there."""
+
+    def attempt(state):
+        _, _, rounds = state
+        start, laid = jax.lax.cond(rounds == 0, lambda: (guess, rule), lambda: (line, functional.rule_at(line, controls)))
+        return *saddle_root(functional, start, controls, laid, max_steps=_STEPS), rounds + 1
+
+    def unsolved(state: Any):
+        root, _, rounds = state
+        return (rounds == 0) | ((rounds == 1) & ~root.converged)
+
+    nothing = jax.eval_shape(saddle_root, functional, guess, controls, rule)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), nothing)
+    root, rule, _ = jax.lax.while_loop(unsolved, attempt, (*nothing, jnp.asarray(0)))
+    return root, rule
+
+
 def _slope_error(root: Root, overlaps: slice, order: FranzParisiOrder) -> Float[Array, ""]:
     """What Newton leaves: the second order of its last step, and what is not resolved where ``q_hat`` is nearly nothing.
 
@@ -281,18 +300,12 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         fraction = jnp.where(after > before, (away - reach[0]) / (reach[1] - reach[0]), 0.0)
         rule = functional.blend(jax.tree.map(lambda leaf: here(leaf, before, 2), knots.rule), fraction)
         controls = FranzParisiControls(alpha, distance, reference)
-        root, rule = saddle_root(functional, guess, controls, rule, max_steps=12)
-
-        def again():
-            """From the straight line between the knots, with a rule of its own."""
-            line = ends[0] + fraction * (ends[1] - ends[0])
-            return saddle_root(functional, line, controls, max_steps=40)
-
-        root, rule = jax.lax.cond(root.converged, lambda: (root, rule), again)
+        still_controls = jax.lax.stop_gradient(controls)
+        line = ends[0] + fraction * (ends[1] - ends[0])
+        root, rule = _between(still_functional, guess, line, rule, still_controls)
         entropy, slope, free = read(functional, root, controls, rule)
         order = functional.order(free, controls)
         overlaps = slice(0, functional.sizes[0])
-        still_controls = jax.lax.stop_gradient(controls)
         natural = [still_functional.natural(y, still_controls) for y in (guess, root.value)]
         near = jnp.all(jnp.abs(natural[1] - natural[0])[overlaps] < _JUMP)
         # Twice: between two knots the quadrature error may be larger than at either of them (by a half, in 750 points).
@@ -304,5 +317,6 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         solve, (positions, distance + (inside - jax.lax.stop_gradient(distance)), traced.section, traced.away)
     )
     status = jnp.where(jnp.all(exist), status, REFERENCE_FAILED)
-    alphas = jnp.broadcast_to(alpha, distance.shape)
-    return SaddlePoint(entropy, slope, order, distance, alphas, residual, error, evaluations + traced.steps, status)
+    alphas, references = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, distance.shape), (alpha, reference))
+    steps = evaluations + traced.steps
+    return SaddlePoint(entropy, slope, order, references, distance, alphas, residual, error, steps, status)

@@ -30,6 +30,7 @@ class SaddlePoint(eqx.Module):
         slope: its derivative along the functional's own control: ``d entropy / d distance`` for a local entropy,
             ``d entropy / d alpha`` for typical solutions.
         order: order parameters (``.q``, ``.q_hat``, ...).
+        reference: those of the reference of a local entropy; None for typical solutions.
         distance: Hamming distance per weight: from the reference, or between two typical solutions.
         alpha: patterns per weight.
         residual: largest saddle equation left over, in free coordinates (entropy per unit of relative change).
@@ -42,6 +43,7 @@ class SaddlePoint(eqx.Module):
     entropy: Float[Array, "*batch"]
     slope: Float[Array, "*batch"]
     order: Any
+    reference: Any
     distance: Float[Array, "*batch"]
     alpha: Float[Array, "*batch"]
     residual: Float[Array, "*batch"]
@@ -171,4 +173,4 @@ def equilibrium(functional: Equilibrium, alpha: Float[Array, ""]) -> SaddlePoint
     entropy, slope, free = read(functional, root, controls, rule)
     error = quadrature_error(*jax.lax.stop_gradient((functional, root, controls)))
     order = functional.order(free, controls)
-    return SaddlePoint(entropy, slope, order, 0.5 * order.gap, alpha, root.residual, error, root.steps, root.status)
+    return SaddlePoint(entropy, slope, order, None, 0.5 * order.gap, alpha, root.residual, error, root.steps, root.status)

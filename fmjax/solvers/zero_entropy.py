@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 
 from fmjax.replica import Equilibrium, EquilibriumControls
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Equations, Root, implicit_root, newton, solve_scaled
-from fmjax.solvers.saddle import equilibrium
+from fmjax.solvers.saddle import equilibrium_root
 
-__all__ = ["largest_alpha", "largest_margin", "square_root"]
+__all__ = ["largest_alpha", "largest_load", "largest_margin", "square_root"]
 
 _SCAN = 64
 
@@ -55,12 +55,15 @@ def _at_zero(functional: Equilibrium, alphas, margins, unknown: str):
         return Equilibrium(functional.model.with_margin(margin), functional.nodes), alpha
 
     still, alphas, margins = jax.lax.stop_gradient((functional, alphas, margins))
-    scan = jax.vmap(lambda a, k: equilibrium(Equilibrium(still.model.with_margin(k), still.nodes), a))(alphas, margins)
-    alive = scan.converged & (scan.entropy > 0)
+
+    def typical(alpha, margin):
+        _, root, _ = equilibrium_root(Equilibrium(still.model.with_margin(margin), still.nodes), alpha)
+        return root.value, root.converged & (root.at.value > 0)
+
+    frees, alive = jax.vmap(typical)(alphas, margins)
     last = _SCAN - 1 - jnp.argmax(alive[::-1])
     control = (alphas if unknown == "alpha" else margins)[last]
-    order = jax.tree.map(lambda leaf: leaf[last], scan.order)
-    return at, jnp.append(order.free(), control), jnp.any(alive)
+    return at, jnp.append(frees[last], control), jnp.any(alive)
 
 
 def _polish(functional, other, at, guess, found):
@@ -76,15 +79,15 @@ def _polish(functional, other, at, guess, found):
     return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
 
 
-def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
-    """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors.
+def largest_load(functional: Equilibrium) -> Float[Array, ""]:
+    """First-moment bound ``ln 2 / -ln P[...]``, which the capacity of binary weights does not exceed."""
+    return jnp.log(2.0) / -functional.model.unit_constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
 
-    The scan covers fractions of the first-moment bound ``ln 2 / -ln P[...]``, which no capacity exceeds.
-    """
+
+def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " 3"]]:
+    """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors; the scan covers `largest_load`."""
     margin = jnp.asarray(functional.model.margin)
-    constraint = functional.model.unit_constraint
-    bound = jnp.log(2.0) / -constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
-    alphas = bound * jnp.linspace(0.05, 1.0, _SCAN)
+    alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
     at, guess, found = _at_zero(functional, alphas, jnp.full(_SCAN, margin), "alpha")
     return _polish(functional, margin, at, guess, found)
 
