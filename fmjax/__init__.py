@@ -67,7 +67,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fmjax import message_passing, networks, quadrature, special, thresholds
-    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin, TreeCommittee
+    from fmjax.models import (
+        Binary,
+        Hermite,
+        LeakyReLU,
+        Margin,
+        Model,
+        Perceptron,
+        Spherical,
+        SymmetricMargin,
+        TreeCommittee,
+    )
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
 
@@ -75,6 +85,8 @@ __all__ = [
     "Binary",
     "Equilibrium",
     "FranzParisi",
+    "Hermite",
+    "LeakyReLU",
     "Margin",
     "Model",
     "Perceptron",
@@ -97,6 +109,8 @@ _HOME = {
     "Margin": "fmjax.models",
     "SymmetricMargin": "fmjax.models",
     "Model": "fmjax.models",
+    "Hermite": "fmjax.models",
+    "LeakyReLU": "fmjax.models",
     "Perceptron": "fmjax.models",
     "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
