@@ -67,7 +67,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fmjax import message_passing, networks, quadrature, special, sweeps, thresholds
-    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
+    from fmjax.models import (
+        Binary,
+        Hermite,
+        LeakyReLU,
+        Margin,
+        Model,
+        Perceptron,
+        Spherical,
+        SymmetricMargin,
+        TreeCommittee,
+    )
     from fmjax.replica import Equilibrium, FranzParisi
     from fmjax.solvers import curve, solve
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
@@ -76,11 +86,14 @@ __all__ = [
     "Binary",
     "Equilibrium",
     "FranzParisi",
+    "Hermite",
+    "LeakyReLU",
     "Margin",
     "Model",
     "Perceptron",
     "Spherical",
     "SymmetricMargin",
+    "TreeCommittee",
     "curve",
     "message_passing",
     "networks",
@@ -100,7 +113,10 @@ _HOME = {
     "Margin": "fmjax.models",
     "SymmetricMargin": "fmjax.models",
     "Model": "fmjax.models",
+    "Hermite": "fmjax.models",
+    "LeakyReLU": "fmjax.models",
     "Perceptron": "fmjax.models",
+    "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
     "solve": "fmjax.solvers",

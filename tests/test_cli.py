@@ -98,8 +98,15 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--margin", "inf"], ["--margin", "inf", "number"]),
         (["entropy", "--alpha", "0.5", "--gamma", "1"], ["--gamma"]),
         (["entropie", "--alpha", "0.5"], ["entropie"]),
-        (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--architecture", "committee", "perceptron"]),
         (["entropy", "--alpha", "0.5", "--task", "teacher"], ["--task", "teacher-student", "storage"]),
+        (["entropy", "--alpha", "0.5", "--architecture", "forest"], ["--architecture", "forest", "committee"]),
+        (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--activation", "relu"]),
+        (["entropy", "--alpha", "0.5", "--activation", "relu"], ["--architecture committee", "relu"]),
+        (["entropy", "--alpha", "0.5", "--slope", "0.2"], ["--slope", "leaky-relu"]),
+        (
+            ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
+            ["activation", "even", "odd"],
+        ),
         (["franz-parisi", "--alpha", "0.5", "--distance", "0.1"], ["--reference-margin"]),
         (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1"], ["--distance", "--distances"]),
         (

@@ -45,7 +45,7 @@ def fmjax_command(
     \b
     Examples
       fmjax entropy --alpha 0.5
-      fmjax threshold capacity
+      fmjax threshold capacity --architecture committee --activation relu
       fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80
       fmjax focusing --size 1001 --alpha 0.7
       fmjax networks --dataset digits
