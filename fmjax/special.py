@@ -33,7 +33,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
-__all__ = ["log_2cosh", "log_H", "mills_ratio"]
+__all__ = ["derivatives", "log_2cosh", "log_H", "mills_ratio"]
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -132,6 +132,17 @@ def log_2cosh(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
         0.69315 1000.0
     """
     return _in_float(_log_2cosh, x)
+
+
+def derivatives(
+    function: Callable[[Array], Array], x: Float[Array, "*shape"]
+) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """First and second derivative of a function that acts on each element of ``x``, by automatic differentiation."""
+
+    def first(x: Array) -> Array:
+        return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
+
+    return jax.jvp(first, (x,), (jnp.ones_like(x),))
 
 
 def _in_float(function: Callable[[Array], Array], x: ArrayLike) -> Array:

@@ -17,14 +17,15 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, FranzParisi, FranzParisiControls
+from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
 from fmjax.solvers.saddle import SaddlePoint
+from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin, square_root, vanishing_volume
 
-__all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u"]
+__all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation", "spinodal"]
 
 _Scalar = Float[Array, ""]
 _REFERENCES = 12  # margins (or loads) in a scan
@@ -82,10 +83,44 @@ def capacity(model: Model) -> Threshold:
     functional = as_float64(Equilibrium(model))
     if not model.weights.discrete:
         return _volume(functional)
-    root, error = _largest_alpha(functional)
-    gap = EquilibriumOrder.from_free(root.value[:2]).gap
-    margin = jnp.asarray(functional.model.margin)
-    return Threshold(root.value[2], error[2], root.value[2], margin, 0.5 * gap, root.status)
+    return _load(functional, *_largest_alpha(functional))
+
+
+def _load(functional: Equilibrium, root: Any, error: Float[Array, " n"]) -> Threshold:
+    """The threshold whose value is ``alpha``, the last unknown."""
+    gap, alpha = functional.order(root.value[:-1]).gap, root.value[-1]
+    return Threshold(alpha, error[-1], alpha, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
+
+
+@in_float64
+def perfect_generalisation(model: Model) -> Threshold:
+    """Load above which typical solutions are the teacher, at margin 0: a first-order transition.
+
+    The teacher is a solution at any load. Alone it has the entropy zero, which is that of the branch ``R = 1``; the branch
+    of solutions with ``R < 1`` has more as long as ``S(alpha) > 0``, so that the two cross where it vanishes (Gyorgyi 1990,
+    Sompolinsky, Tishby and Seung 1990). ``distance`` is that of two solutions on the branch ``R < 1``, which lives on to
+    its `spinodal`.
+    """
+    _check_learnable(model)
+    functional = as_float64(Equilibrium(model))
+    return _load(functional, *_largest_alpha(functional))
+
+
+@in_float64
+def spinodal(model: Model) -> Threshold:
+    """Load at which the branch of solutions with ``R < 1`` ends: up to it they trap a search for the teacher.
+
+    There the branch turns back: ``d alpha / d R = 0``. Beyond, ``R = 1`` is the only typical solution.
+    """
+    _check_learnable(model)
+    functional = as_float64(Equilibrium(model))
+    return _load(functional, *_end_of_branch(functional))
+
+
+def _check_learnable(model: Model) -> None:
+    if not (model.teacher and model.weights.discrete):
+        raise ValueError("perfect generalisation needs a teacher of discrete weights: use Perceptron(teacher=True)")
+    require("margin", model.margin, lambda k: k == 0, "the teacher classifies at margin 0 and is no solution at another one")
 
 
 @in_float64
@@ -94,8 +129,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
-    gap = EquilibriumOrder.from_free(root.value[:2]).gap
-    return Threshold(root.value[2], error[2], jnp.asarray(alpha), root.value[2], 0.5 * gap, root.status)
+    gap, margin = functional.order(root.value[:-1]).gap, root.value[-1]
+    return Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
 
 
 @in_float64
@@ -161,6 +196,7 @@ def _zero_entropy_line(functional):
 
 _largest_margin = jax.jit(largest_margin)
 _largest_alpha = jax.jit(largest_alpha)
+_end_of_branch = jax.jit(end_of_branch)
 
 
 def _scan_margins(model, alpha):
@@ -246,7 +282,7 @@ def _initial(model, alpha, margin, row, neighbours):
     moving = (frees[1] - frees[0]) / (positions[1] - positions[0])
     moving = jnp.where(jnp.all(neighbours.converged), moving, 0.0)
     here, position = free(row)
-    return _Unknowns(row.reference.free(), here, position, margin, moving)
+    return _Unknowns(Equilibrium(model.with_margin(margin)).free(row.reference), here, position, margin, moving)
 
 
 def _fold_equations(functional, controls, free, position, moving):

@@ -62,7 +62,7 @@ def no_theory(monkeypatch):
 
     def solve(functional, *, alpha):
         calls.append({"alpha": alpha, "margin": functional})
-        return point(entropy=0.1, order=SimpleNamespace(q=0.3, q_hat=0.4), distance=0.35)
+        return point(entropy=0.1, order=SimpleNamespace(q=0.3, q_hat=0.4), distance=0.35, replicon=0.5)
 
     def curve(functional, *, alpha, distance):
         calls.append({"alpha": alpha, "reference_margin": functional, "distance": np.asarray(distance).tolist()})
@@ -71,13 +71,14 @@ def no_theory(monkeypatch):
             entropy=np.where(np.asarray(distance) > 0.9, np.nan, 0.1),
             slope=np.full(size, 0.2),
             order=SimpleNamespace(q=np.full(size, 0.3), t=np.full(size, 0.4)),
+            replicon=np.full(size, 0.5),
             residual=np.full(size, 1e-16),
             error_estimate=np.full(size, 1e-12),
             converged=np.asarray(distance) <= 0.9,
             result=np.where(np.asarray(distance) > 0.9, "the branch ends at d = 0.9", "converged"),
         )
 
-    monkeypatch.setitem(vars(fmjax), "Perceptron", lambda margin: margin)
+    monkeypatch.setitem(vars(fmjax), "Perceptron", lambda margin, teacher: margin)
     monkeypatch.setitem(vars(fmjax), "Equilibrium", lambda model: model)
     monkeypatch.setitem(vars(fmjax), "FranzParisi", lambda model, reference_margin: reference_margin)
     monkeypatch.setitem(vars(fmjax), "solve", solve)
@@ -98,7 +99,7 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--gamma", "1"], ["--gamma"]),
         (["entropie", "--alpha", "0.5"], ["entropie"]),
         (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--architecture", "committee", "perceptron"]),
-        (["entropy", "--alpha", "0.5", "--task", "teacher-student"], ["--task", "teacher-student", "storage"]),
+        (["entropy", "--alpha", "0.5", "--task", "teacher"], ["--task", "teacher-student", "storage"]),
         (["franz-parisi", "--alpha", "0.5", "--distance", "0.1"], ["--reference-margin"]),
         (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1"], ["--distance", "--distances"]),
         (
@@ -291,7 +292,7 @@ def test_distances_behind_a_flag_replace_those_of_the_file(in_file, flags, expec
         ("alpha = [0.5]", ["alpha", "number"]),
         ("alpha = 'half'", ["--alpha", "half"]),
         ("alpha = 0.5\njson = 1", ["json", "true or false"]),
-        ("alpha = 0.5\ntask = 'teacher-student'", ["--task", "storage"]),
+        ("alpha = 0.5\ntask = 'teacher'", ["--task", "storage"]),
         ("alpha 0.5", ["not TOML"]),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmjax
-from fmjax.replica import EquilibriumControls, EquilibriumOrder, FranzParisiControls
+from fmjax.replica import EquilibriumControls, FranzParisiControls
 from tests.oracles import equilibrium as oracle
 from tests.oracles import literature
 
@@ -202,14 +202,15 @@ def test_an_rs_branch_that_ends_is_reported_with_its_reason():
 
 
 def test_free_coordinates_and_order_parameters_are_inverse_maps():
-    reference = EquilibriumOrder.from_free(jnp.array([0.4, 0.3]))
-    np.testing.assert_allclose(reference.free(), [0.4, 0.3], atol=1e-13)
+    equilibrium = fmjax.Equilibrium(fmjax.Perceptron())
+    reference = equilibrium.order(jnp.array([0.4, 0.3]))
+    np.testing.assert_allclose(equilibrium.free(reference), [0.4, 0.3], atol=1e-13)
     functional = fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.2)
     controls = FranzParisiControls(jnp.asarray(0.5), jnp.asarray(0.1), reference)
     free = jnp.array([-3.0, 0.3, -2.0, 0.7, 0.4])
     np.testing.assert_allclose(functional.free(functional.order(free, controls), controls), free, atol=1e-11)
     equilibrium = fmjax.Equilibrium(fmjax.Perceptron())
-    assert jnp.isfinite(equilibrium(reference.free(), EquilibriumControls(jnp.asarray(0.5))))
+    assert jnp.isfinite(equilibrium(equilibrium.free(reference), EquilibriumControls(jnp.asarray(0.5))))
 
 
 def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():

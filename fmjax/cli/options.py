@@ -18,6 +18,7 @@ class Architecture(StrEnum):
 
 class Task(StrEnum):
     STORAGE = "storage"
+    TEACHER_STUDENT = "teacher-student"
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -83,7 +84,9 @@ class Setup:
     architecture: Annotated[Architecture, typer.Option("--architecture", help="What the weights are wired into.")] = (
         Architecture.PERCEPTRON
     )
-    task: Annotated[Task, typer.Option("--task", help="Where labels come from; storage: random labels.")] = Task.STORAGE
+    task: Annotated[Task, typer.Option("--task", help="Where labels come from: at random, or from a teacher.")] = (
+        Task.STORAGE
+    )
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False
     config: Annotated[
         Path | None,
@@ -96,9 +99,14 @@ class Setup:
         ),
     ] = None
 
+    @property
+    def teacher(self) -> bool:
+        """Whether labels are those of a teacher."""
+        return self.task is Task.TEACHER_STUDENT
+
     def model(self, margin: float = 0.0) -> "fmjax.Model":
         build = {Architecture.PERCEPTRON: fmjax.Perceptron}[self.architecture]
-        return build(margin=margin)
+        return build(margin=margin, teacher=self.teacher)
 
 
 def distances_of(single: list[float], span: str | None, ctx: typer.Context) -> list[float]:

@@ -23,12 +23,29 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tup
     entropy    S(alpha, K), per weight, nats; negative: no solutions exist
     overlap    q of two typical solutions; conjugate: the field q^ that fixes it
     distance   (1 - q)/2, the Hamming distance of two typical solutions
+    replicon   positive where the replica-symmetric answer is locally stable
 
     \b
-    Example
+    With --task teacher-student
+    teacher_overlap       R of a solution with the teacher; teacher_conjugate: R^
+    generalisation_error  probability that a solution mislabels a new pattern
+
+    \b
+    Examples
       fmjax entropy --alpha 0.5 --margin 0.1
+      fmjax entropy --alpha 1.2 --task teacher-student
     """
-    point = fmjax.solve(fmjax.Equilibrium(setup.model(margin)), alpha=alpha)
+    model = setup.model(margin)
+    point = fmjax.solve(fmjax.Equilibrium(model), alpha=alpha)
+    of_teacher = (
+        {
+            "teacher_overlap": point.order.R,
+            "teacher_conjugate": point.order.R_hat,
+            "generalisation_error": model.generalisation_error(point.order.R),
+        }
+        if setup.teacher
+        else {}
+    )
     document = {
         "alpha": alpha,
         "margin": margin,
@@ -36,6 +53,8 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tup
         "overlap": plain(point.order.q),
         "conjugate": plain(point.order.q_hat),
         "distance": plain(point.distance),
+        **{name: plain(value) for name, value in of_teacher.items()},
+        "replicon": plain(point.replicon),
         "residual": plain(point.residual),
         "error_estimate": plain(point.error_estimate),
         "steps": int(point.steps),
@@ -45,6 +64,7 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tup
 
 
 _COLUMNS = ("entropy", "slope", "overlap", "cross_overlap", "replicon", "residual", "error_estimate")
+_TEACHER_COLUMNS = ("teacher_overlap", "generalisation_error")
 
 
 def franz_parisi(
@@ -73,6 +93,7 @@ def franz_parisi(
     overlap        q of two counted solutions of the same reference
     cross_overlap  t of a counted solution with another typical reference
     replicon       positive where the replica-symmetric answer is locally stable
+    teacher_overlap, generalisation_error  as in `fmjax entropy`, of counted ones
 
     \b
     Examples
@@ -91,14 +112,17 @@ def franz_parisi(
             "slope": curve.slope,
             "overlap": curve.order.q,
             "cross_overlap": curve.order.t,
-            "replicon": getattr(curve, "replicon", None),
+            "replicon": curve.replicon,
             "residual": curve.residual,
             "error_estimate": curve.error_estimate,
         }
+        if setup.teacher:
+            found |= {"teacher_overlap": curve.order.R, "generalisation_error": model.generalisation_error(curve.order.R)}
         results, converged = curve.result, bool(np.all(curve.converged))
     else:
         found, results, converged = {}, [reason] * len(at), False
-    columns = {name: column(found.get(name), len(at)) for name in _COLUMNS}
+    names = _COLUMNS + (_TEACHER_COLUMNS if setup.teacher else ())
+    columns = {name: column(found.get(name), len(at)) for name in names}
     rows = [
         {"distance": d, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
         for i, d in enumerate(at)

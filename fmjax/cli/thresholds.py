@@ -18,6 +18,7 @@ def threshold_command() -> None:
     kappa-min  reference margin at which the minimum of phi(d) touches zero
     kappa-u    reference margin at which phi(d) becomes monotonic below its maximum
     alpha-u    load at which kappa-u reaches kappa-max
+    perfect-generalisation  load above which only the teacher is left
 
     \b
     Example
@@ -89,6 +90,26 @@ def alpha_u(setup: Setup) -> tuple[Document, bool]:
     return _answer("alpha-u", fmjax.thresholds.alpha_u(setup.model()))
 
 
+def perfect_generalisation(setup: Setup) -> tuple[Document, bool]:
+    """Load above which the teacher alone is left, with its spinodal.
+
+    \b
+    value     where the entropy of solutions with R < 1 falls to that of R = 1
+    spinodal  where the branch R < 1 ends; in between it is metastable
+
+    \b
+    Example
+      fmjax threshold perfect-generalisation --task teacher-student
+    """
+    if not setup.teacher:
+        raise ValueError("random labels cannot be generalised to: add --task teacher-student")
+    model = setup.model()
+    document, converged = _answer("perfect-generalisation", fmjax.thresholds.perfect_generalisation(model))
+    end, found = _answer("spinodal", fmjax.thresholds.spinodal(model))
+    document |= {"spinodal": end["value"], "spinodal_error_estimate": end["error_estimate"]}
+    return document | {"spinodal_result": end["result"]}, converged and found
+
+
 def add_to(app: typer.Typer) -> None:
     threshold = typer.Typer(**STYLE)
     threshold.callback()(threshold_command)
@@ -97,4 +118,5 @@ def add_to(app: typer.Typer) -> None:
     theory_command(threshold, "kappa-min", kappa_min)
     theory_command(threshold, "kappa-u", kappa_u)
     theory_command(threshold, "alpha-u", alpha_u)
+    theory_command(threshold, "perfect-generalisation", perfect_generalisation)
     app.add_typer(threshold, name="threshold")

@@ -1,4 +1,4 @@
-"""A model is weights x architecture x constraint."""
+"""A model is weights x architecture x constraint, on labels that are random or a teacher's."""
 
 from __future__ import annotations
 
@@ -17,11 +17,24 @@ class Model(eqx.Module):
     """What is learned: a prior on weights, an architecture and a constraint per pattern.
 
     Array leaves (the margin) are differentiable; everything else is static structure.
+
+    Attributes:
+        weights: prior of one weight.
+        architecture: how weights become a pre-activation.
+        constraint: what a pattern asks of the pre-activation, its sign counted from the label.
+        teacher: whether labels are those of a network of the same prior and architecture, with random weights, instead of
+            random. It classifies at margin 0.
     """
 
     weights: Weights
     architecture: Architecture
     constraint: Constraint
+    teacher: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self):
+        if self.teacher and not isinstance(self.constraint, Margin):
+            kind = type(self.constraint).__name__
+            raise ValueError(f"the labels of a teacher are signs, which a {kind} does not follow: use the constraint Margin")
 
     @property
     def margin(self) -> Float[Array, ""] | float:
@@ -34,16 +47,26 @@ class Model(eqx.Module):
         scale = jnp.sqrt(jnp.asarray(self.architecture.variance()))
         return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / scale)
 
+    def generalisation_error(self, overlap: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+        """Probability ``arccos(Q(R)) / pi`` that a solution at overlap ``R`` with the teacher mislabels a new pattern.
+
+        Their two pre-activations are Gaussian of correlation ``Q(R)``: the error of one solution drawn at random, not of
+        a vote over solutions.
+        """
+        correlation = jnp.vectorize(self.architecture.kernel)(overlap)
+        return jnp.arccos(jnp.clip(correlation, -1.0, 1.0)) / jnp.pi
+
     def with_margin(self, margin: Float[Array, ""] | float) -> Model:
         """The same model at another margin."""
         return eqx.tree_at(lambda model: model.constraint.margin, self, margin)
 
 
-def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | None = None) -> Model:
+def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | None = None, teacher: bool = False) -> Model:
     """Perceptron with stability ``Delta = w . xi / sqrt(N) >= margin`` for each of ``alpha N`` random patterns.
 
     Args:
         margin: margin in units of the stability (a pattern has unit variance per weight).
         weights: prior of the weights, `Binary` by default.
+        teacher: labels from a teacher perceptron instead of random ones.
     """
-    return Model(weights or Binary(), PerceptronArchitecture(), Margin(margin))
+    return Model(weights or Binary(), PerceptronArchitecture(), Margin(margin), teacher)

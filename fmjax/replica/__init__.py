@@ -2,7 +2,8 @@
 
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi, FranzParisiControls, FranzParisiOrder
-from fmjax.replica.functional import Expansion, Functional, expand
+from fmjax.replica.functional import Expansion, Functional, ReplicaSymmetric, expand
+from fmjax.replica.stability import replicon
 
 __all__ = [
     "Equilibrium",
@@ -13,5 +14,7 @@ __all__ = [
     "FranzParisiControls",
     "FranzParisiOrder",
     "Functional",
+    "ReplicaSymmetric",
     "expand",
+    "replicon",
 ]

@@ -7,12 +7,14 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.models import Constraint, Model
 from fmjax.quadrature import Layered, Trapezoid, log_normal_density
 from fmjax.replica.equilibrium import EquilibriumOrder
-from fmjax.replica.functional import Functional
+from fmjax.replica.functional import ReplicaSymmetric
+from fmjax.replica.teacher import probability_given_tail
 from fmjax.special import fast_log
 
 __all__ = ["FranzParisi", "FranzParisiControls", "FranzParisiOrder"]
@@ -32,6 +34,8 @@ _DROP = 0.99  # the largest relative decrease of g and residual_hat in one Newto
 _LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
 
 _EDGE = 1e-12  # relative distance from the boundary of the domain at which order parameters outside it are put
+
+_STEEPEST = 0.99  # the largest share of ``b`` for order parameters outside the domain
 
 _TAIL = 8.0  # standard deviations: exp(-32) is left out
 
@@ -53,8 +57,9 @@ class FranzParisiControls(eqx.Module):
 class FranzParisiOrder(eqx.Module):
     """Order parameters of the counted solutions.
 
-    ``q``: overlap of two of them around the same reference; ``t``: of one with another replica of the reference;
-    ``q_hat, t_hat, p_hat``: conjugates of ``q, t`` and of ``p = 1 - 2 distance``; ``gap = 1 - q`` without cancellation.
+    ``q``: overlap of two of them around the same reference; ``t``: of one with another replica of the reference; ``R``:
+    with the teacher (zero for random labels); ``q_hat, t_hat, R_hat, p_hat``: conjugates of ``q, t, R`` and of
+    ``p = 1 - 2 distance``; ``gap = 1 - q`` without cancellation.
     """
 
     q: Float[Array, "*batch"]
@@ -63,13 +68,16 @@ class FranzParisiOrder(eqx.Module):
     t_hat: Float[Array, "*batch"]
     p_hat: Float[Array, "*batch"]
     gap: Float[Array, "*batch"]
+    R: Float[Array, "*batch"]
+    R_hat: Float[Array, "*batch"]
 
 
 class Overlaps(eqx.Module):
     """Overlaps and the combinations of pre-activation covariances that the energetic term needs.
 
     With ``Q`` the kernel: counted field ``h = a x + c z + sqrt(g) y`` where ``x`` is the frozen field of the reference,
-    ``z`` its own fluctuation and ``y`` the rest, ``a = Q(t)/sqrt(Q(q~))``, ``c = (Q(p)-Q(t))/sqrt(1-Q(q~))``.
+    ``z`` its own fluctuation and ``y`` the rest, ``a = Q(t)/sqrt(Q(q~))``, ``c = (Q(p)-Q(t))/sqrt(1-Q(q~))``. The teacher's
+    field is ``Q(R~)/sqrt(Q(q~)) x + b y`` and a rest of its own.
     """
 
     p: _Scalar
@@ -80,7 +88,8 @@ class Overlaps(eqx.Module):
     a: _Scalar
     c: _Scalar
     g: _Scalar
-    excess: _Scalar
+    R: _Scalar
+    b: _Scalar
 
 
 class _Fields(eqx.Module):
@@ -102,12 +111,13 @@ class Conjugates(eqx.Module):
     t_hat: _Scalar
     eta: _Scalar
     residual: _Scalar
+    R_hat: _Scalar
 
 
-class FranzParisi(Functional):
+class FranzParisi(ReplicaSymmetric):
     r"""Entropy of solutions at distance ``d`` from a typical solution of margin ``reference_margin`` (Franz, Parisi).
 
-        phi(d) = ext_{q, t, q^, t^, p^}  -q^(1-q)/2 - p p^ + t t^ + G_S + alpha G_E,      p = 1 - 2d
+        phi(d) = ext_{q, t, R, q^, t^, R^, p^}  -q^(1-q)/2 - p p^ + t t^ - R R^ + G_S + alpha G_E,      p = 1 - 2d
         G_S = ∫Dx (1 + tanh(sqrt(q~^) x)) ∫Dy ln 2cosh( t^/sqrt(q~^) x + sqrt(q^ - t^²/q~^) y + p^ - t^ )
         G_E = ∫Dx ∫Dw  H((theta - r w)/sqrt(1-r²)) / H(theta)  ln H( (k - a x - v w)/sqrt(1-q) )
 
@@ -116,6 +126,14 @@ class FranzParisi(Functional):
     the ratio of ``H`` the probability that the reference is a solution given both. The integrand is smooth in ``x``; in
     ``w`` it has the kink of ``ln H`` (width ``sqrt(1-q)/v``) and a step (width ``sqrt(1-r²)``), which a layered rule
     resolves, so that the error is uniform in ``d``.
+
+    With a teacher, the reference is a typical solution for its labels, of overlap ``R~`` with it, and ``R`` that of a
+    counted one. The fields gain ``R~^`` and ``R^``; the probability that the reference is a solution becomes twice that it
+    is and the teacher gives the label,
+
+        P[z > theta, (R~/sqrt(q~)) x + b y + sqrt(1 - R~²/q~ - b²) y' > 0 | x, w],      b = (R - R~ t/q~) / sqrt(g)
+
+    with ``w = r z + sqrt(1-r²) y``. For random labels ``R = R^ = 0``, and the two coordinates are absent.
 
     Args:
         model: weights x architecture x constraint of the counted solutions.
@@ -127,17 +145,30 @@ class FranzParisi(Functional):
     reference_margin: Float[Array, ""] | float
     nodes: tuple[int, int, int] = eqx.field(static=True, default=(32, 120, 120))
 
-    sizes: ClassVar[tuple[int, int]] = (2, 3)
     control: ClassVar[str] = "distance"
-    # Coordinates that are logarithms of what becomes exponentially small.
-    vanishing: ClassVar[tuple[bool, ...]] = (True, False, True, False, False)
 
-    def overlaps(self, free: Float[Array, " 2"], controls: FranzParisiControls) -> Overlaps:
-        """Overlaps from two free coordinates.
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Two coordinates and three conjugates, one more each with a teacher."""
+        return (3, 4) if self.model.teacher else (2, 3)
+
+    @property
+    def couplings(self) -> tuple[float, ...]:
+        """The free entropy holds ``(q-1) q_hat / 2 + t t_hat - R R_hat``."""
+        return (0.5, 1.0, -1.0)[: self.sizes[0]]
+
+    @property
+    def vanishing(self) -> np.ndarray:
+        """Coordinates that are logarithms of what becomes exponentially small: those of ``g`` and ``residual_hat``."""
+        return np.isin(np.arange(sum(self.sizes)), (0, self.sizes[0]))
+
+    def overlaps(self, free: Float[Array, " overlaps"], controls: FranzParisiControls) -> Overlaps:
+        """Overlaps from free coordinates.
 
         In kernels, ``Q(t) - Q(p) Q(q~)`` is ``tanh(free[1])`` times its largest value, and of the variance then left,
         ``g`` is the fraction ``sigmoid(free[0])`` and ``1 - Q(q)`` the rest: all ``q`` and ``t`` with ``g > 0``, and only
-        those, but for a sliver at both ends.
+        those, but for a sliver at both ends. ``b`` is ``tanh(free[2])`` times its largest value; it stays
+        of order one where ``g`` vanishes.
         """
         architecture = self.model.architecture
         reference = controls.reference
@@ -151,7 +182,12 @@ class FranzParisi(Functional):
         share, others = (_SMALLEST + (1.0 - 2.0 * _SMALLEST) * jax.nn.sigmoid(sign * free[0]) for sign in (1.0, -1.0))
         kernel_gap = left * others
         kernel_t = kernel_p * q_ref + excess
-        gap = architecture.inverse_complement(kernel_gap)
+        g, gap = left * share, architecture.inverse_complement(kernel_gap)
+        R = b = jnp.zeros_like(g)
+        if self.model.teacher:
+            R_ref = architecture.kernel(reference.R)
+            b = jnp.sqrt(1.0 - R_ref**2 / q_ref) * jnp.tanh(free[2])
+            R = architecture.inverse(R_ref * kernel_t / q_ref + jnp.sqrt(g) * b)
         return Overlaps(
             p=p,
             q=1.0 - gap,
@@ -160,31 +196,43 @@ class FranzParisi(Functional):
             kernel_gap=kernel_gap,
             a=kernel_t / jnp.sqrt(q_ref),
             c=(kernel_p * gap_ref - excess) / jnp.sqrt(gap_ref),
-            g=left * share,
-            excess=excess,
+            g=g,
+            R=R,
+            b=b,
         )
 
-    def conjugates(self, free: Float[Array, " 3"], controls: FranzParisiControls) -> Conjugates:
-        """``q_hat - t_hat**2/q~_hat = exp(free[0])``, ``t_hat = sinh(free[1])``, ``p_hat - t_hat = sinh(free[2])``."""
+    def conjugates(self, free: Float[Array, " conjugates"], controls: FranzParisiControls) -> Conjugates:
+        """``q_hat - t_hat**2/q~_hat = exp(free[0])``; ``t_hat, p_hat - t_hat, R_hat`` are ``sinh`` of the others."""
         residual, t_hat = _SMALLEST + jnp.exp(free[0]), jnp.sinh(free[1])
         q_hat = residual + t_hat**2 / controls.reference.q_hat
-        return Conjugates(q_hat=q_hat, t_hat=t_hat, eta=jnp.sinh(free[2]), residual=residual)
+        R_hat = jnp.sinh(free[3]) if self.model.teacher else jnp.zeros_like(t_hat)
+        return Conjugates(q_hat=q_hat, t_hat=t_hat, eta=jnp.sinh(free[2]), residual=residual, R_hat=R_hat)
 
     def interaction(self, overlaps: Overlaps, conjugates: Conjugates, controls: FranzParisiControls) -> _Scalar:
-        """``-q_hat (1-q)/2 - p p_hat + t t_hat``."""
+        """``-q_hat (1-q)/2 - p p_hat + t t_hat - R R_hat``."""
         coupled = overlaps.p * conjugates.eta + (overlaps.p - overlaps.t) * conjugates.t_hat
-        return -0.5 * conjugates.q_hat * overlaps.gap - coupled
+        return -0.5 * conjugates.q_hat * overlaps.gap - coupled - overlaps.R * conjugates.R_hat
 
-    def entropic(self, conjugates: Conjugates, controls: FranzParisiControls) -> _Scalar:
-        """``G_S``."""
-        return self.model.weights.local(
-            controls.reference.q_hat,
-            conjugates.q_hat,
-            conjugates.t_hat,
-            conjugates.residual,
-            conjugates.eta,
-            self.nodes[2],
-        )
+    def site(self, conjugates: Conjugates, controls: FranzParisiControls) -> tuple[Float[Array, ...], Float[Array, ...]]:
+        """Fields on a counted weight, over those of the reference."""
+        reference = controls.reference
+
+        def given_teacher(weight):
+            return self.model.weights.local(
+                reference.q_hat,
+                weight * reference.R_hat,
+                conjugates.q_hat,
+                conjugates.t_hat,
+                conjugates.residual,
+                conjugates.eta,
+                weight * conjugates.R_hat,
+                self.nodes[2],
+            )
+
+        if not self.model.teacher:
+            return given_teacher(1.0)
+        field, probability = jax.vmap(given_teacher)(jnp.array([1.0, -1.0]))
+        return field, 0.5 * probability
 
     def rule(self, overlaps: Overlaps, controls: FranzParisiControls) -> tuple[Float[Array, "x w"], Float[Array, "x w"]]:
         """Nodes in ``w`` for every node in ``x``, and the logarithms of their Gaussian weights.
@@ -229,17 +277,27 @@ class FranzParisi(Functional):
         nodes = jnp.tensordot(share, nodes, axes=1)
         return nodes, fast_log(spacing) + log_normal_density(nodes)
 
-    def energetic(self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple) -> _Scalar:
-        """``G_E`` as an integral over ``x`` and ``w | x``."""
+    def pattern(
+        self, overlaps: Overlaps, controls: FranzParisiControls, rule: tuple
+    ) -> tuple[Float[Array, "x w"], _Scalar, Float[Array, "x w"]]:
+        """Means ``a x + v w``, weighted with the probability that the reference is a solution given both."""
         fields = self._fields(overlaps, controls)
-        reference, counted = fields.reference, self.model.unit_constraint
+        reference = fields.reference
         x, weight = Trapezoid(self.nodes[0])()
         w, log_weight = rule
         mean = (fields.mean_scale * x)[:, None]
         log_satisfied = reference.log_weight(mean + fields.std * fields.ratio * w, fields.std * fields.rest)
         log_norm = reference.log_weight(mean, fields.std)
-        value = counted.log_weight(overlaps.a * x[:, None] + fields.v * w, fields.width)
-        return jnp.sum(weight[:, None] * jnp.exp(log_weight + log_satisfied - log_norm) * value)
+        probability = weight[:, None] * jnp.exp(log_weight + log_satisfied - log_norm)
+        if self.model.teacher:
+            # The reference is a solution where its own rest exceeds `tail`, the label positive where the teacher's rest
+            # does not exceed `bound`.
+            tail = (reference.margin - mean - fields.std * fields.ratio * w) / (fields.std * fields.rest)
+            along = self.model.architecture.kernel(controls.reference.R) / fields.mean_scale
+            spread = jnp.sqrt(1.0 - along**2 - jnp.square(overlaps.b * fields.rest))
+            bound = (along * x[:, None] + overlaps.b * fields.rest * w) / spread
+            probability *= 2.0 * probability_given_tail(bound, tail, overlaps.b * fields.ratio / spread)
+        return overlaps.a * x[:, None] + fields.v * w, fields.width, probability
 
     def _fields(self, overlaps: Overlaps, controls: FranzParisiControls) -> _Fields:
         architecture = self.model.architecture
@@ -255,25 +313,26 @@ class FranzParisi(Functional):
             width=jnp.sqrt(overlaps.kernel_gap),
         )
 
-    def natural(self, free: Float[Array, " 5"], controls: FranzParisiControls) -> Float[Array, " 5"]:
-        """``(q - 1, t, q_hat, t_hat, p_hat)``: the shift keeps ``q`` apart from 1."""
-        overlaps, conjugates = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
-        p_hat = conjugates.eta + conjugates.t_hat
-        return jnp.stack([-overlaps.gap, overlaps.t, conjugates.q_hat, conjugates.t_hat, p_hat])
+    def natural(self, free: Float[Array, " n"], controls: FranzParisiControls) -> Float[Array, " n"]:
+        """``(q - 1, t, R, q_hat, t_hat, p_hat, R_hat)``: the shift keeps ``q`` apart from 1."""
+        order = self.order(free, controls)
+        overlaps, conjugates = [-order.gap, order.t, order.R], [order.q_hat, order.t_hat, order.p_hat, order.R_hat]
+        split, rest = self.sizes
+        return jnp.stack(overlaps[:split] + conjugates[:rest])
 
-    def retract(self, free: Float[Array, " 5"], step: Float[Array, " 5"]) -> Float[Array, " 5"]:
+    def retract(self, free: Float[Array, " n"], step: Float[Array, " n"]) -> Float[Array, " n"]:
         """Where a Newton step leads: ``g`` and ``residual_hat`` change in proportion to it, not their logarithms.
 
         The saddle equations are smooth in these two where both become exponentially small: a step that takes them to a
         hundredth is as good as any. In their logarithms Newton would come down by one unit at a time.
         """
-        small = jnp.array(self.vanishing)
-        change = jnp.where(small, jnp.log1p(jnp.maximum(step, -_DROP)), step)
+        change = jnp.where(self.vanishing, jnp.log1p(jnp.maximum(step, -_DROP)), step)
         return free + jnp.clip(change, -_LONGEST, _LONGEST)
 
-    def order(self, free: Float[Array, " 5"], controls: FranzParisiControls) -> FranzParisiOrder:
+    def order(self, free: Float[Array, " n"], controls: FranzParisiControls) -> FranzParisiOrder:
         """Order parameters from free coordinates."""
-        overlaps, conjugates = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
+        split = self.sizes[0]
+        overlaps, conjugates = self.overlaps(free[:split], controls), self.conjugates(free[split:], controls)
         return FranzParisiOrder(
             q=overlaps.q,
             t=overlaps.t,
@@ -281,9 +340,11 @@ class FranzParisi(Functional):
             t_hat=conjugates.t_hat,
             p_hat=conjugates.eta + conjugates.t_hat,
             gap=overlaps.gap,
+            R=overlaps.R,
+            R_hat=conjugates.R_hat,
         )
 
-    def free(self, order: FranzParisiOrder, controls: FranzParisiControls) -> Float[Array, " 5"]:
+    def free(self, order: FranzParisiOrder, controls: FranzParisiControls) -> Float[Array, " n"]:
         """Free coordinates of order parameters: the inverse of `order`.
 
         Order parameters outside the domain are mapped to its edge, which is where an iteration that left it should go on.
@@ -299,15 +360,16 @@ class FranzParisi(Functional):
         g = jnp.maximum(span * (1.0 - sine**2) - kernel_gap, 0.0)
         share, others = (jnp.maximum(part / (g + kernel_gap) - _SMALLEST, _EDGE) for part in (g, kernel_gap))
         residual = jnp.maximum(order.q_hat - order.t_hat**2 / reference.q_hat - _SMALLEST, _EDGE)
-        return jnp.stack(
-            [
-                jnp.log(share) - jnp.log(others),
-                jnp.arctanh(sine),
-                jnp.log(residual),
-                jnp.arcsinh(order.t_hat),
-                jnp.arcsinh(order.p_hat - order.t_hat),
-            ]
-        )
+        overlaps = [jnp.log(share) - jnp.log(others), jnp.arctanh(sine)]
+        conjugates = [jnp.log(residual), jnp.arcsinh(order.t_hat), jnp.arcsinh(order.p_hat - order.t_hat)]
+        if self.model.teacher:
+            R_ref = architecture.kernel(reference.R)
+            beyond = architecture.kernel(order.R) - R_ref * architecture.kernel(order.t) / q_ref
+            g = (g + kernel_gap) * (_SMALLEST + share)
+            b = beyond / jnp.sqrt(g * (1.0 - R_ref**2 / q_ref))
+            overlaps.append(jnp.arctanh(jnp.clip(b, -_STEEPEST, _STEEPEST)))
+            conjugates.append(jnp.arcsinh(order.R_hat))
+        return jnp.stack(overlaps + conjugates)
 
     def resized(self, factor: float) -> FranzParisi:
         """``factor`` times as many nodes in every dimension."""

@@ -16,7 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["Expansion", "Functional", "expand"]
+from fmjax.models import Model
+
+__all__ = ["Expansion", "Functional", "ReplicaSymmetric", "expand"]
 
 _Scalar = Float[Array, ""]
 _LONGEST = 2.0
@@ -25,12 +27,16 @@ _LONGEST = 2.0
 class Functional(eqx.Module):
     """A free entropy per weight (nats) as a scalar function of free coordinates and controls.
 
-    The coordinates are ``[overlaps, conjugates]``, ``sizes`` of them each. ``controls`` is whatever the functional is
+    The coordinates are ``[overlaps, conjugates]``, `sizes` of them each. ``controls`` is whatever the functional is
     evaluated at (alpha, distance, the reference): a Module with an ``alpha``.
     """
 
-    sizes: ClassVar[tuple[int, int]]
     control: ClassVar[str]  # the control along which a slope is reported
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, int]:
+        """How many overlaps and how many conjugates."""
 
     @abstractmethod
     def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Any:
@@ -98,6 +104,35 @@ class Functional(eqx.Module):
             + self.entropic(conjugates, controls)
             + controls.alpha * self.energetic(overlaps, controls, rule)
         )
+
+
+class ReplicaSymmetric(Functional):
+    """A free entropy whose two potentials are means over the fields in a cavity.
+
+    ``G_S = E_site[ln Z(field)]`` and ``G_E = E_pattern[F(mean)]``: `site` and `pattern` say which fields occur, the model
+    what a weight and a constraint make of them. Other means over the same fields (`fmjax.replica.stability`) need no
+    integral of their own.
+    """
+
+    model: eqx.AbstractVar[Model]
+
+    @abstractmethod
+    def site(self, conjugates: Any, controls: Any) -> tuple[Float[Array, ...], Float[Array, ...]]:
+        """Fields on a counted weight, and their probabilities."""
+
+    @abstractmethod
+    def pattern(self, overlaps: Any, controls: Any, rule: Any) -> tuple[Float[Array, ...], _Scalar, Float[Array, ...]]:
+        """Means of the pre-activation over counted solutions of one cavity, its standard deviation, and probabilities."""
+
+    def entropic(self, conjugates: Any, controls: Any) -> _Scalar:
+        """``G_S``."""
+        field, probability = self.site(conjugates, controls)
+        return jnp.sum(probability * self.model.weights.log_partition(field))
+
+    def energetic(self, overlaps: Any, controls: Any, rule: Any) -> _Scalar:
+        """``G_E``."""
+        mean, std, probability = self.pattern(overlaps, controls, rule)
+        return jnp.sum(probability * self.model.unit_constraint.log_weight(mean, std))
 
 
 class Expansion(eqx.Module):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder
 from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root
-from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, quadrature_error, read, saddle_root, tangent
+from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, quadrature_error, read, saddle_root, stability_at, tangent
 
 __all__ = ["local_entropy"]
 
@@ -74,16 +74,21 @@ def _enter(
     """A point near the maximum, where ``p_hat - t_hat = eta``: ``logit(distance)`` and free coordinates.
 
     At fixed ``eta`` the saddle equations are iterated as maps, fields to overlaps to fields: slow near capacity, but
-    converging from any start. They come from autodiff: ``(q, t, p)`` from the gradient of ``G_S`` with respect to the
-    conjugates, ``(q_hat, t_hat)`` from that of ``G_E`` with respect to the overlaps.
+    converging from any start. They come from autodiff: ``(q, t, R, p)`` from the gradient of ``G_S`` with respect to the
+    conjugates, ``(q_hat, t_hat, R_hat)`` from that of ``G_E`` with respect to the overlaps.
     """
+    split = functional.sizes[0]
+    couplings = jnp.array([*functional.couplings, -1.0])  # that of p p_hat comes last
 
     def controls(position):
         return FranzParisiControls(alpha, jax.nn.sigmoid(position), reference)
 
     def order(fields, overlaps):
+        """From ``(q_hat, t_hat, R_hat)`` and ``(q - 1, t, R, p)``; without a teacher there is no ``R``."""
+        zero = jnp.zeros_like(eta)
+        (shift, t, *R, _), (q_hat, t_hat, *R_hat) = overlaps, fields
         return FranzParisiOrder(
-            q=overlaps[0], t=overlaps[1], q_hat=fields[0], t_hat=fields[1], p_hat=fields[1] + eta, gap=1.0 - overlaps[0]
+            *(1.0 + shift, t, q_hat, t_hat, t_hat + eta, -shift), R=R[0] if R else zero, R_hat=R_hat[0] if R_hat else zero
         )
 
     def natural_gradient(scalar, natural, free):
@@ -94,31 +99,31 @@ def _enter(
         return functional.entropic(functional.conjugates(site, controls(0.0)), controls(0.0))
 
     def energetic(point):
-        at = controls(point[2])
-        overlaps = functional.overlaps(point[:2], at)
+        at = controls(point[-1])
+        overlaps = functional.overlaps(point[:-1], at)
         return alpha * functional.energetic(overlaps, at, functional.rule(overlaps, at))
 
     def conjugates_of(site):
         value = functional.conjugates(site, controls(0.0))
-        return jnp.stack([value.q_hat, value.t_hat, value.eta + value.t_hat])
+        return jnp.stack([*(value.q_hat, value.t_hat, value.R_hat)[:split], value.eta + value.t_hat])
 
     def overlaps_of(point):
-        value = functional.overlaps(point[:2], controls(point[2]))
-        return jnp.stack([value.q, value.t, value.p])
+        value = functional.overlaps(point[:-1], controls(point[-1]))
+        return jnp.stack([*(-value.gap, value.t, value.R)[:split], value.p])
 
     def sweep(state, _):
         fields, overlaps, _ = state
-        site = functional.free(order(fields, overlaps), controls(0.0))[2:]
-        response = natural_gradient(entropic, conjugates_of, site)
-        overlaps = jnp.stack([1.0 - 2.0 * response[0], -response[1], response[2]])
-        position = jnp.log1p(-overlaps[2]) - jnp.log1p(overlaps[2])
-        point = jnp.append(functional.free(order(fields, overlaps), controls(position))[:2], position)
-        response = natural_gradient(energetic, overlaps_of, point)
-        return (jnp.stack([-2.0 * response[0], -response[1]]), overlaps, position), None
+        site = functional.free(order(fields, overlaps), controls(0.0))[split:]
+        overlaps = -natural_gradient(entropic, conjugates_of, site) / couplings
+        position = jnp.log1p(-overlaps[-1]) - jnp.log1p(overlaps[-1])
+        point = jnp.append(functional.free(order(fields, overlaps), controls(position))[:split], position)
+        fields = -natural_gradient(energetic, overlaps_of, point)[:-1] / couplings[:-1]
+        return (fields, overlaps, position), None
 
-    t = 0.9 * jnp.sqrt(typical.q * reference.q)
-    fields = jnp.stack([typical.q_hat, 0.9 * jnp.sqrt(typical.q_hat * reference.q_hat)])
-    start = (fields, jnp.stack([typical.q, t, t]), jnp.zeros_like(t))
+    t, t_hat = (0.9 * jnp.sqrt(own * other) for own, other in ((typical.q, reference.q), (typical.q_hat, reference.q_hat)))
+    fields = jnp.stack([typical.q_hat, t_hat, typical.R_hat][:split])
+    overlaps = jnp.stack([*(-typical.gap, t, typical.R)[:split], t])
+    start = (fields, overlaps, jnp.zeros_like(t))
     (fields, overlaps, position), _ = jax.lax.scan(sweep, start, None, length=_SWEEPS)
     return position, functional.free(order(fields, overlaps), controls(position))
 
@@ -265,8 +270,9 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
     model = functional.model
 
     def typical_at(margin):
-        free, root, _ = equilibrium_root(Equilibrium(model.with_margin(margin)), alpha)
-        return EquilibriumOrder.from_free(free), root.converged
+        equilibrium = Equilibrium(model.with_margin(margin))
+        free, root, _ = equilibrium_root(equilibrium, alpha)
+        return equilibrium.order(free), root.converged
 
     margins = jnp.stack([jnp.asarray(functional.reference_margin), jnp.asarray(model.margin)])
     typical, exist = jax.vmap(typical_at)(margins)
@@ -295,7 +301,7 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         ends = here(knots.free, before, 2)
         ends = jnp.where(after > before, ends, ends[0])
         bounded = jnp.clip(guess, jnp.min(ends, axis=0) - _SLACK, jnp.max(ends, axis=0) + _SLACK)
-        guess = jnp.where(jnp.array(functional.vanishing), bounded, guess)
+        guess = jnp.where(functional.vanishing, bounded, guess)
         error, reach = here(knots.error, before, 2), here(traced.travelled, before, 2)
         fraction = jnp.where(after > before, (away - reach[0]) / (reach[1] - reach[0]), 0.0)
         rule = functional.blend(jax.tree.map(lambda leaf: here(leaf, before, 2), knots.rule), fraction)
@@ -311,12 +317,13 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         # Twice: between two knots the quadrature error may be larger than at either of them (by a half, in 750 points).
         error = 2.0 * jnp.where(after > before, jnp.max(error), error[0]) + _slope_error(root, overlaps, order)
         status = jnp.where(after < count, jnp.where(root.converged & near, CONVERGED, STALLED), BRANCH_ENDED)
-        return entropy, slope, root.residual, jax.lax.stop_gradient(error), order, root.steps, status
+        stability = stability_at(functional, root, controls, rule)
+        return entropy, slope, root.residual, stability, jax.lax.stop_gradient(error), order, root.steps, status
 
-    entropy, slope, residual, error, order, evaluations, status = jax.lax.map(
+    entropy, slope, residual, stability, error, order, evaluations, status = jax.lax.map(
         solve, (positions, distance + (inside - jax.lax.stop_gradient(distance)), traced.section, traced.away)
     )
     status = jnp.where(jnp.all(exist), status, REFERENCE_FAILED)
     alphas, references = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, distance.shape), (alpha, reference))
     steps = evaluations + traced.steps
-    return SaddlePoint(entropy, slope, order, references, distance, alphas, residual, error, steps, status)
+    return SaddlePoint(entropy, slope, order, references, distance, alphas, residual, stability, error, steps, status)

@@ -86,7 +86,7 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
     if bool(reference.converged) and float(reference.entropy) > -1e-9:
         return
     root, _ = _largest_margin(as_float64(Equilibrium(model)), as_float64(alpha))
-    limit = float(root.value[2])
+    limit = float(root.value[-1])
     if float(margin) > limit:
         raise ValueError(
             f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "

@@ -10,16 +10,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Functional, expand
+from fmjax.replica import Equilibrium, EquilibriumControls, Functional, ReplicaSymmetric, expand, replicon
 from fmjax.solvers.newton import CONVERGED, Root, describe, implicit_root, newton, solve_scaled
 
-__all__ = ["SaddlePoint", "equilibrium", "equilibrium_root", "quadrature_error", "read", "saddle_root", "tangent"]
+__all__ = [
+    "SaddlePoint",
+    "equilibrium",
+    "equilibrium_root",
+    "quadrature_error",
+    "read",
+    "saddle_root",
+    "stability_at",
+    "tangent",
+]
 
 # What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
 _ROUNDING = 2e-14
 _SWEEPS = 100
 _STEADY = 1e-12
-_SMALLEST = 1e-12
 
 
 class SaddlePoint(eqx.Module):
@@ -34,6 +42,7 @@ class SaddlePoint(eqx.Module):
         distance: Hamming distance per weight: from the reference, or between two typical solutions.
         alpha: patterns per weight.
         residual: largest saddle equation left over, in free coordinates (entropy per unit of relative change).
+        replicon: positive where replica symmetry is locally stable (`fmjax.replica.stability`).
         error_estimate: absolute bound on the errors of ``entropy`` and ``slope`` from a quadrature with half as many
             nodes again in each dimension.
         steps: evaluations of the saddle equations that Newton needed.
@@ -47,6 +56,7 @@ class SaddlePoint(eqx.Module):
     distance: Float[Array, "*batch"]
     alpha: Float[Array, "*batch"]
     residual: Float[Array, "*batch"]
+    replicon: Float[Array, "*batch"]
     error_estimate: Float[Array, "*batch"]
     steps: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
@@ -141,26 +151,33 @@ def quadrature_error(functional: Functional, root: Root, controls: Any) -> Float
     return 3.0 * jnp.maximum(entropy_error, slope_error) + _ROUNDING * (1.0 + jnp.abs(at.slope))
 
 
-def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Float[Array, " 2"], Root, Any]:
+def stability_at(functional: ReplicaSymmetric, root: Root, controls: Any, rule: Any) -> Float[Array, ""]:
+    """The replicon where Newton stopped, without derivatives."""
+    functional, root, controls, rule = jax.lax.stop_gradient((functional, root, controls, rule))
+    return replicon(functional, root.value, controls, rule)
+
+
+def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Float[Array, " n"], Root, Any]:
     """Free coordinates of the typical solutions, with derivatives, how Newton got there, and the rule that it used.
 
     Newton starts where a few sweeps of the saddle equations, iterated as maps ``q_hat -> q -> q_hat``, have come to:
     these converge from any start, only slowly near capacity.
     """
     controls = EquilibriumControls(alpha)
+    split = functional.sizes[0]
+    couplings = jnp.array(2 * functional.couplings)
 
-    def natural_gradient(free):
-        return jax.grad(functional)(free, controls) / jnp.diagonal(jax.jacfwd(functional.natural)(free, controls))
+    def natural(free):
+        return functional.natural(free, controls)
 
     def sweep(free, _):
-        # d phi/d q = q_hat/2 + alpha dG_E/dq and d phi/d q_hat = (q - 1)/2 + dG_S/dq_hat.
-        q, q_hat = functional.natural(free, controls)
-        gradient = natural_gradient(free)
-        # Where the saddle is at q = 0 (a symmetric constraint) rounding must not carry the map across it.
-        q, gap = (jnp.maximum(value, _SMALLEST) for value in (q - 2.0 * gradient[1], 1.0 - q + 2.0 * gradient[1]))
-        return EquilibriumOrder(q, jnp.maximum(q_hat - 2.0 * gradient[0], _SMALLEST), gap).free(), None
+        # Each order parameter o comes with a term c o o^: with dphi/do = c o^ + alpha dG_E/do, and so for o^, the map is
+        # o^ -> o^ - (dphi/do) / c, o -> o - (dphi/do^) / c.
+        gradient = jnp.linalg.solve(jax.jacfwd(natural)(free).T, jax.grad(functional)(free, controls))
+        moved = natural(free) - jnp.roll(gradient, split) / couplings
+        return functional.free(functional.of_natural(moved)), None
 
-    guess, _ = jax.lax.scan(sweep, jnp.zeros(2), None, length=_SWEEPS)
+    guess, _ = jax.lax.scan(sweep, jnp.zeros(2 * split), None, length=_SWEEPS)
     root, rule = saddle_root(functional, guess, controls)
     free = implicit_root(lambda free: jax.grad(functional)(free, controls), root.value)
     return free, root, rule
@@ -172,5 +189,6 @@ def equilibrium(functional: Equilibrium, alpha: Float[Array, ""]) -> SaddlePoint
     controls = EquilibriumControls(alpha)
     entropy, slope, free = read(functional, root, controls, rule)
     error = quadrature_error(*jax.lax.stop_gradient((functional, root, controls)))
-    order = functional.order(free, controls)
-    return SaddlePoint(entropy, slope, order, None, 0.5 * order.gap, alpha, root.residual, error, root.steps, root.status)
+    order, stability = functional.order(free, controls), stability_at(functional, root, controls, rule)
+    numbers = (0.5 * order.gap, alpha, root.residual, stability, error, root.steps, root.status)
+    return SaddlePoint(entropy, slope, order, None, *numbers)

@@ -1,0 +1,66 @@
+r"""How the labels of a teacher enter the measure over patterns.
+
+Labels are the signs of the teacher's pre-activation ``u*``. In the gauge where all of them are ``+1``, a pattern is drawn
+with twice the probability that ``u* > 0`` given whatever else is known of its pre-activations.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fmjax.special import log_H, mills_ratio
+
+__all__ = ["probability_given_tail"]
+
+_NODES = 24
+_SHARE, _WEIGHT = (column / 2 for column in np.polynomial.legendre.leggauss(_NODES))
+_SHARE = 0.5 + _SHARE  # on [0, 1]
+
+
+def _normal_density(x):
+    return jnp.exp(-0.5 * jnp.square(x)) / math.sqrt(2 * math.pi)
+
+
+@jax.custom_jvp
+def probability_given_tail(
+    bound: Float[Array, "*#shape"], tail: Float[Array, "*#shape"], rho: Float[Array, "*#shape"]
+) -> Float[Array, "*#shape"]:
+    r"""``P[n < bound | z > tail]`` for standard normal ``n, z`` of correlation ``rho``.
+
+        P = H(-bound) - r(tail) ∫_0^arcsin(rho) density((bound - tail sin a) / cos a) da
+
+    with ``r`` the Mills ratio (Plackett 1954: the derivative of an orthant probability with respect to the correlation is
+    the density at its corner). Derivatives are closed forms.
+
+    Args:
+        bound: of ``n``; the shapes of the three are broadcast.
+        tail: of ``z``.
+        rho: correlation, ``|rho| < 1``.
+
+    Returns:
+        Absolute error times ``H(tail)`` below 1e-15 for ``|rho| < 0.95``; 1e-13 at ``tail = 10``. Where ``H(tail)``
+        underflows the result is finite and means nothing.
+    """
+    angle = jnp.arcsin(rho)[..., None] * _SHARE
+    density = _normal_density((bound[..., None] - tail[..., None] * jnp.sin(angle)) / jnp.cos(angle))
+    total = jnp.arcsin(rho) * (density @ _WEIGHT)
+    return jnp.exp(log_H(-bound)) - mills_ratio(tail) * total
+
+
+@probability_given_tail.defjvp
+def _(primals, tangents):
+    bound, tail, rho = primals
+    value = probability_given_tail(*primals)
+    across = jnp.sqrt(1.0 - rho**2)
+    corner = (bound - rho * tail) / across
+    slopes = (
+        jnp.exp(log_H((tail - rho * bound) / across) - log_H(tail) - 0.5 * bound**2) / math.sqrt(2 * math.pi),
+        mills_ratio(tail) * (value - jnp.exp(log_H(-corner))),
+        -mills_ratio(tail) * _normal_density(corner) / across,
+    )
+    return value, slopes[0] * tangents[0] + slopes[1] * tangents[1] + slopes[2] * tangents[2]
