@@ -57,10 +57,10 @@ def sweep(
         OSError: a block could not be written, or the scheduler was lost; finished blocks are kept.
     """
     plan, path = read(request), Path(out).absolute()
-    _check(plan, path, resume, workers, scheduler)
+    there = _check(plan, path, resume, workers, scheduler)
     with _client(workers, scheduler) as client:
         try:
-            store = Store.reopen(path, plan) if path.exists() else Store.create(path, plan)
+            store = Store(path, plan) if there else Store.create(path, plan)
         except FileExistsError:
             raise ValueError(f"{path} was made by another run at this moment: choose another name") from None
         with store.locked():
@@ -89,10 +89,9 @@ def estimate(
         takes, without compilation: from the blocks that are there or, for none, from one core of an AMD EPYC.
     """
     plan, path = read(request), Path(out).absolute()
-    _check(plan, path, resume, workers, scheduler)
     finished, seconds = np.zeros(plan.count, bool), np.zeros(0)
-    if path.exists():
-        store = Store.reopen(path, plan)
+    if _check(plan, path, resume, workers, scheduler):
+        store = Store(path, plan)
         finished = store.finished()
         seconds = store.seconds()[finished]
     per_block = int(np.prod(plan.chunk, dtype=int))
@@ -116,22 +115,25 @@ def estimate(
     }
 
 
-def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler: str | None) -> None:
+def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler: str | None) -> bool:
+    """Refuse what cannot work; whether there is a store to go on with."""
     need("zarr", *(["distributed"] if workers or scheduler else []))
     if workers is not None and scheduler is not None:
         raise ValueError("give either workers, of this machine, or a scheduler, not both")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
-    if path.exists():
-        if not resume:
-            raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
+    there = path.exists()
+    if there and not resume:
+        raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
+    if there:
         refuse_another(path, plan)
+    return there
 
 
 def _work(store: Store, pool: Pool, progress: bool) -> None:
     from tqdm import tqdm
 
-    store.sweep_up()
+    store.repair()
     finished = _checked(store, progress)
     plan, known = store.plan, 0
     for index in np.flatnonzero(finished):

@@ -71,27 +71,21 @@ class Store:
         try:
             partial.chmod(0o777 & ~_umask())
             _lay_out(partial, plan)
-            partial.rename(path)  # refuses a directory that holds something
+            partial.rename(path)  # fails where a directory holds something
+        except OSError as error:
+            if path.exists():
+                raise FileExistsError(error.errno, "there is something of that name", str(path)) from None
+            raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return cls(path, plan)
 
-    @classmethod
-    def reopen(cls, path: Path, plan: Plan) -> "Store":
-        """The store of this plan and no other.
-
-        Raises:
-            ValueError: it is not a store, or one of another request: the message names the difference.
-        """
-        refuse_another(path, plan)
-        store = cls(path, plan)
-        store._write_axes()
-        return store
-
-    def _write_axes(self) -> None:
-        """Write again what does not hold what it should: coordinates follow from the request."""
+    def repair(self) -> None:
+        """Remove what killed writers left behind, and write damaged coordinates again: they follow from the request."""
         import zarr
 
+        for leftover in self.path.rglob("*.partial"):
+            leftover.unlink(missing_ok=True)
         for name, value in (self.plan.axes | self.plan.fixed).items():
             array = zarr.open_array(self.path / name, mode="r+")
             if not _holds(array, np.asarray(value)):
@@ -157,11 +151,6 @@ class Store:
             _remove(array, (index,))
         for array in self._outputs.values():
             _remove(array, self.plan.place(index))
-
-    def sweep_up(self) -> None:
-        """Remove what writers left behind that were killed in the middle of a chunk."""
-        for leftover in self.path.rglob("*.partial"):
-            leftover.unlink(missing_ok=True)
 
 
 def identity_of(path: Path) -> dict[str, Any]:
