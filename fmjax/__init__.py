@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         TreeCommittee,
     )
     from fmjax.replica import Equilibrium, FranzParisi
-    from fmjax.solvers import curve, solve
+    from fmjax.solvers import climb, curve, solve
 
 __all__ = [
     "Binary",
@@ -93,6 +93,7 @@ __all__ = [
     "Spherical",
     "SymmetricMargin",
     "TreeCommittee",
+    "climb",
     "curve",
     "message_passing",
     "networks",
@@ -115,6 +116,7 @@ _HOME = {
     "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
+    "climb": "fmjax.solvers",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
 }

@@ -80,9 +80,7 @@ AlphaOption = Annotated[
 ]
 MarginOption = Annotated[
     float,
-    typer.Option(
-        "--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."
-    ),
+    typer.Option("--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."),
 ]
 
 
