@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         TreeCommittee,
     )
     from fmjax.replica import Equilibrium, FranzParisi
-    from fmjax.solvers import curve, solve
+    from fmjax.solvers import climb, curve, solve
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
 __all__ = [
@@ -94,6 +94,7 @@ __all__ = [
     "Spherical",
     "SymmetricMargin",
     "TreeCommittee",
+    "climb",
     "curve",
     "message_passing",
     "networks",
@@ -119,6 +120,7 @@ _HOME = {
     "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
+    "climb": "fmjax.solvers",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
     "open": "fmjax.sweeps",

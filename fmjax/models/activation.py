@@ -31,7 +31,7 @@ class Activation(eqx.Module):
 
     @abstractmethod
     def spread(self, angle: Float[Array, " n"]) -> Float[Array, " n"]:
-        """``Q(1) - Q(cos angle) = E[(g(u) - g(v))^2] / 2`` at ``E[u v] = cos(angle)``, without cancellation at small angles."""
+        """``Q(1) - Q(cos angle) = E[(g(u) - g(v))^2] / 2`` at ``E[u v] = cos(angle)``, exact at small angles."""
 
 
 class Sign(Activation):
@@ -157,9 +157,9 @@ def spread(
     r"""``Q(1) - Q(cos angle) = E[(g(u) - g(v))^2] / 2`` at ``E[u v] = cos(angle)``, by quadrature.
 
     With ``u, v = cos(angle/2) x ± sin(angle/2) y`` the difference is taken before it is squared: nothing cancels at small
-    angles. The integral over the variable that matters more, ``x`` up to a right angle and ``y`` beyond, is the inner one, cut
-    where ``u`` or ``v`` is at a kink; the outer one is cut where these cuts meet. Between cuts the integrand is as smooth as
-    the activation is between its kinks.
+    angles. The integral over the variable that matters more, ``x`` up to a right angle and ``y`` beyond, is the inner one,
+    cut where ``u`` or ``v`` is at a kink; the outer one is cut where these cuts meet. Between cuts the integrand is as
+    smooth as the activation is between its kinks.
 
     Args:
         activation: ``g``, a function of one number.

@@ -137,7 +137,7 @@ def _angle(function: _Kernel | _Complement, target: _Scalar) -> _Scalar:
 def _(primals, tangents):
     (function, target), (moved, dtarget) = primals, tangents
     angle = _angle(function, target)
-    slope = jax.jvp(lambda angle: function(angle), (angle,), (jnp.ones_like(angle),))[1]
+    slope = jax.jvp(function, (angle,), (jnp.ones_like(angle),))[1]
     moved = jax.jvp(lambda function: function(angle), (function,), (moved,))[1]
     return angle, (dtarget - moved) / slope
 
@@ -156,8 +156,8 @@ class CommitteeArchitecture(Architecture):
     same compiled programs, and derivatives with respect to its parameters pass through the coefficients. Kernel and
     complement are exact to about 1e-14, relatively, for overlaps and gaps down to 1e-12.
 
-    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses are
-    on the rising branch, and NaN below it.
+    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses
+    are on the rising branch, and NaN below it.
     """
 
     power: Float[Array, ""]
@@ -187,11 +187,10 @@ class CommitteeArchitecture(Architecture):
     @staticmethod
     def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:
         """The architecture with hidden units ``activation``; see `TreeCommittee`."""
-        if isinstance(activation, str) and activation in ACTIVATIONS:
-            activation = ACTIVATIONS[activation]
-        kinks = _checked(activation, kinks)
-        architecture = _tabulate(activation, kinks)
-        _check(architecture, activation, kinks)
+        function = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+        kinks = _checked(function, kinks)
+        architecture = _tabulate(function, kinks)
+        _check(architecture, function, kinks)
         return architecture
 
 
@@ -221,7 +220,8 @@ def _checked(activation: Any, kinks: Any) -> tuple[float, ...]:
     """The kinks as numbers, if there is an activation that can be integrated between them."""
     names = ", ".join(ACTIVATIONS)
     if not callable(activation):
-        raise ValueError(f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh")
+        message = f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh"
+        raise ValueError(message)  # noqa: TRY004, as for everything that an activation may not be
     places = np.atleast_1d(np.asarray(kinks, float))
     if places.ndim != 1 or not np.isfinite(places).all():
         raise ValueError(f"kinks = {kinks!r} are not places of an activation: give finite numbers, like kinks=(-1.0, 1.0)")
@@ -245,22 +245,22 @@ def _check(architecture: CommitteeArchitecture, activation: Callable, kinks: tup
     if power <= _NEGLIGIBLE**2 * np.max(np.square(values)):
         raise ValueError(f"the activation has zero variance, it is {values[0]:g} everywhere: nothing can be learned with it")
     angles = np.append((0.5 * (_LOW + _HIGH)[:, None] + 0.5 * (_HIGH - _LOW)[:, None] * _CHECKS).ravel(), -0.5 * np.pi)
-    exact, found = (np.asarray(part) for part in _compare(architecture, activation, kinks, 0.5 * np.pi - angles))
+    finer = _finer(activation, kinks, jnp.asarray(0.5 * np.pi - angles))
+    exact = np.asarray(finer / architecture.power)
+    found = np.asarray(jax.vmap(architecture.complement)(2.0 * jnp.square(jnp.sin(0.25 * np.pi - 0.5 * angles))))
     if exact[-1] < _NEGLIGIBLE:
         raise ValueError(
-            "the activation is even: its Q is even in the overlap and flat at zero, so that typical solutions have no overlap "
-            "and no distance from each other; add an odd part to it"
+            "the activation is even: its Q is even in the overlap and flat at zero, so that weights and their opposites "
+            "solve the same patterns and typical solutions have no overlap; add an odd part to it"
         )
     error = np.max(np.abs(found / exact - 1.0)[:-1])
     if not error <= _RESOLVED:
         raise ValueError(
-            f"the kernel of the activation has a relative error of {error:.0e}, more than {_RESOLVED:g}: name the places where "
-            f"the activation or its slope jumps, beyond kinks={kinks}, or make it less steep"
+            f"the kernel of the activation has a relative error of {error:.0e}, more than {_RESOLVED:g}: name the places "
+            f"where the activation or its slope jumps, beyond kinks={kinks}, or make it less steep"
         )
 
 
 @eqx.filter_jit
-def _compare(architecture, activation, kinks, angles):
-    """``1 - Q / Q(1)`` from a finer rule, and from the table."""
-    finer = _exact(activation, kinks, angles, nodes=_FINER) / architecture.power
-    return finer, jax.vmap(lambda angle: architecture._complement(angle))(angles)
+def _finer(activation: Callable, kinks: tuple[float, ...], angles: Float[Array, " n"]) -> Float[Array, " n"]:
+    return _exact(activation, kinks, angles, nodes=_FINER)
