@@ -79,12 +79,12 @@ def curves(
         progress: wraps the loop over curves.
 
     Returns:
-        ``entropy``, ``slope``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
+        ``entropy``, ``slope``, ``replicon``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
     """
 
     def solve(alpha: float, margin: float) -> dict[str, np.ndarray]:
         found = _curve(alpha, np.nan_to_num(margin), jnp.asarray(distances))
-        return _columns(found, ("entropy", "slope", "residual", "error_estimate"))
+        return _columns(found, ("entropy", "slope", "replicon", "residual", "error_estimate"))
 
     pairs = list(zip(alphas, reference_margins, strict=True))
     solve(*pairs[0])  # compiled once, before several threads ask for it
