@@ -23,6 +23,7 @@ THEORY_COMMANDS = [
     ["threshold", "kappa-min", "--alpha", "0.5"],
     ["threshold", "kappa-u", "--alpha", "0.5"],
     ["threshold", "alpha-u"],
+    ["threshold", "perfect-generalisation", "--task", "teacher-student"],
 ]
 
 
@@ -127,6 +128,7 @@ def no_theory(monkeypatch):
         ),
         (["threshold", "capacity", "--alpha", "0.5"], ["--alpha"]),
         (["threshold", "kappa-max"], ["--alpha"]),
+        (["threshold", "perfect-generalisation"], ["--task", "teacher-student"]),
         (["threshold", "alpha-c"], ["alpha-c"]),
         (["figure", "9", "--out", "somewhere"], ["9", "phase-diagram"]),
         (["figure", "2"], ["--out"]),
@@ -322,6 +324,16 @@ def test_entropy_documents_the_typical_solutions():
     assert document["conjugate"] > 0
     assert document["residual"] < 1e-8
     assert 0 <= document["error_estimate"] < 1e-8
+
+
+def test_entropy_with_a_teacher_documents_how_much_was_learned():
+    document = answer("entropy", "--alpha", 1.2, "--task", "teacher-student")
+    assert document["task"] == "teacher-student"
+    assert document["result"] == "converged"
+    assert document["teacher_overlap"] == pytest.approx(document["overlap"], abs=1e-10)
+    assert document["teacher_conjugate"] == pytest.approx(document["conjugate"], abs=1e-8)
+    assert document["generalisation_error"] == pytest.approx(math.acos(document["overlap"]) / math.pi, abs=1e-10)
+    assert 0 < document["replicon"] < 1
 
 
 def test_franz_parisi_rows_come_in_the_order_asked():

@@ -7,12 +7,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fmjax.reproduce.franz_parisi import curve_variables, distances
-from fmjax.reproduce.plotting import canvas, each, letter, line, smooth_line, styled
+from fmjax.reproduce.plotting import canvas, each, letter, line, mark_unstable, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
 
 _CAPTION = (
     "{model}. Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "
-    "derivative. Inset: the fold at small distance; where the derivative becomes negative before the maximum, α > α′_U."
+    "derivative. Inset: the fold at small distance; where the derivative becomes negative before the maximum, α > α′_U. "
+    "Pale bands: the replica-symmetric branch is unstable (replicon below 0)."
 )
 
 
@@ -26,8 +27,10 @@ def draw(dataset: xr.Dataset) -> Figure:
         for color, part in each(dataset, "alpha"):
             style = {"color": color, "label": rf"$\alpha={float(part.alpha):.2f}$"}
             smooth_line(left, part.distance, part.entropy, part.slope, part.result, **style)
+            mark_unstable(left, part.distance, part.entropy, part.replicon, part.result, color)
             for place in (right, inset):
                 line(place, part.distance, part.slope, part.result, **style)
+                mark_unstable(place, part.distance, part.slope, part.replicon, part.result, color)
         left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
         left.legend(loc="lower left")
         right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-1.0, 2.0))

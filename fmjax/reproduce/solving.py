@@ -92,13 +92,13 @@ def curves(
         activation: of a tree committee; the perceptron without one.
 
     Returns:
-        ``entropy``, ``slope``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
+        ``entropy``, ``slope``, ``replicon``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
     """
     model = _model(activation)
 
     def solve(alpha: float, margin: float) -> dict[str, np.ndarray]:
         found = _curve(model, alpha, np.nan_to_num(margin), jnp.asarray(distances))
-        return _columns(found, ("entropy", "slope", "residual", "error_estimate"))
+        return _columns(found, ("entropy", "slope", "replicon", "residual", "error_estimate"))
 
     pairs = list(zip(alphas, reference_margins, strict=True))
     solve(*pairs[0])  # compiled once, before several threads ask for it
