@@ -18,9 +18,7 @@ from fmjax.sweeps.quantity import Control, Output, Quantity
 def square(values):
     with open(os.environ["LOG"], "a") as log:  # noqa: PTH123  (appended in one piece: several processes write)
         log.write(f"{values['x']} {os.getpid()}\n")
-    time.sleep(0.03)
-    if values["x"] == int(os.environ.get("DEADLY", "-1")):
-        os.kill(os.getpid(), 9)
+    time.sleep(float(os.environ.get("PAUSE", "0.03")))
     return {"square": float(values["x"]) ** 2, "result": 0}
 
 

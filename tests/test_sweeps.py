@@ -312,8 +312,9 @@ SLOW_REQUEST = {"quantity": "slow", "grid": {"x": f"0:{POINTS - 1}:{POINTS}"}}
 class Accident:
     """Sweeps of a slow quantity in processes of their own, on one store, and what they began to compute."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, uninterrupted=None):
         self.directory, self.out, self.log = directory, directory / "slow.zarr", directory / "log"
+        self.uninterrupted = uninterrupted
         self.environment = os.environ | {
             "LOG": str(self.log),
             "DASK_DISTRIBUTED__WORKER__PRELOAD": str(SLOW),
@@ -326,8 +327,8 @@ class Accident:
         self.processes.append(subprocess.Popen(command, env=self.environment | environment, **options))
         return self.processes[-1]
 
-    def sweep(self, *options, out=None, **environment):
-        command = [sys.executable, str(SLOW), json.dumps(SLOW_REQUEST), str(out or self.out), *options]
+    def sweep(self, *options, **environment):
+        command = [sys.executable, str(SLOW), json.dumps(SLOW_REQUEST), str(self.out), *options]
         return self.start(*command, **environment)
 
     def begun(self):
@@ -353,17 +354,23 @@ class Accident:
     def assert_whole(self, twice):
         """Everything is there, as without the accident, and at most ``twice`` blocks were computed twice."""
         assert len(self.begun()) <= POINTS + twice, self.begun()
-        other = self.directory / "uninterrupted.zarr"
-        assert self.sweep(out=other).wait(timeout=120) == 0
-        assert files(self.out) == files(other)
+        assert files(self.out) == files(self.uninterrupted)
         np.testing.assert_array_equal(
             xr.open_zarr(self.out, chunks=None, consolidated=False).square, np.arange(POINTS) ** 2.0
         )
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    run = Accident(tmp_path_factory.mktemp("uninterrupted"))
+    _, text = run.sweep().communicate(timeout=120)
+    assert run.processes[0].returncode == 0, text
+    return run.out
+
+
 @pytest.fixture
-def accident(tmp_path):
-    made = Accident(tmp_path)
+def accident(tmp_path, uninterrupted):
+    made = Accident(tmp_path, uninterrupted)
     yield made
     for process in made.processes:
         process.kill()
@@ -428,14 +435,17 @@ def test_a_killed_scheduler_is_said_to_be_lost_and_the_store_goes_on(accident):
 
 
 def test_a_second_run_on_a_store_is_refused_while_the_first_one_lives(accident):
-    first = accident.sweep()
+    first = accident.sweep(PAUSE="1")
     accident.wait_for(1, first)
     second = accident.sweep("resume")
     _, text = second.communicate(timeout=120)
+    assert first.poll() is None
     assert second.returncode == 1
     assert "another run writes" in text
-    accident.resume() if first.wait(timeout=120) else None
-    accident.assert_whole(twice=0)
+    first.kill()
+    first.wait()
+    accident.resume()
+    accident.assert_whole(twice=len(os.sched_getaffinity(0)))
 
 
 def test_a_full_disk_is_said_and_what_was_finished_is_kept(accident):

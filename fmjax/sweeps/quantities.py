@@ -149,7 +149,7 @@ def _networks(values: Values) -> dict[str, Any]:
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
 
 
-def _static(about: str, default: float | str | None = None, *, low: float = 1, words: tuple[str, ...] = ()) -> Control:
+def _static(about: str, default: int | str | None = None, *, low: int = 1, words: tuple[str, ...] = ()) -> Control:
     return Control(about, default, low=low, integer=not words, words=words, static=True)
 
 
