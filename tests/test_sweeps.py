@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,10 +19,6 @@ from typer.testing import CliRunner
 import fmjax
 from fmjax.cli import app
 from fmjax.sweeps import blocks, plan, store
-from fmjax.sweeps.quantities import QUANTITIES, Control, Output, Quantity
-
-pytest.importorskip("zarr")
-pytest.importorskip("distributed")
 
 REQUEST = {"quantity": "first-moment", "block": 6, "grid": {"alpha": "0.1:0.9:9", "margin": [0.0, 0.1, 0.3, 0.7]}}
 
@@ -59,6 +56,12 @@ def files(path):
         ({"quantity": "entropy", "grid": {"alpha": 0.5, "weights": "ternary"}}, ["weights", "ternary", "binary"]),
         ({"quantity": "entropy", "grid": {"alpha": 0.5, "weights": ["binary", "binary"]}}, ["weights", "twice"]),
         ({"quantity": "entropy", "grid": {"alpha": 0.5}, "block": 0}, ["block", "0"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5, "architecture": "committee"}}, ["committee", "relu", "none"]),
+        ({"quantity": "entropy", "grid": {"alpha": 0.5, "activation": "relu"}}, ["activation", "relu", "committee"]),
+        (
+            {"quantity": "entropy", "grid": {"alpha": 0.5, "task": "teacher-student", "constraint": "symmetric"}},
+            ["teacher", "SymmetricMargin"],
+        ),
         ({"quantity": "franz-parisi", "grid": {"alpha": 0.5}}, ["reference_margin", "distance"]),
         ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
     ],
@@ -76,7 +79,14 @@ def test_numbers_lists_and_spans_become_coordinates_in_the_order_asked():
     laid = plan.read({"quantity": "franz-parisi", "grid": grid})
     assert list(laid.axes) == ["reference_margin", "distance"]  # what runs along a curve comes last
     np.testing.assert_allclose(laid.axes["distance"], [1e-3, 1e-2, 1e-1])
-    assert laid.fixed == {"alpha": 0.5, "margin": 0.0, "weights": "binary", "constraint": "margin"}
+    words = {
+        "weights": "binary",
+        "constraint": "margin",
+        "architecture": "perceptron",
+        "activation": "none",
+        "task": "storage",
+    }
+    assert laid.fixed == {"alpha": 0.5, "margin": 0.0, **words}
     assert (laid.shape, laid.count, laid.points) == ((1, 3), 1, 3)
 
 
@@ -93,7 +103,9 @@ def test_blocks_cover_the_grid_once_and_are_not_larger_than_asked(points):
 
 
 def test_static_controls_have_blocks_of_their_own():
-    laid = plan.read({"quantity": "entropy", "block": 50, "grid": {"alpha": "0.1:0.9:4", "weights": ["binary", "spherical"]}})
+    laid = plan.read(
+        {"quantity": "entropy", "block": 50, "grid": {"alpha": "0.1:0.9:4", "weights": ["binary", "spherical"]}}
+    )
     assert laid.block == (4, 1)
     assert [laid.columns(index)[0]["weights"] for index in range(laid.count)] == ["binary", "spherical"]
 
@@ -134,6 +146,14 @@ def test_points_are_those_of_solve(out):
         assert float(row.entropy) == pytest.approx(float(point.entropy), abs=1e-14)
         assert float(row.overlap) == pytest.approx(float(point.order.q), abs=1e-13)
         assert str(row.result.values) == "converged"
+
+
+def test_architecture_and_task_are_those_of_the_models(out):
+    grid = {"alpha": 0.9, "task": "teacher-student"}
+    found = fmjax.sweep({"quantity": "entropy", "grid": grid}, out)
+    point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(teacher=True)), alpha=0.9)
+    assert float(found.entropy) == pytest.approx(float(point.entropy), abs=1e-13)
+    assert float(found.teacher_overlap) == pytest.approx(float(found.overlap), abs=1e-9)  # Nishimori
 
 
 @pytest.mark.slow
@@ -282,6 +302,194 @@ def test_a_write_that_fails_keeps_what_is_finished_and_names_the_way_on(out, mon
     assert sorted(computed) == np.flatnonzero(~finished).tolist()
 
 
+# Accidents of processes ------------------------------------------------------------------------------------------------
+
+SLOW = Path(__file__).with_name("slow_sweep.py")
+POINTS = 60
+SLOW_REQUEST = {"quantity": "slow", "grid": {"x": f"0:{POINTS - 1}:{POINTS}"}}
+
+
+class Accident:
+    """Sweeps of a slow quantity in processes of their own, on one store, and what they began to compute."""
+
+    def __init__(self, directory, uninterrupted=None):
+        self.directory, self.out, self.log = directory, directory / "slow.zarr", directory / "log"
+        self.uninterrupted = uninterrupted
+        self.environment = os.environ | {
+            "LOG": str(self.log),
+            "DASK_DISTRIBUTED__WORKER__PRELOAD": str(SLOW),
+            "DASK_TEMPORARY_DIRECTORY": str(directory),
+        }
+        self.processes = []
+
+    def start(self, *command, **environment):
+        options = {"stderr": subprocess.PIPE, "text": True, "cwd": self.directory}
+        self.processes.append(subprocess.Popen(command, env=self.environment | environment, **options))
+        return self.processes[-1]
+
+    def sweep(self, *options, **environment):
+        command = [sys.executable, str(SLOW), json.dumps(SLOW_REQUEST), str(self.out), *options]
+        return self.start(*command, **environment)
+
+    def begun(self):
+        """Points and processes that computed them, in the order of time."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [tuple(map(int, line.split())) for line in lines]
+
+    def finished(self):
+        return len(list(self.out.glob("block_checksum/c/*")))
+
+    def wait_for(self, blocks, process):
+        deadline = time.monotonic() + 120
+        while self.finished() < blocks:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline, "nothing happens"
+            time.sleep(0.005)
+
+    def resume(self, *options):
+        done = self.sweep("resume", *options)
+        _, text = done.communicate(timeout=180)
+        assert done.returncode == 0, text
+
+    def assert_whole(self, twice):
+        """Everything is there, as without the accident, and at most ``twice`` blocks were computed twice."""
+        assert len(self.begun()) <= POINTS + twice, self.begun()
+        assert files(self.out) == files(self.uninterrupted)
+        np.testing.assert_array_equal(
+            xr.open_zarr(self.out, chunks=None, consolidated=False).square, np.arange(POINTS) ** 2.0
+        )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    run = Accident(tmp_path_factory.mktemp("uninterrupted"))
+    _, text = run.sweep().communicate(timeout=120)
+    assert run.processes[0].returncode == 0, text
+    return run.out
+
+
+@pytest.fixture
+def accident(tmp_path, uninterrupted):
+    made = Accident(tmp_path, uninterrupted)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_a_killed_client_loses_no_more_than_the_blocks_in_flight(accident):
+    moments = np.random.default_rng(0).integers(1, POINTS - 10, 2)
+    for moment in sorted(moments):
+        client = accident.sweep(*["resume"] * accident.out.exists())
+        accident.wait_for(moment, client)
+        client.kill()
+        client.wait()
+    kept = accident.finished()
+    assert kept < POINTS
+    accident.resume()
+    accident.assert_whole(twice=len(moments) * len(os.sched_getaffinity(0)))
+    assert not list(accident.out.rglob("*.partial"))
+
+
+def test_a_killed_worker_and_then_its_client_lose_no_more_than_the_blocks_in_flight(accident):
+    client = accident.sweep("workers=2")
+    accident.wait_for(5, client)
+    worker = next(process for _, process in accident.begun() if process != client.pid)
+    os.kill(worker, signal.SIGKILL)
+    accident.wait_for(25, client)  # the other goes on
+    client.kill()
+    client.wait()
+    for process in {process for _, process in accident.begun()}:  # workers follow their client
+        deadline = time.monotonic() + 60
+        while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{process}").exists()
+    accident.resume()
+    accident.assert_whole(twice=3)
+
+
+def test_a_killed_scheduler_is_said_to_be_lost_and_the_store_goes_on(accident):
+    address = accident.directory / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
+    scheduler = accident.start(*dask, "--host", "127.0.0.1", "--scheduler-file", str(address))
+    deadline = time.monotonic() + 120
+    while not (address.exists() and address.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    where = json.loads(address.read_text())["address"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", where, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    accident.start(*worker)
+    client = accident.sweep(f"scheduler={where}")
+    accident.wait_for(5, client)
+    scheduler.kill()
+    _, text = client.communicate(timeout=120)
+    assert client.returncode == 1
+    assert "scheduler was lost" in text
+    assert "--resume" in text
+    assert accident.finished() < POINTS
+    accident.processes[1].kill()
+    accident.processes[1].wait()
+    accident.resume()
+    accident.assert_whole(twice=2)
+
+
+def test_a_second_run_on_a_store_is_refused_while_the_first_one_lives(accident):
+    first = accident.sweep(PAUSE="1")
+    accident.wait_for(1, first)
+    second = accident.sweep("resume")
+    _, text = second.communicate(timeout=120)
+    assert first.poll() is None
+    assert second.returncode == 1
+    assert "another run writes" in text
+    first.kill()
+    first.wait()
+    accident.resume()
+    accident.assert_whole(twice=len(os.sched_getaffinity(0)))
+
+
+def test_a_full_disk_is_said_and_what_was_finished_is_kept(accident):
+    disk = accident.directory / "disk"
+    disk.mkdir()
+    accident.out = disk / "slow.zarr"
+    run = f"{sys.executable} {SLOW} '{json.dumps(SLOW_REQUEST)}' {accident.out}"
+    steps = [
+        f"mount -t tmpfs -o size=600k tmpfs {disk} || exit 77",
+        f"{run}; test $? = 1 || exit 1",
+        f"ls {accident.out}/block_checksum/c | wc -l > kept",
+        f"mount -o remount,size=20m {disk} && {run} resume && cp -r {accident.out} saved",
+    ]
+    done = accident.start("unshare", "-rm", "sh", "-c", "\n".join(steps)) if shutil.which("unshare") else None
+    _, text = done.communicate(timeout=240) if done else (None, "")
+    if done is None or done.returncode == 77 or "unshare" in text:
+        pytest.skip("no disk can be mounted here")
+    assert done.returncode == 0, text
+    assert "No space left on device" in text
+    assert "--resume" in text
+    assert 0 < int((accident.directory / "kept").read_text()) < POINTS
+    accident.out = accident.directory / "saved"
+    accident.assert_whole(twice=len(os.sched_getaffinity(0)))
+
+
+_DEVICES = """
+import jax, sys, fmjax
+assert jax.local_device_count() == 4
+fmjax.sweep({"quantity": "entropy", "grid": {"alpha": "0.1:0.8:10"}}, sys.argv[1])
+"""
+
+
+def test_four_devices_give_the_answers_of_one(tmp_path):
+    one = fmjax.sweep({"quantity": "entropy", "grid": {"alpha": "0.1:0.8:10"}}, tmp_path / "one")
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", _DEVICES, str(tmp_path / "four")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    four = fmjax.open(tmp_path / "four")
+    np.testing.assert_allclose(four.entropy, one.entropy, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(four.overlap, one.overlap, rtol=1e-14)
+    assert (four.result == one.result).all()
+
+
 # Queries --------------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +507,9 @@ def test_nothing_is_interpolated_across_a_point_without_a_value(out):
     found = fmjax.sweep(REQUEST, out)
     store.Store(out, plan.read(REQUEST)).forget(2)  # alpha = 0.3, margins 0 to 0.7... of its block
     found = fmjax.open(out)
-    alphas, margins = (values[part] for values, part in zip(plan.read(REQUEST).axes.values(), plan.read(REQUEST).region(2), strict=True))
+    alphas, margins = (
+        values[part] for values, part in zip(plan.read(REQUEST).axes.values(), plan.read(REQUEST).region(2), strict=True)
+    )
     with pytest.raises(ValueError, match="not computed yet") as refusal:
         fmjax.sweeps.interpolate(found, alpha=alphas[0] - 0.01, margin=margins[0])
     assert f"alpha = {alphas[0]}" in str(refusal.value)
@@ -322,3 +532,67 @@ def test_a_query_outside_the_grid_is_refused_by_name(at, named, out):
     with pytest.raises(ValueError, match=r"\w") as refusal:
         fmjax.sweeps.interpolate(found, **at)
     assert all(name in str(refusal.value) for name in named), str(refusal.value)
+
+
+# The command line and the README ----------------------------------------------------------------------------------------
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+(EXAMPLE,) = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def command(*words):
+    return CliRunner().invoke(app, ["sweep", *map(str, words)])
+
+
+def test_the_example_of_the_readme_runs_is_resumed_and_read(tmp_path):
+    request, out = tmp_path / "diagram.toml", tmp_path / "diagram.zarr"
+    request.write_text(EXAMPLE)
+    planned = command(request, "--out", out, "--dry-run", "--json")
+    assert planned.exit_code == 0, planned.output
+    plans = json.loads(planned.stdout)
+    assert (plans["points"], plans["blocks_finished"]) == (45, 0)
+    assert {"bytes", "seconds"} <= set(plans)
+    assert not out.exists()
+    done = command(request, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["converged"] == 45
+    assert "45" in done.stderr  # of the bar
+    again = command(request, "--out", out)
+    assert again.exit_code == 2
+    assert "--resume" in again.stderr
+    assert command(request, "--out", out, "--resume").exit_code == 0
+    assert fmjax.open(out).entropy.sizes == {"alpha": 15, "margin": 3}
+
+
+def test_a_point_without_an_answer_keeps_its_row_and_exit_status_3(tmp_path):
+    request = tmp_path / "hard.toml"
+    request.write_text('quantity = "focusing"\n[grid]\nsize = 51\nalpha = 1.4\nseed = [0, 1]\n')
+    done = command(request, "--out", tmp_path / "hard.zarr", "--json")
+    assert done.exit_code == 3, done.output
+    assert json.loads(done.stdout) == {
+        "store": str(tmp_path / "hard.zarr"),
+        "points": 2,
+        "solved": 0,
+        "not solved: the schedule ended before a solution was found": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "named"),
+    [
+        ("quantity = ", [], "not TOML"),
+        ('quantity = "entropy"\n[grid]\nalpha = -1', [], "alpha = -1 is not possible"),
+        (EXAMPLE, ["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not both"),
+        (None, [], "No such file"),
+    ],
+    ids=["toml", "alpha", "both", "missing"],
+)
+def test_what_makes_no_sense_is_one_sentence_and_exit_status_2(text, options, named, tmp_path):
+    request = tmp_path / "bad.toml"
+    if text is not None:
+        request.write_text(text)
+    done = command(request, "--out", tmp_path / "bad.zarr", *options)
+    assert done.exit_code == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "bad.zarr").exists()

@@ -6,13 +6,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from fmjax import __version__
-from fmjax.sweeps.quantities import QUANTITIES, Control, Quantity
+from fmjax.sweeps.quantities import QUANTITIES
+from fmjax.sweeps.quantity import Control, Quantity
 
 KEYS = ("quantity", "block", "grid")
 _SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
@@ -145,6 +148,7 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     defaults = {key: control.default for key, control in quantity.controls.items() if key not in grid}
     settings = {key: _plain(value) for key, value in (grid | defaults).items()}
     values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
+    _check_words(quantity, values)
     varying = [key for key in values if not np.isscalar(values[key])]
     axes = {key: values[key] for key in sorted(varying, key=lambda key: quantity.controls[key].along)}
     points = request.get("block", quantity.block)
@@ -155,6 +159,15 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     single = {key for key in outer if quantity.controls[key].static}
     fixed = {key: value for key, value in values.items() if key not in axes}
     return Plan(name, axes, fixed, _block(outer, single, points), kept)
+
+
+def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
+    """Refuse words that are possible each, and not together."""
+    words = [key for key, control in quantity.controls.items() if control.words]
+    if quantity.check is not None:
+        with jax.enable_x64(True):
+            for together in product(*(np.atleast_1d(values[key]).tolist() for key in words)):
+                quantity.check(dict(zip(words, together, strict=True)))
 
 
 def _plain(value: Any) -> Any:

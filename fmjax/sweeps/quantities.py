@@ -5,125 +5,59 @@ function. Whatever is compiled, batched, cut into blocks, written and resumed kn
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fmjax import thresholds
+from fmjax import models, thresholds
 from fmjax.message_passing import Instance, focusing
-from fmjax.models import Binary, Margin, Model, PerceptronArchitecture, Spherical, SymmetricMargin
+from fmjax.models import Architecture, Binary, Margin, Model, PerceptronArchitecture, Spherical, SymmetricMargin
 from fmjax.replica import Equilibrium, FranzParisi
 from fmjax.solvers import curve, newton, solve
 from fmjax.special import log_H
-
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Control:
-    """A named control of a quantity, a number unless ``words`` lists what it may be.
-
-    Attributes:
-        about: what it is; becomes ``long_name``.
-        default: used where the request is silent; None: the request must give it.
-        low, high: closed range; ``open_low``: ``low`` itself is not allowed.
-        integer: whole numbers only.
-        words: the allowed words, for a control that is not a number.
-        static: part of the compiled program: each value has its own program, and its own blocks.
-        along: the whole axis goes into one call, as an array: a curve costs little more than one of its points.
-    """
-
-    about: str
-    default: float | int | str | None = None
-    low: float | int = -np.inf
-    high: float | int = np.inf
-    open_low: bool = False
-    integer: bool = False
-    words: tuple[str, ...] = ()
-    static: bool = False
-    along: bool = False
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values, in words."""
-        if self.words:
-            return "one of " + ", ".join(self.words)
-        kind = "an integer" if self.integer else "a finite number"
-        low = f" {'above' if self.open_low else 'from'} {self.low:g}" if np.isfinite(self.low) else ""
-        return kind + low + (f" up to {self.high:g}" if np.isfinite(self.high) else "")
-
-    def allows(self, value: Any) -> bool:
-        """Whether one value may be asked for."""
-        if self.words:
-            return value in self.words
-        above = value > self.low if self.open_low else value >= self.low
-        return bool(np.isfinite(value) and above and value <= self.high and (not self.integer or value == round(value)))
-
-
-@dataclass(frozen=True)
-class Output:
-    """A number per point."""
-
-    units: str
-    about: str
-    dtype: str = "float64"
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What a sweep computes at every point of its grid.
-
-    Attributes:
-        about: one line.
-        controls: by name, in the order in which they are documented.
-        outputs: by name; ``result`` comes on top, the index of a sentence.
-        sentences: what a status code stands for; the first one means success.
-        evaluate: ``values -> outputs and result`` at one point. It is traced (numbers are scalars, controls
-            ``along`` arrays, static ones Python values), unless the quantity is ``on_host``.
-        block: points (curves, where a control runs ``along``) per block unless the request says so: about a second.
-        seconds: of one point on one core, for estimates before anything ran (AMD EPYC, jax 0.10.2).
-        vectorised: cheap enough to be computed for all points of a block together, on a CPU as well.
-        on_host: `evaluate` is Python that calls compiled programs; every control is static.
-    """
-
-    about: str
-    controls: Mapping[str, Control]
-    outputs: Mapping[str, Output]
-    sentences: tuple[str, ...]
-    evaluate: Callable[[Values], dict[str, Any]]
-    block: int
-    seconds: float
-    vectorised: bool = False
-    on_host: bool = False
-
-    @property
-    def along(self) -> tuple[str, ...]:
-        """Controls of which whole axes go into one call."""
-        return tuple(name for name, control in self.controls.items() if control.along)
-
+from fmjax.sweeps.quantity import Control, Output, Quantity, Values
 
 _CONSTRAINTS = {"margin": Margin, "symmetric": SymmetricMargin}
 _WEIGHTS = {"binary": Binary, "spherical": Spherical}
+_ACTIVATIONS = ("sign", "relu", "leaky-relu", "tanh", "erf", "gelu")
 _MODEL = {
     "weights": Control("prior of a weight", "binary", words=tuple(_WEIGHTS), static=True),
     "constraint": Control("what a pattern asks for", "margin", words=tuple(_CONSTRAINTS), static=True),
+    "architecture": Control("what the weights are wired into", "perceptron", words=("perceptron", "committee"), static=True),
+    "activation": Control("hidden units of a committee", "none", words=("none", *_ACTIVATIONS), static=True),
+    "task": Control("where labels come from", "storage", words=("storage", "teacher-student"), static=True),
 }
 _ALPHA = Control("load, patterns per weight", low=0.0, open_low=True)
 _MARGIN = Control("margin kappa of the solutions", 0.0)
 _SEED = Control("seed of the instance", low=0, high=2**31 - 1, integer=True)
 _NATS = "nats per weight"
 _BOUND = Output(_NATS, "absolute bound on the error, from a finer rule")
+_TEACHER = Output("1", "overlap R with the teacher; 0 for random labels")
 _RESIDUAL = Output(_NATS, "what Newton's method left of the equations")
 _SENTENCES = tuple(str(newton.describe(code)) for code in range(newton.NO_CANDIDATE + 1))
 _NO_SOLUTIONS = -1e-9  # an entropy below it
 
 
+@lru_cache  # called first by the check of a request: inside a program the kernel of a committee could not be checked
+def _architecture(activation: str) -> Architecture:
+    if activation == "none":
+        return PerceptronArchitecture()
+    committee = getattr(models, "TreeCommittee", None)
+    if committee is None:
+        raise ValueError("this version of fmjax has no committees: architecture must be perceptron")
+    return committee(activation).architecture
+
+
 def _model(values: Values) -> Model:
+    activation = values["activation"]
+    if (values["architecture"] == "committee") != (activation != "none"):
+        allowed = ", ".join(_ACTIVATIONS)
+        raise ValueError(f"a committee, and nothing else, has an activation, one of {allowed}: not {activation!r} here")
     constraint = _CONSTRAINTS[values["constraint"]](values.get("margin", 0.0))
-    return Model(_WEIGHTS[values["weights"]](), PerceptronArchitecture(), constraint)
+    return Model(_WEIGHTS[values["weights"]](), _architecture(activation), constraint, values["task"] == "teacher-student")
 
 
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:
@@ -142,6 +76,7 @@ def _entropy(values: Values) -> dict[str, Any]:
         "overlap": point.order.q,
         "conjugate": point.order.q_hat,
         "distance": point.distance,
+        "teacher_overlap": point.order.R,
     }
     known = _known(point.status, **numbers, error_estimate=point.error_estimate)
     return known | {"residual": point.residual, "result": point.status}
@@ -155,6 +90,7 @@ def _franz_parisi(values: Values) -> dict[str, Any]:
     found = curve(FranzParisi(model, margin), alpha=alpha, distance=values["distance"])
     status = jnp.where(exists, found.status, newton.REFERENCE_FAILED)
     numbers = {"entropy": found.entropy, "slope": found.slope, "overlap": found.order.q, "cross_overlap": found.order.t}
+    numbers |= {"teacher_overlap": found.order.R}
     known = _known(status, **numbers, error_estimate=found.error_estimate)
     return known | {"residual": found.residual, "result": status}
 
@@ -176,7 +112,8 @@ def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, blo
         "at_distance": Output("1", "Hamming distance per weight at which it happens"),
     }
     arguments = [name for name in controls if name == "alpha"]
-    return Quantity(about, {**controls, **_MODEL}, outputs, _SENTENCES, _threshold(solver, *arguments), block, cost)
+    solved = _threshold(solver, *arguments)
+    return Quantity(about, {**controls, **_MODEL}, outputs, _SENTENCES, solved, block, cost, check=_model)
 
 
 def _focusing(values: Values) -> dict[str, Any]:
@@ -212,7 +149,7 @@ def _networks(values: Values) -> dict[str, Any]:
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
 
 
-def _static(about: str, default: float | str | None = None, *, low: float = 1, words: tuple[str, ...] = ()) -> Control:
+def _static(about: str, default: int | str | None = None, *, low: int = 1, words: tuple[str, ...] = ()) -> Control:
     return Control(about, default, low=low, integer=not words, words=words, static=True)
 
 
@@ -235,6 +172,7 @@ QUANTITIES: dict[str, Quantity] = {
             "overlap": Output("1", "overlap q of two typical solutions"),
             "conjugate": Output("1", "field q_hat that fixes the overlap"),
             "distance": Output("1", "Hamming distance per weight of two typical solutions"),
+            "teacher_overlap": _TEACHER,
             "error_estimate": _BOUND,
             "residual": _RESIDUAL,
         },
@@ -242,6 +180,7 @@ QUANTITIES: dict[str, Quantity] = {
         _entropy,
         block=512,
         seconds=1.5e-3,
+        check=_model,
     ),
     "franz-parisi": Quantity(
         "local entropy of solutions at a distance from a typical reference",
@@ -257,6 +196,7 @@ QUANTITIES: dict[str, Quantity] = {
             "slope": Output(_NATS, "d phi / d distance"),
             "overlap": Output("1", "overlap q of two counted solutions"),
             "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
+            "teacher_overlap": _TEACHER,
             "error_estimate": Output(_NATS, _BOUND.about + " of entropy and slope"),
             "residual": _RESIDUAL,
         },
@@ -264,6 +204,7 @@ QUANTITIES: dict[str, Quantity] = {
         _franz_parisi,
         block=4,
         seconds=4e-3,
+        check=_model,
     ),
     "capacity": _threshold_row(
         "alpha_c(kappa), the largest load with solutions", {"margin": _MARGIN}, thresholds.capacity, 64, 0.01

@@ -181,7 +181,7 @@ def _in_threads(plan: Plan, path: Path, todo: Iterator[int]) -> Iterator[Done]:
         running = submit(threads)
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            results = [future.result() for future in done]  # after a failure nothing new is begun
+            results = [future.result() for future in done]  # after a failure nothing more is handed out
             running |= submit(len(done))
             yield from results
 

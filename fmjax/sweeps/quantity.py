@@ -1,0 +1,94 @@
+"""The parts of a quantity: controls, which may be varied, and outputs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A named control of a quantity, a number unless ``words`` lists what it may be.
+
+    Attributes:
+        about: what it is; becomes ``long_name``.
+        default: used where the request is silent; None: the request must give it.
+        low, high: closed range; ``open_low``: ``low`` itself is not allowed.
+        integer: whole numbers only.
+        words: the allowed words, for a control that is not a number.
+        static: part of the compiled program: each value has its own program, and its own blocks.
+        along: the whole axis goes into one call, as an array: a curve costs little more than one of its points.
+    """
+
+    about: str
+    default: float | int | str | None = None
+    low: float | int = -np.inf
+    high: float | int = np.inf
+    open_low: bool = False
+    integer: bool = False
+    words: tuple[str, ...] = ()
+    static: bool = False
+    along: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, in words."""
+        if self.words:
+            return "one of " + ", ".join(self.words)
+        kind = "an integer" if self.integer else "a finite number"
+        low = f" {'above' if self.open_low else 'from'} {self.low:g}" if np.isfinite(self.low) else ""
+        return kind + low + (f" up to {self.high:g}" if np.isfinite(self.high) else "")
+
+    def allows(self, value: Any) -> bool:
+        """Whether one value may be asked for."""
+        if self.words:
+            return value in self.words
+        above = value > self.low if self.open_low else value >= self.low
+        return bool(np.isfinite(value) and above and value <= self.high and (not self.integer or value == round(value)))
+
+
+@dataclass(frozen=True)
+class Output:
+    """A number per point."""
+
+    units: str
+    about: str
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a sweep computes at every point of its grid.
+
+    Attributes:
+        about: one line.
+        controls: by name, in the order in which they are documented.
+        outputs: by name; ``result`` comes on top, the index of a sentence.
+        sentences: what a status code stands for; the first one means success.
+        evaluate: ``values -> outputs and result`` at one point. It is traced (numbers are scalars, controls
+            ``along`` arrays, static ones Python values), unless the quantity is ``on_host``.
+        block: points (curves, where a control runs ``along``) per block unless the request says so: about a second.
+        seconds: of one point on one core, for estimates before anything ran (AMD EPYC, jax 0.10.2).
+        vectorised: cheap enough to be computed for all points of a block together, on a CPU as well.
+        on_host: `evaluate` is Python that calls compiled programs; every control is static.
+        check: called with the static controls of each program before anything runs; raises for what does not go together.
+    """
+
+    about: str
+    controls: Mapping[str, Control]
+    outputs: Mapping[str, Output]
+    sentences: tuple[str, ...]
+    evaluate: Callable[[Values], dict[str, Any]]
+    block: int
+    seconds: float
+    vectorised: bool = False
+    on_host: bool = False
+    check: Callable[[Values], Any] | None = None
+
+    @property
+    def along(self) -> tuple[str, ...]:
+        """Controls of which whole axes go into one call."""
+        return tuple(name for name, control in self.controls.items() if control.along)

@@ -1,0 +1,38 @@
+"""A sweep slow enough to be interrupted, which says on paper what it computes: run by tests/test_sweeps.py.
+
+    python tests/slow_sweep.py REQUEST STORE [resume] [workers=W] [scheduler=ADDRESS]
+
+Workers of dask load this file too (DASK_DISTRIBUTED__WORKER__PRELOAD). The numbers of points begun are appended to $LOG.
+"""
+
+import json
+import os
+import sys
+import time
+
+import fmjax
+from fmjax.sweeps.quantities import QUANTITIES
+from fmjax.sweeps.quantity import Control, Output, Quantity
+
+
+def square(values):
+    with open(os.environ["LOG"], "a") as log:  # noqa: PTH123  (appended in one piece: several processes write)
+        log.write(f"{values['x']} {os.getpid()}\n")
+    time.sleep(float(os.environ.get("PAUSE", "0.03")))
+    return {"square": float(values["x"]) ** 2, "result": 0}
+
+
+X = Control("a number", integer=True, static=True)
+QUANTITIES["slow"] = Quantity(
+    "x squared, slowly", {"x": X}, {"square": Output("1", "x^2")}, ("done",), square, 1, 0.03, on_host=True
+)
+
+if __name__ == "__main__":
+    request, out, *rest = sys.argv[1:]
+    options = dict(word.split("=") for word in rest if "=" in word)
+    if "workers" in options:
+        options["workers"] = int(options["workers"])
+    try:
+        fmjax.sweep(json.loads(request), out, resume="resume" in rest, **options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
