@@ -68,7 +68,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from fmjax import message_passing, networks, quadrature, special, thresholds
     from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
-    from fmjax.replica import Equilibrium, FranzParisi
+    from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
     from fmjax.solvers import curve, solve
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "Margin",
     "Model",
     "Perceptron",
+    "RobustEnsemble",
     "Spherical",
     "SymmetricMargin",
     "curve",
@@ -99,6 +100,7 @@ _HOME = {
     "Perceptron": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
+    "RobustEnsemble": "fmjax.replica",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
 }

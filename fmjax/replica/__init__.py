@@ -3,6 +3,7 @@
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi, FranzParisiControls, FranzParisiOrder
 from fmjax.replica.functional import Expansion, Functional, expand
+from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, RobustEnsembleOrder
 
 __all__ = [
     "Equilibrium",
@@ -13,5 +14,8 @@ __all__ = [
     "FranzParisiControls",
     "FranzParisiOrder",
     "Functional",
+    "RobustEnsemble",
+    "RobustEnsembleControls",
+    "RobustEnsembleOrder",
     "expand",
 ]
