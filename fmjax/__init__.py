@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         SymmetricMargin,
         TreeCommittee,
     )
-    from fmjax.replica import Equilibrium, FranzParisi
+    from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
     from fmjax.solvers import climb, curve, solve
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
@@ -91,6 +91,7 @@ __all__ = [
     "Margin",
     "Model",
     "Perceptron",
+    "RobustEnsemble",
     "Spherical",
     "SymmetricMargin",
     "TreeCommittee",
@@ -121,6 +122,7 @@ _HOME = {
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
     "climb": "fmjax.solvers",
+    "RobustEnsemble": "fmjax.replica",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
     "open": "fmjax.sweeps",

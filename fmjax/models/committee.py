@@ -154,7 +154,7 @@ class CommitteeArchitecture(Architecture):
     The kernel is computed once, in closed form where the activation has one and by quadrature otherwise, and kept as
     piecewise polynomials in ``arcsin q``: evaluating it costs the same for every activation, every activation runs the
     same compiled programs, and derivatives with respect to its parameters pass through the coefficients. Kernel and
-    complement are exact to about 1e-14, relatively, for overlaps and gaps down to 1e-12.
+    complement are exact to about 1e-12, relatively, for overlaps and gaps down to 1e-12.
 
     ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses
     are on the rising branch, and NaN below it.
@@ -187,7 +187,7 @@ class CommitteeArchitecture(Architecture):
     @staticmethod
     def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:
         """The architecture with hidden units ``activation``; see `TreeCommittee`."""
-        function = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+        function: Any = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
         kinks = _checked(function, kinks)
         architecture = _tabulate(function, kinks)
         _check(architecture, function, kinks)

@@ -103,6 +103,6 @@ def TreeCommittee(
     Example:
         >>> import fmjax
         >>> print(f"{fmjax.thresholds.capacity(fmjax.TreeCommittee('relu')).value:.8f}")
-        0.90391740
+        0.90398628
     """
     return Model(weights or Binary(), CommitteeArchitecture.of(activation, kinks), Margin(margin), teacher)
