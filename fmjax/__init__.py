@@ -48,7 +48,7 @@ high close to d = 0.
     overlap     of two networks, after their hidden neurons were permuted and flipped to match
     local energy    train error E(f) after flipping a fraction f of the weights; flat where it stays at zero
 
-**Learning from a teacher** (``Perceptron(teacher=True)``). Labels of another network of binary weights instead of random ones:
+**Learning from a teacher** (``Perceptron(teacher=True)``). Labels are those of another network of binary weights:
 
     R           overlap with the teacher; at margin 0 it is q, a solution and the teacher being alike
     transition  :func:`thresholds.perfect_generalisation`: above that load the teacher is the only typical solution, although
