@@ -66,8 +66,8 @@ class Nishimori:
 def test_at_margin_zero_a_solution_and_the_teacher_are_as_close_as_two_solutions(alpha):
     point = typical(alpha, 0.0)
     assert point.result == "converged"
-    assert pytest.approx(point.order.q, abs=1e-12) == point.order.R
-    assert float(point.order.R_hat) == pytest.approx(float(point.order.q_hat), abs=1e-10)
+    np.testing.assert_allclose(point.order.R, point.order.q, atol=1e-12)
+    np.testing.assert_allclose(point.order.R_hat, point.order.q_hat, atol=1e-10)
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.2])
