@@ -48,12 +48,19 @@ high close to d = 0.
     overlap     of two networks, after their hidden neurons were permuted and flipped to match
     local energy    train error E(f) after flipping a fraction f of the weights; flat where it stays at zero
 
+**Learning from a teacher** (``Perceptron(teacher=True)``). Labels are those of another network of binary weights:
+
+    R           overlap with the teacher; at margin 0 it is q, a solution and the teacher being alike
+    transition  :func:`thresholds.perfect_generalisation`: above that load the teacher is the only typical solution, although
+                others trap a search for it up to :func:`thresholds.spinodal`
+
 **How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
 makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
 JAX. What they return says how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
     error_estimate  absolute bound on the error of the value, from a second, finer quadrature rule
+    replicon        positive where the replica-symmetric answer is locally stable
     result          "converged", or a sentence that says why not
 
 Entropies are natural logarithms per weight everywhere. The theory needs float64, and importing `fmjax` changes no
