@@ -96,7 +96,7 @@ def test_kappa_max_is_the_inverse_function_of_capacity(name):
     assert abs(again.value - 0.6) < 1e-11
 
 
-DISTANCES = np.concatenate([[1e-3, 3e-3, 1e-2, 0.05, 0.15, 0.3], np.geomspace(1e-4, 0.45, 18)])
+DISTANCES = np.concatenate([[1e-3, 3e-3, 1e-2, 0.05, 0.15, 0.3], np.geomspace(1e-3, 0.45, 18)])
 
 
 @jax.jit
@@ -157,6 +157,21 @@ def test_the_gradient_passes_through_the_quadrature_of_an_activation():
 
     at = jnp.asarray(1.0)
     assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-9
+
+
+def test_climbing_the_capacity_of_a_hermite_family_raises_it_and_says_where_it_went():
+    def capacity(coefficients):
+        return fmjax.thresholds.capacity(fmjax.TreeCommittee(fmjax.Hermite(coefficients))).value
+
+    way = fmjax.climb(capacity, jnp.array([0.5, 1.0]), steps=5)
+    assert way.parameters.shape == (6, 2)
+    assert np.all(np.diff(way.values) > 0)
+    assert abs(capacity(way.best) - way.values[-1]) < 1e-10
+
+
+def test_climbing_no_step_is_refused():
+    with pytest.raises(ValueError, match="steps = 0"):
+        fmjax.climb(lambda x: x, 1.0, steps=0)
 
 
 @pytest.mark.slow
