@@ -3,6 +3,7 @@
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi, FranzParisiControls, FranzParisiOrder
 from fmjax.replica.functional import Expansion, Functional, expand
+from fmjax.replica.one_step import OneStepControls, OneStepEquilibrium, OneStepOrder
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, RobustEnsembleOrder
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "FranzParisiControls",
     "FranzParisiOrder",
     "Functional",
+    "OneStepControls",
+    "OneStepEquilibrium",
+    "OneStepOrder",
     "RobustEnsemble",
     "RobustEnsembleControls",
     "RobustEnsembleOrder",
