@@ -14,10 +14,10 @@ from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
 
 TITLE = "Robust ensemble and typical references"
 CAPTION = (
-    "Left, solid: entropy per replica of infinitely many solutions at mutual overlap q₁, against the distance (1 − √q₁)/2 from "
-    "their centre. Dashed: replica-symmetric Franz–Parisi entropy around a typical solution of margin κ_max at the same load. "
-    "Right: derivative of the solid curves with respect to the mutual distance (1 − q₁)/2. They are monotonic up to "
-    "α = 0.7553 and have no negative part up to α = 0.8142; the dashed ones are monotonic up to α′_U = 0.7290."
+    "Left, solid: entropy per replica of infinitely many solutions at mutual overlap q₁, against the distance (1 − √q₁)/2 "
+    "from their centre. Dashed: replica-symmetric Franz–Parisi entropy around a typical solution of margin κ_max at the "
+    "same load. Right: derivative of the solid curves with respect to the mutual distance (1 − q₁)/2. They are monotonic "
+    "up to α = 0.7553 and nowhere negative up to α = 0.8142; the dashed ones are monotonic up to α′_U = 0.7290."
 )
 
 _SMALLEST = 0.006  # mutual distance; closer, the patterns constrain nothing and Newton loses the branch
