@@ -128,7 +128,8 @@ class OneStepEquilibrium(Functional):
 
     def order(self, free: Float[Array, " 4"], controls: OneStepControls) -> OneStepOrder:
         """Order parameters from free coordinates."""
-        return OneStepOrder(*self.natural(free, controls), self.overlaps(free[:2], controls).gap)
+        q0, q1, q0_hat, q1_hat = self.natural(free, controls)
+        return OneStepOrder(q0, q1, q0_hat, q1_hat, self.overlaps(free[:2], controls).gap)
 
     def resized(self, factor: float) -> OneStepEquilibrium:
         """``factor`` times as many nodes in every dimension."""
