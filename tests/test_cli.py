@@ -18,6 +18,7 @@ from fmjax.cli import app
 THEORY_COMMANDS = [
     ["entropy", "--alpha", "0.5"],
     ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.2", "--distance", "0.1"],
+    ["robust-ensemble", "--alpha", "0.5", "--replicas", "inf", "--overlap", "0.9"],
     ["threshold", "capacity"],
     ["threshold", "kappa-max", "--alpha", "0.5"],
     ["threshold", "kappa-min", "--alpha", "0.5"],
