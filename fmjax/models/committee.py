@@ -187,8 +187,7 @@ class CommitteeArchitecture(Architecture):
     @staticmethod
     def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:
         """The architecture with hidden units ``activation``; see `TreeCommittee`."""
-        function: Any = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
-        kinks = _checked(function, kinks)
+        function, kinks = _checked(activation, kinks)
         architecture = _tabulate(function, kinks)
         _check(architecture, function, kinks)
         return architecture
@@ -216,8 +215,10 @@ def _tabulate(activation: Callable, kinks: tuple[float, ...]) -> CommitteeArchit
     return CommitteeArchitecture(power, _Kernel(ratio @ _FIT.T), _Complement(jump, bend @ _FIT.T))
 
 
-def _checked(activation: Any, kinks: Any) -> tuple[float, ...]:
-    """The kinks as numbers, if there is an activation that can be integrated between them."""
+def _checked(activation: Any, kinks: Any) -> tuple[Callable, tuple[float, ...]]:
+    """The activation as a function and its kinks as numbers, if the one can be integrated between the others."""
+    if isinstance(activation, str):
+        activation = ACTIVATIONS.get(activation, activation)
     names = ", ".join(ACTIVATIONS)
     if not callable(activation):
         message = f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh"
@@ -228,7 +229,7 @@ def _checked(activation: Any, kinks: Any) -> tuple[float, ...]:
     answer = jax.eval_shape(activation, jax.ShapeDtypeStruct((), float))
     if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
         raise ValueError(f"an activation takes one number to one real number, this one to {answer}: try jnp.tanh")
-    return tuple(float(place) for place in np.unique(places))
+    return activation, tuple(float(place) for place in np.unique(places))
 
 
 def _check(architecture: CommitteeArchitecture, activation: Callable, kinks: tuple[float, ...]) -> None:
