@@ -186,6 +186,7 @@ def test_both_potentials_around_a_reference_agree_with_nested_sums(distance):
     assert energetic == pytest.approx(fields.energetic(order, fields.local_fields, 0.0, margin), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_around_a_solution_the_teacher_is_as_far_as_any_other():
     """At equal margins 0 the teacher and another solution are alike: ``R = t``; the maximum is the typical entropy."""
     alpha = 0.9
