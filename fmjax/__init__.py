@@ -48,12 +48,19 @@ high close to d = 0.
     overlap     of two networks, after their hidden neurons were permuted and flipped to match
     local energy    train error E(f) after flipping a fraction f of the weights; flat where it stays at zero
 
+**Learning from a teacher** (``Perceptron(teacher=True)``). Labels are those of another network of binary weights:
+
+    R           overlap with the teacher; at margin 0 it is q, a solution and the teacher being alike
+    transition  :func:`thresholds.perfect_generalisation`: above that load the teacher is the only typical solution, although
+                others trap a search for it up to :func:`thresholds.spinodal`
+
 **How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
 makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
 JAX. What they return says how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
     error_estimate  absolute bound on the error of the value, from a second, finer quadrature rule
+    replicon        positive where the replica-symmetric answer is locally stable
     result          "converged", or a sentence that says why not
 
 Entropies are natural logarithms per weight everywhere. The theory needs float64, and importing `fmjax` changes no
@@ -67,20 +74,35 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fmjax import message_passing, networks, quadrature, special, sweeps, thresholds
-    from fmjax.models import Binary, Margin, Model, Perceptron, Spherical, SymmetricMargin
-    from fmjax.replica import Equilibrium, FranzParisi
-    from fmjax.solvers import curve, solve
+    from fmjax.models import (
+        Binary,
+        Hermite,
+        LeakyReLU,
+        Margin,
+        Model,
+        Perceptron,
+        Spherical,
+        SymmetricMargin,
+        TreeCommittee,
+    )
+    from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
+    from fmjax.solvers import climb, curve, solve
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
 __all__ = [
     "Binary",
     "Equilibrium",
     "FranzParisi",
+    "Hermite",
+    "LeakyReLU",
     "Margin",
     "Model",
     "Perceptron",
+    "RobustEnsemble",
     "Spherical",
     "SymmetricMargin",
+    "TreeCommittee",
+    "climb",
     "curve",
     "message_passing",
     "networks",
@@ -100,9 +122,14 @@ _HOME = {
     "Margin": "fmjax.models",
     "SymmetricMargin": "fmjax.models",
     "Model": "fmjax.models",
+    "Hermite": "fmjax.models",
+    "LeakyReLU": "fmjax.models",
     "Perceptron": "fmjax.models",
+    "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
+    "climb": "fmjax.solvers",
+    "RobustEnsemble": "fmjax.replica",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",
     "open": "fmjax.sweeps",

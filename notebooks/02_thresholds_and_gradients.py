@@ -97,3 +97,25 @@ value, gradient = jax.jit(jax.value_and_grad(entropy, argnums=(0, 1, 2, 3)))(0.5
 print(f"phi = {value:.8f}")
 for name, derivative in zip(("alpha", "margin", "reference margin", "distance"), gradient, strict=True):
     print(f"d phi / d {name:<17}= {derivative:+.8f}")
+
+# %% [markdown]
+# ## Thresholds as something to optimise
+#
+# The same holds for the activation of a tree committee: its kernel is differentiable, and so are the thresholds built on it. `climb`
+# follows the gradient of any score. Here, of the activations $g(u) = \sin\theta\, h_1(u) + \cos\theta\, h_3(u)$ (normalised Hermite
+# polynomials), which has the largest capacity? A linear activation is the perceptron, 0.8331.
+
+
+# %%
+def score(theta):
+    coefficients = jnp.stack([0.0 * theta, jnp.sin(theta), 0.0 * theta, jnp.cos(theta)])
+    return fmjax.thresholds.capacity(fmjax.TreeCommittee(fmjax.Hermite(coefficients))).value
+
+
+way = fmjax.climb(score, jnp.asarray(0.9), steps=25)
+print(f"theta = {way.parameters[0]:.3f}: {way.values[0]:.6f}  ->  theta = {way.best:.3f}: {jnp.nanmax(way.values):.6f}")
+
+figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
+axes.plot(way.values, "o-", ms=3)
+axes.set(xlabel="step", ylabel=r"capacity $\alpha_c$")
+plt.show()

@@ -33,7 +33,9 @@ task = networks.load_task("digits")
 config = networks.Config((64, 51, 51, 10), patterns=(50, 200), seeds=8, epochs=150)
 trained = networks.train(config, task.inputs, task.labels, jax.random.key(0))
 for patterns, errors in zip(config.patterns, trained.error, strict=True):
-    print(f"P = {patterns}: {np.sum(np.asarray(errors) == 0)} of 8 networks learned all patterns, mean error {np.mean(errors):.4f}")
+    print(
+        f"P = {patterns}: {np.sum(np.asarray(errors) == 0)} of 8 networks learned all patterns, mean error {np.mean(errors):.4f}"
+    )
 
 # %% [markdown]
 # ## Overlaps, up to symmetry

@@ -23,6 +23,7 @@ THEORY_COMMANDS = [
     ["threshold", "kappa-min", "--alpha", "0.5"],
     ["threshold", "kappa-u", "--alpha", "0.5"],
     ["threshold", "alpha-u"],
+    ["threshold", "perfect-generalisation", "--task", "teacher-student"],
 ]
 
 
@@ -98,8 +99,15 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--margin", "inf"], ["--margin", "inf", "number"]),
         (["entropy", "--alpha", "0.5", "--gamma", "1"], ["--gamma"]),
         (["entropie", "--alpha", "0.5"], ["entropie"]),
-        (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--architecture", "committee", "perceptron"]),
         (["entropy", "--alpha", "0.5", "--task", "teacher"], ["--task", "teacher-student", "storage"]),
+        (["entropy", "--alpha", "0.5", "--architecture", "forest"], ["--architecture", "forest", "committee"]),
+        (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--activation", "relu"]),
+        (["entropy", "--alpha", "0.5", "--activation", "relu"], ["--architecture committee", "relu"]),
+        (["entropy", "--alpha", "0.5", "--slope", "0.2"], ["--slope", "leaky-relu"]),
+        (
+            ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
+            ["activation", "even", "odd"],
+        ),
         (["franz-parisi", "--alpha", "0.5", "--distance", "0.1"], ["--reference-margin"]),
         (["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1"], ["--distance", "--distances"]),
         (
@@ -120,6 +128,7 @@ def no_theory(monkeypatch):
         ),
         (["threshold", "capacity", "--alpha", "0.5"], ["--alpha"]),
         (["threshold", "kappa-max"], ["--alpha"]),
+        (["threshold", "perfect-generalisation"], ["--task", "teacher-student"]),
         (["threshold", "alpha-c"], ["alpha-c"]),
         (["figure", "9", "--out", "somewhere"], ["9", "phase-diagram"]),
         (["figure", "2"], ["--out"]),
@@ -315,6 +324,16 @@ def test_entropy_documents_the_typical_solutions():
     assert document["conjugate"] > 0
     assert document["residual"] < 1e-8
     assert 0 <= document["error_estimate"] < 1e-8
+
+
+def test_entropy_with_a_teacher_documents_how_much_was_learned():
+    document = answer("entropy", "--alpha", 1.2, "--task", "teacher-student")
+    assert document["task"] == "teacher-student"
+    assert document["result"] == "converged"
+    assert document["teacher_overlap"] == pytest.approx(document["overlap"], abs=1e-10)
+    assert document["teacher_conjugate"] == pytest.approx(document["conjugate"], abs=1e-8)
+    assert document["generalisation_error"] == pytest.approx(math.acos(document["overlap"]) / math.pi, abs=1e-10)
+    assert 0 < document["replicon"] < 1
 
 
 def test_franz_parisi_rows_come_in_the_order_asked():

@@ -54,7 +54,12 @@ def curves(dimension, names, lost=(), **coordinates):
     slope = np.linspace(0.5, 1, size)[:, None] * np.log((1 - distances) / distances)
     margin = (dimension, np.linspace(0, 0.4, size))
     return xr.Dataset(
-        {"entropy": (grid, values), "slope": (grid, slope), "result": (grid, results)},
+        {
+            "entropy": (grid, values),
+            "slope": (grid, slope),
+            "replicon": (grid, np.full((size, 9), 0.5)),
+            "result": (grid, results),
+        },
         coords={dimension: names, "distance": distances, "reference_margin": margin, **coordinates},
     )
 
@@ -161,6 +166,18 @@ def test_entropy_and_slope_at_kappa_max_have_the_same_curves():
     assert len(lines(inset)) == 3
     assert np.isnan(lines(right)[2][0, 1])
     assert np.isfinite(lines(right)[1]).all()
+
+
+@pytest.mark.parametrize(("draw", "data"), [(franz_parisi.draw, phases), (at_kappa_max.draw, loads)])
+def test_a_band_marks_where_the_replicon_is_negative(draw, data):
+    unstable = data()
+    unstable.replicon[1, 2:5] = -0.1
+    unstable.result[1, 4] = ENDED
+    for before, after in zip(draw(data()).axes, draw(unstable).axes, strict=True):
+        bands = [line for line in after.lines if line.get_linewidth() > 3]
+        assert not [line for line in before.lines if line.get_linewidth() > 3]
+        (band,) = bands
+        assert np.flatnonzero(np.isfinite(band.get_ydata())).tolist() == [2, 3]
 
 
 def test_the_phase_diagram_shows_what_was_found():

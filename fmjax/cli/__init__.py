@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli import figures, message_passing, networks, sweeps, theory, thresholds
+from fmjax.cli import figures, message_passing, networks, robust_ensemble, sweeps, theory, thresholds
 from fmjax.cli.running import STYLE
 
 app = typer.Typer(name="fmjax", pretty_exceptions_enable=False, **STYLE)
 theory.add_to(app)
+robust_ensemble.add_to(app)
 thresholds.add_to(app)
 message_passing.add_to(app)
 networks.add_to(app)
@@ -45,8 +46,9 @@ def fmjax_command(
     \b
     Examples
       fmjax entropy --alpha 0.5
-      fmjax threshold capacity
+      fmjax threshold capacity --architecture committee --activation relu
       fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80
+      fmjax robust-ensemble --alpha 0.6 --replicas inf --overlaps 0.5:0.95:10
       fmjax focusing --size 1001 --alpha 0.7
       fmjax networks --dataset digits
       fmjax sweep diagram.toml --out diagram.zarr

@@ -14,6 +14,8 @@ class Figure(StrEnum):
     FRANZ_PARISI = "3"
     AT_KAPPA_MAX = "4"
     ENTROPY = "5"
+    RELU_AT_KAPPA_MAX = "6"
+    SIGN_AT_KAPPA_MAX = "7"
     DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
 
@@ -23,7 +25,9 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 
 def figure(
-    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2, 3, 4, 5, 8 or phase-diagram.")],
+    name: Annotated[
+        Figure, typer.Argument(metavar="NAME", show_default=False, help="2, 3, 4, 5, 6, 7, 8 or phase-diagram.")
+    ],
     out: OutOption,
     quick: QuickOption = False,
 ) -> None:
@@ -34,6 +38,7 @@ def figure(
     3              Franz-Parisi entropy against distance, one curve per phase
     4              the same at kappa_max(alpha), and its slope, around alpha'_U
     5              entropy against margin, and kappa_max against alpha
+    6, 7           figure 4 for tree committees of ReLU and of sign units
     8              binary multilayer networks on images: error, overlap, local energy
     phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
 

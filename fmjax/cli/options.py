@@ -14,6 +14,16 @@ import fmjax
 
 class Architecture(StrEnum):
     PERCEPTRON = "perceptron"
+    COMMITTEE = "committee"
+
+
+class Activation(StrEnum):
+    SIGN = "sign"
+    RELU = "relu"
+    TANH = "tanh"
+    ERF = "erf"
+    GELU = "gelu"
+    LEAKY_RELU = "leaky-relu"
 
 
 class Task(StrEnum):
@@ -71,9 +81,7 @@ AlphaOption = Annotated[
 ]
 MarginOption = Annotated[
     float,
-    typer.Option(
-        "--margin", metavar="K", parser=number, help="Margin kappa: every pattern has stability w.xi/sqrt(N) >= K."
-    ),
+    typer.Option("--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."),
 ]
 
 
@@ -81,9 +89,16 @@ MarginOption = Annotated[
 class Setup:
     """The options that every theory command takes: each field is one."""
 
-    architecture: Annotated[Architecture, typer.Option("--architecture", help="What the weights are wired into.")] = (
-        Architecture.PERCEPTRON
-    )
+    architecture: Annotated[
+        Architecture, typer.Option("--architecture", help="One unit, or a tree committee of many hidden ones.")
+    ] = Architecture.PERCEPTRON
+    activation: Annotated[
+        Activation | None, typer.Option("--activation", help="Hidden units of a committee.", show_default=False)
+    ] = None
+    slope: Annotated[
+        float | None,
+        typer.Option("--slope", metavar="S", parser=number, help="Slope of leaky-relu below zero; 0.1 unless given."),
+    ] = None
     task: Annotated[Task, typer.Option("--task", help="Where labels come from: at random, or from a teacher.")] = (
         Task.STORAGE
     )
@@ -105,8 +120,29 @@ class Setup:
         return self.task is Task.TEACHER_STUDENT
 
     def model(self, margin: float = 0.0) -> "fmjax.Model":
-        build = {Architecture.PERCEPTRON: fmjax.Perceptron}[self.architecture]
-        return build(margin=margin, teacher=self.teacher)
+        """The model that these options describe, at a margin in units of the pre-activation."""
+        committee = self.architecture is Architecture.COMMITTEE
+        allowed = ", ".join(Activation)
+        if committee and self.activation is None:
+            raise ValueError(f"a committee needs hidden units: add --activation with one of {allowed}")
+        if self.activation is not None and not committee:
+            raise ValueError(f"--activation {self.activation} has no place in a perceptron: add --architecture committee")
+        if self.slope is not None and self.activation is not Activation.LEAKY_RELU:
+            raise ValueError("--slope is that of leaky-relu: add --architecture committee --activation leaky-relu")
+        if self.activation is None:
+            return fmjax.Perceptron(margin=margin, teacher=self.teacher)
+        if self.slope is None:
+            return fmjax.TreeCommittee(self.activation.value, margin=margin, teacher=self.teacher)
+        return fmjax.TreeCommittee(fmjax.LeakyReLU(self.slope), margin=margin, teacher=self.teacher)
+
+    def about(self) -> dict[str, str | float | None]:
+        """What every answer of these options says about them."""
+        about: dict[str, str | float | None] = {"architecture": self.architecture.value}
+        if self.activation is not None:
+            about["activation"] = self.activation.value
+        if self.slope is not None:
+            about["slope"] = self.slope
+        return about | {"task": self.task.value}
 
 
 def distances_of(single: list[float], span: str | None, ctx: typer.Context) -> list[float]:

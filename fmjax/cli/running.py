@@ -88,8 +88,7 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
 
         def compute() -> tuple[str, bool]:
             document, converged = body(setup, **options)
-            about = {"architecture": setup.architecture.value, "task": setup.task.value}
-            return text_of(about | document, setup.as_json), converged
+            return text_of(setup.about() | document, setup.as_json), converged
 
         run(compute)
 

@@ -1,19 +1,30 @@
 """What is learned: weights x architecture x constraint."""
 
+from fmjax.models.activation import ACTIVATIONS, Activation, Erf, Hermite, LeakyReLU, ReLU, Sign
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
+from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
-from fmjax.models.model import Model, Perceptron
+from fmjax.models.model import Model, Perceptron, TreeCommittee
 from fmjax.models.weights import Binary, Spherical, Weights
 
 __all__ = [
+    "ACTIVATIONS",
+    "Activation",
     "Architecture",
     "Binary",
+    "CommitteeArchitecture",
     "Constraint",
+    "Erf",
+    "Hermite",
+    "LeakyReLU",
     "Margin",
     "Model",
     "Perceptron",
     "PerceptronArchitecture",
+    "ReLU",
+    "Sign",
     "Spherical",
     "SymmetricMargin",
+    "TreeCommittee",
     "Weights",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
+from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin
 from fmjax.models.weights import Binary, Weights
 
-__all__ = ["Model", "Perceptron"]
+__all__ = ["Model", "Perceptron", "TreeCommittee"]
 
 
 class Model(eqx.Module):
@@ -70,3 +73,36 @@ def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | Non
         teacher: labels from a teacher perceptron instead of random ones.
     """
     return Model(weights or Binary(), PerceptronArchitecture(), Margin(margin), teacher)
+
+
+def TreeCommittee(
+    activation: str | Callable,
+    margin: Float[Array, ""] | float = 0.0,
+    *,
+    kinks: tuple[float, ...] = (0.0,),
+    weights: Weights | None = None,
+    teacher: bool = False,
+) -> Model:
+    """Tree committee of many hidden units ``g(lambda_l)``, with pre-activation ``Delta >= margin`` for each pattern.
+
+    ``Delta = K^{-1/2} sum_l c_l g(lambda_l)``, see `CommitteeArchitecture`. The margin is in units of ``Delta``, whose
+    variance is ``Q(1)``.
+
+    Args:
+        activation: ``g``, one of sign, relu, leaky-relu, erf, tanh, gelu, or any function of one number that JAX can
+            trace; of a Module or `jax.tree_util.Partial`, array leaves are differentiable.
+        margin: margin in units of the pre-activation.
+        kinks: where ``g`` or its slope jumps: ``(-1.0, 1.0)`` for ``jnp.clip(u, -1, 1)``. The quadrature is cut there.
+        weights: prior of the weights, `Binary` by default.
+        teacher: labels from a teacher committee instead of random ones.
+
+    Raises:
+        ValueError: the activation is not callable, not finite, constant or even, or its kernel was not resolved, which says
+            that a kink is missing.
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.thresholds.capacity(fmjax.TreeCommittee('relu')).value:.8f}")
+        0.90398628
+    """
+    return Model(weights or Binary(), CommitteeArchitecture.of(activation, kinks), Margin(margin), teacher)

@@ -3,6 +3,7 @@
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi, FranzParisiControls, FranzParisiOrder
 from fmjax.replica.functional import Expansion, Functional, ReplicaSymmetric, expand
+from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, RobustEnsembleOrder
 from fmjax.replica.stability import replicon
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "FranzParisiOrder",
     "Functional",
     "ReplicaSymmetric",
+    "RobustEnsemble",
+    "RobustEnsembleControls",
+    "RobustEnsembleOrder",
     "expand",
     "replicon",
 ]

@@ -30,6 +30,7 @@ _SHARPEST = 1e-6
 # depends on them: the entropy is stationary, so the square of this number is lost, times the few patterns that feel it.
 _SMALLEST = 1e-7
 
+
 _DROP = 0.99  # the largest relative decrease of g and residual_hat in one Newton step
 _LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
 
@@ -327,7 +328,9 @@ class FranzParisi(ReplicaSymmetric):
         hundredth is as good as any. In their logarithms Newton would come down by one unit at a time.
         """
         change = jnp.where(self.vanishing, jnp.log1p(jnp.maximum(step, -_DROP)), step)
-        return free + jnp.clip(change, -_LONGEST, _LONGEST)
+        # Below its floor residual_hat would no longer respond to its coordinate, and nothing would hold q.
+        floor = jnp.where(jnp.arange(free.size) == self.sizes[0], jnp.log(_SMALLEST), -jnp.inf)
+        return jnp.maximum(free + jnp.clip(change, -_LONGEST, _LONGEST), floor)
 
     def order(self, free: Float[Array, " n"], controls: FranzParisiControls) -> FranzParisiOrder:
         """Order parameters from free coordinates."""

@@ -1,7 +1,7 @@
 """The paper's figures, one module per figure, and a report of them.
 
-A figure is a module with ``compute(quick, progress) -> dataset`` and ``draw(dataset) -> figure``: the dataset holds all
-that is drawn, with units, error estimates and the result of every point, and can be read without fmjax.
+A figure is a module, or an object, with ``compute(quick, progress) -> dataset`` and ``draw(dataset) -> figure``: the
+dataset holds all that is drawn, with units, error estimates and the result of every point, and can be read without fmjax.
 """
 
 from fmjax.reproduce.running import figures, make_figure, run

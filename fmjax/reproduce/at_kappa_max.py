@@ -1,4 +1,4 @@
-"""Figure 4: local entropy around solutions of the largest margin, and its slope, for loads around alpha'_U."""
+"""Figures 4, 6 and 7: local entropy around solutions of the largest margin, and its slope, for loads around alpha'_U."""
 
 from typing import Any
 
@@ -7,37 +7,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fmjax.reproduce.franz_parisi import curve_variables, distances
-from fmjax.reproduce.plotting import canvas, each, letter, line, smooth_line, styled
+from fmjax.reproduce.plotting import canvas, each, letter, line, mark_unstable, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
 
-TITLE = "Local entropy around solutions of the largest margin"
-CAPTION = (
-    "Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "
-    "derivative. Inset: the fold at small distance; where the derivative becomes negative before the maximum, α > α′_U."
+_CAPTION = (
+    "{model}. Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "
+    "derivative. Inset: the fold at small distance; where the derivative becomes negative before the maximum, α > α′_U. "
+    "Pale bands: the replica-symmetric branch is unstable (replicon below 0)."
 )
-
-
-def settings(quick: bool) -> dict[str, Any]:
-    """Loads around alpha'_U and the distances of figure 3."""
-    return {"alpha": [0.68, 0.70, 0.72, 0.73, 0.74, 0.76, 0.80], "distance": distances(quick).tolist()}
-
-
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
-    """Local entropy and its slope with the reference at kappa_max, at several loads."""
-    chosen = settings(quick)
-    alphas = np.array(chosen["alpha"])
-    (largest,) = [kappa_max(alphas) for _ in progress(range(1), "kappa_max")]
-    found = curves(alphas, largest["value"], np.array(chosen["distance"]), progress)
-    return xr.Dataset(
-        curve_variables(found, "alpha"),
-        coords={
-            "alpha": ("alpha", alphas, {"units": "patterns per weight", "long_name": "load"}),
-            "reference_margin": ("alpha", largest["value"], {"units": "1", "long_name": "kappa_max"}),
-            "reference_margin_error_estimate": ("alpha", largest["error_estimate"], {"units": "1"}),
-            "reference_margin_result": ("alpha", largest["result"]),
-            "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
-        },
-    )
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -50,8 +27,10 @@ def draw(dataset: xr.Dataset) -> Figure:
         for color, part in each(dataset, "alpha"):
             style = {"color": color, "label": rf"$\alpha={float(part.alpha):.2f}$"}
             smooth_line(left, part.distance, part.entropy, part.slope, part.result, **style)
+            mark_unstable(left, part.distance, part.entropy, part.replicon, part.result, color)
             for place in (right, inset):
                 line(place, part.distance, part.slope, part.result, **style)
+                mark_unstable(place, part.distance, part.slope, part.replicon, part.result, color)
         left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
         left.legend(loc="lower left")
         right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-1.0, 2.0))
@@ -60,3 +39,45 @@ def draw(dataset: xr.Dataset) -> Figure:
         letter(left, "a")
         letter(right, "b")
     return figure
+
+
+class AtKappaMax:
+    """The figure of one architecture.
+
+    Args:
+        model: its name in the caption.
+        loads: patterns per weight, around alpha'_U.
+        activation: of a tree committee; the perceptron without one.
+    """
+
+    def __init__(self, model: str, loads: list[float], activation: str | None = None):
+        self.TITLE = f"Local entropy around solutions of the largest margin: {model.lower()}"
+        self.CAPTION = _CAPTION.format(model=model)
+        self.draw = draw
+        self._loads, self._activation = loads, activation
+
+    def settings(self, quick: bool) -> dict[str, Any]:
+        """Loads around alpha'_U and the distances of figure 3."""
+        return {"alpha": self._loads, "distance": distances(quick).tolist()}
+
+    def compute(self, quick: bool, progress: Progress = silent) -> xr.Dataset:
+        """Local entropy and its slope with the reference at kappa_max, at several loads."""
+        chosen = self.settings(quick)
+        alphas = np.array(chosen["alpha"])
+        (largest,) = [kappa_max(alphas, self._activation) for _ in progress(range(1), "kappa_max")]
+        found = curves(alphas, largest["value"], np.array(chosen["distance"]), progress, self._activation)
+        return xr.Dataset(
+            curve_variables(found, "alpha"),
+            coords={
+                "alpha": ("alpha", alphas, {"units": "patterns per weight", "long_name": "load"}),
+                "reference_margin": ("alpha", largest["value"], {"units": "1", "long_name": "kappa_max"}),
+                "reference_margin_error_estimate": ("alpha", largest["error_estimate"], {"units": "1"}),
+                "reference_margin_result": ("alpha", largest["result"]),
+                "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
+            },
+        )
+
+
+PERCEPTRON = AtKappaMax("Perceptron", [0.68, 0.70, 0.72, 0.73, 0.74, 0.76, 0.80])
+RELU = AtKappaMax("Tree committee of ReLU units", [0.72, 0.74, 0.76, 0.77, 0.78, 0.80, 0.84], "relu")
+SIGN = AtKappaMax("Tree committee of sign units", [0.50, 0.52, 0.54, 0.56, 0.58, 0.60, 0.64], "sign")

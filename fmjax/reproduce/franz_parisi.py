@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, smooth_line, styled
+from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, mark_unstable, smooth_line, styled
 from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
 
 TITLE = "Local entropy around references of growing margin"
@@ -17,7 +17,7 @@ CAPTION = (
     "some distance; up to κ_u it is positive but not monotonic; beyond, it rises up to its maximum. Dotted: binary "
     "entropy, the bound. Points: belief propagation (BP) biased towards solutions that focusing BP found on random "
     "instances; mean and standard deviation over them, open where BP did not converge on all of them. Right: small "
-    "distances. Curves end where the replica-symmetric branch does."
+    "distances. Curves end where the replica-symmetric branch does; pale bands mark where it is unstable (replicon below 0)."
 )
 
 
@@ -39,6 +39,7 @@ def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:
     return {
         "entropy": (grid, found["entropy"], {"units": "nats per weight", "long_name": "local entropy phi"}),
         "slope": (grid, found["slope"], {"units": "nats per weight", "long_name": "d phi / d distance"}),
+        "replicon": (grid, found["replicon"], {"units": "1", "long_name": "replicon eigenvalue, positive: RS is stable"}),
         "residual": (grid, found["residual"], {"units": "nats per weight"}),
         "error_estimate": (grid, found["error_estimate"], {"units": "nats per weight", "of": "entropy and slope"}),
         "result": (grid, found["result"]),
@@ -108,6 +109,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             style = {"color": color, "linestyle": "--" if phase in {"kappa_min", "kappa_u"} else "-"}
             for place in (left, right):
                 smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
+                mark_unstable(place, part.distance, part.entropy, part.replicon, part.result, color)
         for place in (left, right):
             _points(place, dataset)
         left.set(xlim=(0, 0.5), ylim=(None, 0.98))

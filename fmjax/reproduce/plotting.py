@@ -52,6 +52,15 @@ def line(axes: Axes, x: Any, y: Any, results: Any, **style: Any) -> None:
     axes.plot(np.asarray(x, dtype=float), shown, **style)
 
 
+def mark_unstable(axes: Axes, x: Any, y: Any, replicon: Any, results: Any, color: Any) -> None:
+    """A pale band under the part of a line where its replicon is negative."""
+    shown = converged(results) & (np.asarray(replicon, dtype=float) < 0)
+    if not shown.any():
+        return
+    style = {"linewidth": 6.0, "alpha": 0.3, "solid_capstyle": "butt", "zorder": 1.5}
+    axes.plot(np.asarray(x, dtype=float), np.where(shown, np.asarray(y, dtype=float), np.nan), color=color, **style)
+
+
 def smooth_line(axes: Axes, x: Any, y: Any, slope: Any, results: Any, **style: Any) -> None:
     """As `line`, with the computed slopes: a cubic between neighbours, nothing across a point that is missing."""
     x, y, slope = (np.asarray(values, dtype=float) for values in (x, y, slope))

@@ -36,6 +36,7 @@ class Quantity(NamedTuple):
     field: str
     command: str
     literature: Literature | None = None
+    activation: str | None = None
 
 
 def _known(value: float, half: float, printed: str, source: str) -> Literature:
@@ -52,6 +53,24 @@ def _at_half(name: str, symbol: str) -> Quantity:
     command = f"fmjax threshold {name.replace('_', '-')} --alpha {_ALPHA}"
     return Quantity(name, f"{symbol}(α = {_ALPHA})", name, _ALPHA, "value", command)
 
+
+def _committee(activation: str) -> tuple[Quantity, ...]:
+    """Capacity, alpha'_U and the distance of its fold for the tree committee of that activation."""
+
+    def row(key: str, symbol: str, name: str, field: str) -> Quantity:
+        command = f"fmjax threshold {name.replace('_', '-')} --architecture committee --activation {activation}"
+        at = 0.0 if name == "capacity" else None
+        key, symbol = f"{key}, {activation} committee", f"{symbol}, {activation} committee"
+        return Quantity(key, symbol, name, at, field, command, activation=activation)
+
+    return (
+        row("capacity", "α_c(κ = 0)", "capacity", "value"),
+        row("alpha_u", "α′_U", "alpha_u", "value"),
+        row("alpha_u distance", "d of the fold at α′_U", "alpha_u", "distance"),
+    )
+
+
+_ACTIVATIONS = ("sign", "relu", "leaky-relu", "erf", "tanh", "gelu")
 
 QUANTITIES = (
     Quantity(
@@ -81,6 +100,7 @@ QUANTITIES = (
     ),
     Quantity("alpha_u margin", "κ_max(α′_U)", "alpha_u", None, "margin", "fmjax threshold alpha-u"),
     Quantity("alpha_u distance", "d of the fold at α′_U", "alpha_u", None, "distance", "fmjax threshold alpha-u"),
+    *(quantity for activation in _ACTIVATIONS for quantity in _committee(activation)),
 )
 
 
@@ -93,7 +113,7 @@ def measure(quantity: Quantity) -> dict[str, Any]:
         found = overlap_at_capacity(threshold("capacity", 0.0)["value"])
         error = found[f"{quantity.field}_error"]
     else:
-        found = threshold(quantity.name, quantity.at)
+        found = threshold(quantity.name, quantity.at, quantity.activation)
         error = found["error_estimate"] if quantity.field == "value" else math.nan
     return {"value": found[quantity.field], "error_estimate": error, "result": found["result"]}
 

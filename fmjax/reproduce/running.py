@@ -12,14 +12,17 @@ import xarray as xr
 
 import fmjax
 from fmjax.reproduce import at_kappa_max, deep_networks, entropy, franz_parisi, phase_diagram, report, typical_distance
+from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
 from fmjax.reproduce.solving import CONVERGED, permissible
 
-figures: dict[str, ModuleType] = {
+figures: dict[str, ModuleType | AtKappaMax] = {
     "2": typical_distance,
     "3": franz_parisi,
-    "4": at_kappa_max,
+    "4": at_kappa_max.PERCEPTRON,
     "5": entropy,
+    "6": at_kappa_max.RELU,
+    "7": at_kappa_max.SIGN,
     "8": deep_networks,
     "phase-diagram": phase_diagram,
 }

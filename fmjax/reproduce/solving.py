@@ -32,14 +32,22 @@ def _typical(alphas: Any, margins: Any) -> Any:
 
 
 @jax.jit
-def _curve(alpha: Any, reference_margin: Any, distances: Any) -> Any:
-    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=reference_margin)
-    return fmjax.curve(local, alpha=alpha, distance=distances)
+def _curve(model: Any, alpha: Any, reference_margin: Any, distances: Any) -> Any:
+    return fmjax.curve(fmjax.FranzParisi(model, reference_margin=reference_margin), alpha=alpha, distance=distances)
 
 
 @jax.jit
-def _kappa_max(alphas: Any) -> Any:
-    return jax.vmap(lambda alpha: fmjax.thresholds.kappa_max(fmjax.Perceptron(margin=0.0), alpha))(alphas)
+def _kappa_max(model: Any, alphas: Any) -> Any:
+    return jax.vmap(lambda alpha: fmjax.thresholds.kappa_max(model, alpha))(alphas)
+
+
+def _model(activation: str | None, margin: float = 0.0) -> Any:
+    """The perceptron, or the committee of that name, with numbers as arrays.
+
+    A Python number would be compiled in, and every value would wait for its own program.
+    """
+    at = jnp.asarray(margin, dtype=float)
+    return fmjax.Perceptron(margin=at) if activation is None else fmjax.TreeCommittee(activation, margin=at)
 
 
 def _columns(found: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -68,7 +76,11 @@ def typical(alphas: np.ndarray, margins: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def curves(
-    alphas: np.ndarray, reference_margins: np.ndarray, distances: np.ndarray, progress: Progress
+    alphas: np.ndarray,
+    reference_margins: np.ndarray,
+    distances: np.ndarray,
+    progress: Progress,
+    activation: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Local entropy of solutions at margin 0 around references, one curve per core at a time.
 
@@ -77,14 +89,16 @@ def curves(
         reference_margins: margin of the reference of each curve, shape (n,); NaN gives a curve with a reason.
         distances: distances from the reference, the same for all curves, shape (m,).
         progress: wraps the loop over curves.
+        activation: of a tree committee; the perceptron without one.
 
     Returns:
-        ``entropy``, ``slope``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
+        ``entropy``, ``slope``, ``replicon``, ``residual``, ``error_estimate`` and ``result``, each of shape (n, m).
     """
+    model = _model(activation)
 
     def solve(alpha: float, margin: float) -> dict[str, np.ndarray]:
-        found = _curve(alpha, np.nan_to_num(margin), jnp.asarray(distances))
-        return _columns(found, ("entropy", "slope", "residual", "error_estimate"))
+        found = _curve(model, alpha, np.nan_to_num(margin), jnp.asarray(distances))
+        return _columns(found, ("entropy", "slope", "replicon", "residual", "error_estimate"))
 
     pairs = list(zip(alphas, reference_margins, strict=True))
     solve(*pairs[0])  # compiled once, before several threads ask for it
@@ -96,24 +110,25 @@ def curves(
     return columns
 
 
-def kappa_max(alphas: np.ndarray) -> dict[str, np.ndarray]:
+def kappa_max(alphas: np.ndarray, activation: str | None = None) -> dict[str, np.ndarray]:
     """``value``, ``error_estimate`` and ``result`` of kappa_max at every alpha; NaN where it did not converge."""
-    columns = _columns(_kappa_max(jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
+    columns = _columns(_kappa_max(_model(activation), jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
     columns["value"] = np.where(columns["result"] == CONVERGED, columns["value"], np.nan)
     return columns
 
 
 @lru_cache(maxsize=256)
-def threshold(name: str, at: float | None = None) -> dict[str, Any]:
+def threshold(name: str, at: float | None = None, activation: str | None = None) -> dict[str, Any]:
     """One threshold as plain numbers: ``capacity`` at a margin, ``kappa_*`` at an alpha, or ``alpha_u``.
+
+    Of the perceptron, or of the tree committee with that ``activation``.
 
     The answer is remembered: several figures and the report share it.
     """
     function = getattr(fmjax.thresholds, name)
-    # As arrays: a Python number would be compiled in, and every value would wait for its own program.
-    margin = jnp.asarray(at if name == "capacity" else 0.0, dtype=float)
+    model = _model(activation, (at or 0.0) if name == "capacity" else 0.0)
     arguments = [] if name in {"capacity", "alpha_u"} else [jnp.asarray(at, dtype=float)]
-    found = function(fmjax.Perceptron(margin=margin), *arguments)
+    found = function(model, *arguments)
     numbers = {
         key: float(np.nan if (value := getattr(found, key, None)) is None else value)
         for key in ("value", "error_estimate", "alpha", "margin", "distance")

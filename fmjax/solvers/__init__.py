@@ -1,7 +1,8 @@
 """How a functional is solved: Newton in free coordinates, continuation, and the front door `solve` and `curve`."""
 
+from fmjax.solvers.ascent import Climb, climb
 from fmjax.solvers.front import curve, solve
 from fmjax.solvers.newton import describe
 from fmjax.solvers.saddle import SaddlePoint
 
-__all__ = ["SaddlePoint", "curve", "describe", "solve"]
+__all__ = ["Climb", "SaddlePoint", "climb", "curve", "describe", "solve"]

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.replica import Equilibrium, FranzParisi, Functional
+from fmjax.replica import Equilibrium, FranzParisi, Functional, RobustEnsemble
 from fmjax.solvers.continuation import local_entropy
+from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_margin
 
@@ -71,6 +72,13 @@ def _check(functional: Functional, alpha: Any, distance: Any) -> None:
             raise ValueError("a local entropy needs a distance between 0 and 1: pass distance=...")
         require("distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1")
         _check_reference(functional, alpha)
+    elif isinstance(functional, RobustEnsemble):
+        require(
+            "distance",
+            distance,
+            lambda d: (d > 0) & (d < 0.5),
+            "replicas lie at a distance between 0 and 0.5, ends excluded",
+        )
     elif distance is not None:
         raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
 
@@ -97,6 +105,7 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
 _equilibrium = jax.jit(equilibrium)
 _largest_margin = jax.jit(largest_margin)
 _local_entropy = jax.jit(local_entropy)
+_robust_entropy = jax.jit(robust_entropy)
 
 
 @in_float64
@@ -132,11 +141,12 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
 
 
 @in_float64
-def curve(functional: FranzParisi, *, alpha: _Real, distance: _Real) -> SaddlePoint:
-    """Local entropy at many distances from one reference, followed from its maximum towards both ends.
+def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _Real) -> SaddlePoint:
+    """Entropy at many distances: of solutions around one reference, or of replicas that lie at this distance.
 
     Args:
-        functional: `FranzParisi`.
+        functional: `FranzParisi`, followed from its maximum towards both ends, or `RobustEnsemble`, followed inwards from
+            the distance of typical solutions, where it ends.
         alpha: patterns per weight, positive.
         distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order.
 
@@ -150,4 +160,6 @@ def curve(functional: FranzParisi, *, alpha: _Real, distance: _Real) -> SaddlePo
     _check(functional, alpha, distance)
     if np.ndim(distance) != 1:
         raise ValueError(f"a curve needs a one-dimensional array of distances, got shape {np.shape(distance)}: try solve")
+    if isinstance(functional, RobustEnsemble):
+        return _robust_entropy(*as_float64((functional, alpha, distance)))
     return _local_entropy(*as_float64((functional, alpha, distance)))

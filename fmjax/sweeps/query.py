@@ -12,6 +12,7 @@ from xarray.core import indexing
 from fmjax.sweeps.quantities import QUANTITIES
 from fmjax.sweeps.store import NOT_COMPUTED, identity_of, need
 
+_ON_GRID = 1e-9  # of the spacing
 _COUNTED = 100_000  # results held at a time
 _MISSING = "not computed yet"
 _ABOUT_ERRORS = {"error_estimate", "residual"}  # of points, and not of what is read between them
@@ -135,6 +136,8 @@ def _neighbours(name: str, values: np.ndarray, where: np.ndarray) -> tuple[np.nd
     low = np.clip(np.searchsorted(values, where, side="right") - 1, 0, max(len(values) - 2, 0))
     high = np.minimum(low + 1, len(values) - 1)
     fraction = np.where(high > low, (where - values[low]) / np.where(high > low, values[high] - values[low], 1.0), 0.0)
+    # A point of the grid, however it was rounded, needs no neighbour.
+    fraction = np.where(fraction < _ON_GRID, 0.0, np.where(fraction > 1.0 - _ON_GRID, 1.0, fraction))
     return np.stack([low, high], axis=1), np.stack([1.0 - fraction, fraction], axis=1)
 
 

@@ -1,0 +1,103 @@
+"""`fmjax robust-ensemble`: entropy of replicas that lie at a given overlap of each other."""
+
+import math
+from typing import Annotated
+
+import typer
+
+import fmjax
+from fmjax.cli.options import AlphaOption, MarginOption, Setup, number
+from fmjax.cli.running import Document, column, plain, theory_command
+
+
+def _replicas(text: str) -> float:
+    """A number of replicas larger than 1, or infinity."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 1.0:
+        raise typer.BadParameter(f"{text!r} is not a number of replicas: it must be larger than 1, or inf; try 3")
+    return value
+
+
+def robust_ensemble(
+    setup: Setup,
+    alpha: AlphaOption,
+    replicas: Annotated[float, typer.Option(metavar="Y|inf", parser=_replicas, help="Number of replicas, larger than 1.")],
+    margin: MarginOption = 0.0,
+    overlap: Annotated[
+        list[float] | None,
+        typer.Option(metavar="Q", parser=number, help="Overlap of any two replicas; give it again for more."),
+    ] = None,
+    overlaps: Annotated[
+        str | None, typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced overlaps, both ends included.")
+    ] = None,
+) -> tuple[Document, bool]:
+    """Robust ensemble: count groups of solutions that lie close together.
+
+    \b
+    entropy        log of the number of groups of Y solutions at this mutual overlap, per weight and replica, nats
+    slope          d entropy / d distance
+    distance       (1 - overlap)/2
+    cross_overlap  q0, of replicas of two groups
+    conjugate      the field q0^ that fixes q0
+    stretch        Y (overlap - q0); stretch_conjugate: Y (q1^ - q0^)
+
+    Replicas attract each other at overlaps above that of typical solutions: there is no answer below it.
+
+    \b
+    Examples
+      fmjax robust-ensemble --alpha 0.6 --replicas inf --overlap 0.9 --overlap 0.95
+      fmjax robust-ensemble --alpha 0.6 --replicas 3 --overlaps 0.5:0.99:50 --json
+    """
+    import numpy as np
+
+    at = _overlaps(overlap or [], overlaps)
+    bad = [q for q in at if not 0.0 < q < 1.0]
+    if bad:
+        raise ValueError(f"overlap {bad[0]:g} is not possible: it must lie between 0 and 1, ends excluded; try 0.9")
+    ensemble = fmjax.RobustEnsemble(setup.model(margin), replicas)
+    curve = fmjax.curve(ensemble, alpha=alpha, distance=0.5 * (1.0 - np.asarray(at)))
+    found = {
+        "distance": curve.distance,
+        "entropy": curve.entropy,
+        "slope": curve.slope,
+        "cross_overlap": curve.order.q0,
+        "conjugate": curve.order.q0_hat,
+        "stretch": curve.order.stretch,
+        "stretch_conjugate": curve.order.stretch_hat,
+        "residual": curve.residual,
+        "error_estimate": curve.error_estimate,
+    }
+    columns = {name: column(values, len(at)) for name, values in found.items()}
+    rows = [
+        {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(curve.result[i])}
+        for i, q in enumerate(at)
+    ]
+    document = {"alpha": alpha, "margin": margin, "replicas": plain(replicas) or "inf", "rows": rows}
+    return document, bool(np.all(curve.converged))
+
+
+def _overlaps(single: list[float], span: str | None) -> list[float]:
+    """Overlaps from `--overlap` (repeated) or `--overlaps START:STOP:COUNT`."""
+    import numpy as np
+
+    if single and span:
+        raise ValueError("give either --overlap or --overlaps, not both")
+    if span is None:
+        if not single:
+            raise ValueError("no overlap given: use --overlap Q (again and again) or --overlaps START:STOP:COUNT")
+        return single
+    try:
+        start, stop, count = span.split(":")
+        first, last, points = number(start), number(stop), int(count)
+    except (ValueError, typer.BadParameter):
+        raise ValueError(f"--overlaps must be START:STOP:COUNT, like 0.5:0.99:50, not {span!r}") from None
+    if points < 1:
+        raise ValueError(f"--overlaps {span!r} asks for {points} points; COUNT must be at least 1")
+    return np.linspace(first, last, points).tolist()
+
+
+def add_to(app: typer.Typer) -> None:
+    theory_command(app, "robust-ensemble", robust_ensemble)

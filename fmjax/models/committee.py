@@ -1,0 +1,266 @@
+"""The tree committee: its overlap kernel, tabulated once for any activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fmjax.models.activation import ACTIVATIONS, Activation, spread
+from fmjax.models.architecture import Architecture
+
+__all__ = ["CommitteeArchitecture"]
+
+_Scalar = Float[Array, ""]
+
+# Angles are psi = arcsin(overlap): both ends, where kernels have square roots, are at finite angles, and each kernel is as
+# smooth in psi as its activation lets it. Pieces are narrow at the ends; one is centred at zero.
+_PIECES, _TERMS = 17, 12
+_EDGES = -0.5 * np.pi * np.cos(np.pi * np.arange(_PIECES + 1) / _PIECES)
+_LOW, _HIGH = _EDGES[:-1], _EDGES[1:]
+_CHEBYSHEV = np.cos(np.pi * (np.arange(_TERMS) + 0.5) / _TERMS)
+_NODES = 0.5 * (_LOW + _HIGH)[:, None] + 0.5 * (_HIGH - _LOW)[:, None] * _CHEBYSHEV
+
+_NEWTON_STEPS = 6
+_FINER = 96  # nodes between two kinks, where the kernel is checked
+_MISSED = 1e-9
+_CLOSEST = 1.0 - 2.0**-53
+_RESOLVED = 1e-10  # relative error of a kernel above which its activation is refused
+_CHECKS = (-0.83, 0.21, 0.97)  # places in each piece where that error is looked at, away from the nodes
+_NEGLIGIBLE = 1e-13
+_RANGE = np.linspace(-8.0, 8.0, 321)
+
+
+def _powers() -> np.ndarray:
+    """The matrix from values at the nodes of a piece to the coefficients of powers of its coordinate."""
+    values = np.polynomial.chebyshev.chebvander(_CHEBYSHEV, _TERMS - 1) * 2.0 / _TERMS
+    values[:, 0] *= 0.5
+    polynomials = np.zeros((_TERMS, _TERMS))
+    for degree, unit in enumerate(np.eye(_TERMS)):
+        row = np.polynomial.chebyshev.cheb2poly(unit)
+        polynomials[: row.size, degree] = row
+    return polynomials @ values.T
+
+
+_FIT = _powers()
+
+
+@jax.custom_jvp
+def _polynomial(coefficients: Float[Array, " terms"], x: _Scalar) -> _Scalar:
+    """``sum_k coefficients[k] x**k``; its derivatives are polynomials again, and programs of the same size."""
+    return coefficients @ x ** np.arange(coefficients.size)
+
+
+@_polynomial.defjvp
+def _(primals, tangents):
+    (coefficients, x), (moved, dx) = primals, tangents
+    derivative = coefficients[1:] * np.arange(1.0, coefficients.size)
+    return _polynomial(coefficients, x), _polynomial(derivative, x) * dx + _polynomial(moved, x)
+
+
+def _interpolated(table: Float[Array, "pieces terms"], psi: _Scalar) -> _Scalar:
+    place = jnp.arccos(jnp.clip(-2.0 / np.pi * jax.lax.stop_gradient(psi), -1.0, 1.0)) * (_PIECES / np.pi)
+    piece = jnp.clip(jnp.nan_to_num(place).astype(int), 0, _PIECES - 1)
+    return _in_piece(table, piece, psi)
+
+
+def _in_piece(table, piece, psi):
+    low, high = jnp.asarray(_LOW)[piece], jnp.asarray(_HIGH)[piece]
+    return _polynomial(table[piece], (2.0 * psi - low - high) / (high - low))
+
+
+class _Kernel(eqx.Module):
+    """``Q = psi L(psi)`` with ``L`` tabulated: exact to rounding relative to ``Q`` at small overlaps."""
+
+    ratio: Float[Array, "pieces terms"]
+
+    def __call__(self, psi: _Scalar, piece: Any = None) -> _Scalar:
+        return psi * (_interpolated(self.ratio, psi) if piece is None else _in_piece(self.ratio, piece, psi))
+
+    def start(self, target: _Scalar) -> tuple[Any, _Scalar]:
+        """The piece, on the branch that rises to ``Q(1)``, where ``Q = target``, and an angle there."""
+        ends = [edge * (self.ratio @ sign ** np.arange(_TERMS)) for edge, sign in ((_LOW, -1.0), (_HIGH, 1.0))]
+        piece = jnp.max(jnp.where(ends[0] <= target, np.arange(_PIECES), 0))
+        low, high = ends[0][piece], ends[1][piece]
+        return piece, jnp.asarray(_LOW)[piece] + (target - low) / (high - low) * jnp.asarray(_HIGH - _LOW)[piece]
+
+
+class _Complement(eqx.Module):
+    """``1 - Q = s (jump + s B(psi))`` with ``s = 2 sin(a/2) = sqrt(2 gap)``, ``a = pi/2 - psi`` and ``B`` tabulated.
+
+    Exact to rounding relative to ``1 - Q`` at small gaps, whether the kernel starts with a square root (an activation that
+    jumps) or not (``jump = 0``).
+    """
+
+    jump: _Scalar
+    bend: Float[Array, "pieces terms"]
+
+    def __call__(self, angle: _Scalar, piece: Any = None) -> _Scalar:
+        psi, s = 0.5 * np.pi - angle, 2.0 * jnp.sin(0.5 * angle)
+        bend = _interpolated(self.bend, psi) if piece is None else _in_piece(self.bend, piece, psi)
+        return s * (self.jump + s * bend)
+
+    def start(self, target: _Scalar) -> tuple[Any, _Scalar]:
+        """The piece, on the branch that starts at ``Q(1)``, where ``1 - Q = target``, and an angle there."""
+        s = 2.0 * np.sin(0.25 * np.pi - 0.5 * _LOW)
+        low = s * (self.jump + s * (self.bend @ (-1.0) ** np.arange(_TERMS)))
+        piece = jnp.max(jnp.where(low >= target, np.arange(_PIECES), 0))
+        # B hardly varies in a piece: a quadratic equation for s.
+        root = jnp.sqrt(jnp.maximum(jnp.square(self.jump) + 4.0 * self.bend[piece, 0] * target, 0.0))
+        return piece, 2.0 * jnp.arcsin(jnp.clip(target / (self.jump + root), 0.0, 1.0))
+
+
+@jax.custom_jvp
+def _angle(function: _Kernel | _Complement, target: _Scalar) -> _Scalar:
+    """The angle at which ``function`` takes the value ``target``; NaN where there is none."""
+    piece, guess = function.start(target)
+    is_kernel = isinstance(function, _Kernel)
+    ends = [jnp.asarray(edge if is_kernel else 0.5 * np.pi - edge)[piece] for edge in (_LOW, _HIGH)]
+    low, high = ends if is_kernel else ends[::-1]
+
+    def improve(_, angle):
+        value, slope = jax.jvp(lambda angle: function(angle, piece), (angle,), (jnp.ones_like(angle),))
+        step = jnp.where(slope == 0, 0.0, (value - target) / jnp.where(slope == 0, 1.0, slope))
+        return jnp.clip(angle - step, low, high)
+
+    angle = jax.lax.fori_loop(0, _NEWTON_STEPS, improve, jnp.clip(guess, low, high))
+    return jnp.where(jnp.abs(function(angle, piece) - target) <= _MISSED, angle, jnp.nan)
+
+
+@_angle.defjvp
+def _(primals, tangents):
+    (function, target), (moved, dtarget) = primals, tangents
+    angle = _angle(function, target)
+    slope = jax.jvp(function, (angle,), (jnp.ones_like(angle),))[1]
+    moved = jax.jvp(lambda function: function(angle), (function,), (moved,))[1]
+    return angle, (dtarget - moved) / slope
+
+
+class CommitteeArchitecture(Architecture):
+    r"""``K`` units on disjoint blocks of weights, ``Delta = K^{-1/2} sum_l c_l g(lambda_l)``, ``K -> oo`` with ``K/N -> 0``.
+
+    Pre-activations of two networks at overlap ``q`` are Gaussian with covariance
+
+        Q(q) = E[g(u) g(v)] - E[g]^2,      (u, v) standard normal with correlation q,
+
+    (theory of Baldassi, Malatesta and Zecchina, 2019), ``c_l = 1`` for odd ``g`` and half ``+1``, half ``-1`` otherwise.
+
+    The kernel is computed once, in closed form where the activation has one and by quadrature otherwise, and kept as
+    piecewise polynomials in ``arcsin q``: evaluating it costs the same for every activation, every activation runs the
+    same compiled programs, and derivatives with respect to its parameters pass through the coefficients. Kernel and
+    complement are exact to about 1e-12, relatively, for overlaps and gaps down to 1e-12.
+
+    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses
+    are on the rising branch, and NaN below it.
+    """
+
+    power: Float[Array, ""]
+    _kernel: _Kernel
+    _complement: _Complement
+
+    def variance(self) -> Float[Array, ""]:
+        """``Q(1)``."""
+        return self.power
+
+    def kernel(self, overlap: _Scalar) -> _Scalar:
+        """``Q(q) / Q(1)``."""
+        return self._kernel(jnp.arcsin(jnp.clip(overlap, -_CLOSEST, _CLOSEST)))
+
+    def complement(self, gap: _Scalar) -> _Scalar:
+        """``1 - Q(1 - gap) / Q(1)``."""
+        return self._complement(2.0 * jnp.arcsin(jnp.sqrt(jnp.minimum(0.5 * gap, _CLOSEST))))
+
+    def inverse(self, kernel: _Scalar) -> _Scalar:
+        """The overlap at which ``Q / Q(1) = kernel``."""
+        return jnp.sin(_angle(self._kernel, kernel))
+
+    def inverse_complement(self, gap: _Scalar) -> _Scalar:
+        """``1 - overlap`` where ``1 - Q / Q(1) = gap``."""
+        return 2.0 * jnp.square(jnp.sin(0.5 * _angle(self._complement, gap)))
+
+    @staticmethod
+    def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:
+        """The architecture with hidden units ``activation``; see `TreeCommittee`."""
+        function: Any = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+        kinks = _checked(function, kinks)
+        architecture = _tabulate(function, kinks)
+        _check(architecture, function, kinks)
+        return architecture
+
+
+def _exact(activation: Callable, kinks: tuple[float, ...], angle: Float[Array, " n"], **options: Any) -> Float[Array, " n"]:
+    """``Q(1) - Q(cos angle)`` by the best means there are."""
+    if isinstance(activation, Activation):
+        return activation.spread(angle)
+    return spread(activation, angle, kinks, **options)
+
+
+@eqx.filter_jit
+def _tabulate(activation: Callable, kinks: tuple[float, ...]) -> CommitteeArchitecture:
+    angles = 0.5 * np.pi - _NODES
+    values = _exact(activation, kinks, jnp.append(angles.ravel(), 0.5 * np.pi))
+    power, complement = values[-1], values[:-1].reshape(_NODES.shape) / values[-1]
+    # A jump of g at b lies between u and v with probability s sqrt(2/pi) times the density at b.
+    beside = np.where(np.asarray(kinks) == 0.0, 1e-30, 1e-13 * np.abs(kinks))
+    sides = [jax.vmap(activation)(jnp.asarray(kinks + sign * beside)) for sign in (1.0, -1.0)]
+    chance = np.exp(-0.5 * np.square(kinks)) / np.pi
+    jump = 0.5 * jnp.sum(jnp.square(sides[0] - sides[1]) * chance) / power
+    s = 2.0 * np.sin(0.5 * angles)
+    ratio, bend = (1.0 - complement) / _NODES, (complement / s - jump) / s
+    return CommitteeArchitecture(power, _Kernel(ratio @ _FIT.T), _Complement(jump, bend @ _FIT.T))
+
+
+def _checked(activation: Any, kinks: Any) -> tuple[float, ...]:
+    """The kinks as numbers, if there is an activation that can be integrated between them."""
+    names = ", ".join(ACTIVATIONS)
+    if not callable(activation):
+        message = f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh"
+        raise ValueError(message)  # noqa: TRY004, as for everything that an activation may not be
+    places = np.atleast_1d(np.asarray(kinks, float))
+    if places.ndim != 1 or not np.isfinite(places).all():
+        raise ValueError(f"kinks = {kinks!r} are not places of an activation: give finite numbers, like kinks=(-1.0, 1.0)")
+    answer = jax.eval_shape(activation, jax.ShapeDtypeStruct((), float))
+    if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
+        raise ValueError(f"an activation takes one number to one real number, this one to {answer}: try jnp.tanh")
+    return tuple(float(place) for place in np.unique(places))
+
+
+def _check(architecture: CommitteeArchitecture, activation: Callable, kinks: tuple[float, ...]) -> None:
+    """Refuse what has no kernel, or one that was not resolved; what is being traced passes."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(architecture)):
+        return
+    values = np.asarray(jax.vmap(activation)(jnp.asarray(_RANGE)))
+    if not np.isfinite(values).all():
+        place = int(np.argmin(np.isfinite(values)))
+        raise ValueError(f"the activation must be finite everywhere; at {_RANGE[place]:g} it is {values[place]:g}")
+    power = float(architecture.power)
+    if not np.isfinite(power):
+        raise ValueError(f"the activation must have a finite variance on Gaussian inputs; it is {power:g}: try jnp.tanh")
+    if power <= _NEGLIGIBLE**2 * np.max(np.square(values)):
+        raise ValueError(f"the activation has zero variance, it is {values[0]:g} everywhere: nothing can be learned with it")
+    angles = np.append((0.5 * (_LOW + _HIGH)[:, None] + 0.5 * (_HIGH - _LOW)[:, None] * _CHECKS).ravel(), -0.5 * np.pi)
+    finer = _finer(activation, kinks, jnp.asarray(0.5 * np.pi - angles))
+    exact = np.asarray(finer / architecture.power)
+    found = np.asarray(jax.vmap(architecture.complement)(2.0 * jnp.square(jnp.sin(0.25 * np.pi - 0.5 * angles))))
+    if exact[-1] < _NEGLIGIBLE:
+        raise ValueError(
+            "the activation is even: its Q is even in the overlap and flat at zero, so that weights and their opposites "
+            "solve the same patterns and typical solutions have no overlap; add an odd part to it"
+        )
+    error = np.max(np.abs(found / exact - 1.0)[:-1])
+    if not error <= _RESOLVED:
+        raise ValueError(
+            f"the kernel of the activation has a relative error of {error:.0e}, more than {_RESOLVED:g}: name the places "
+            f"where the activation or its slope jumps, beyond kinks={kinks}, or make it less steep"
+        )
+
+
+@eqx.filter_jit
+def _finer(activation: Callable, kinks: tuple[float, ...], angles: Float[Array, " n"]) -> Float[Array, " n"]:
+    return _exact(activation, kinks, angles, nodes=_FINER)

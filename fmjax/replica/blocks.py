@@ -1,0 +1,153 @@
+r"""What one block of replicas feels: free entropies of a weight and of a pattern with one step of symmetry breaking.
+
+Replicas of the same block share a field ``h + spread u``, ``u ~ N(0, 1)``, where ``h`` is shared by all blocks. With ``f``
+the potential of one replica (``ln 2cosh`` of a weight, ``ln H`` of a pattern) and ``m`` replicas in a block,
+
+    F(h) = (1/m) ln ∫Du exp(m f(h + spread u)),
+
+a log-mean-exp, so that nothing overflows inside the power. For ``m`` = infinity with ``m spread² = stretch²`` kept,
+``F(h) = max_v [-v²/2 + f(h + stretch v)]``.
+
+Nodes depend on ``h``: ``u`` runs over nine deviations around the peak of the integrand, with layers at the kink of ``f`` and
+at that peak. They carry no derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fmjax.models import Constraint
+from fmjax.quadrature import Layered
+from fmjax.special import log_2cosh
+
+__all__ = [
+    "largest_pattern",
+    "largest_weight",
+    "pattern_block",
+    "pattern_rule",
+    "weight_block",
+    "weight_rule",
+]
+
+_Scalar = Float[Array, ""]
+_Rule = tuple[Float[Array, "h u"], Float[Array, "h u"]]
+
+_REACH = 9.0  # standard deviations
+_NEWTON_STEPS = 60  # of the maximisation: where ``stretch`` is large the way into the tail of ln H is long, 25 at 1e4
+
+
+def _block(potential: Float[Array, "h u"], log_weights: Float[Array, "h u"], size: _Scalar) -> Float[Array, " h"]:
+    """``(1/m) ln sum_u exp(log_weights + m potential)``."""
+    exponent = size * potential + log_weights
+    largest = jax.lax.stop_gradient(jnp.max(exponent, axis=1))
+    return (largest + jnp.log(jnp.sum(jnp.exp(exponent - largest[:, None]), axis=1))) / size
+
+
+def weight_rule(field: Float[Array, " h"], spread: _Scalar, size: _Scalar, nodes: int) -> _Rule:
+    """Nodes in ``u`` and logarithms of their Gaussian weights for `weight_block`: ``cosh^m`` shifts by ``m spread``."""
+    reach = _REACH + size * spread
+
+    def at(field):
+        return Layered(nodes).log_rule(spread[None], field[None], -reach, reach)
+
+    return jax.vmap(at)(jax.lax.stop_gradient(field))
+
+
+def weight_block(field: Float[Array, " h"], spread: _Scalar, size: _Scalar, rule: _Rule) -> Float[Array, " h"]:
+    """``(1/m) ln ∫Du [2cosh(field + spread u)]^m`` for every field."""
+    u, log_weights = rule
+    return _block(log_2cosh(field[:, None] + spread * u), log_weights, size)
+
+
+def _deficit(constraint: Constraint, field: Array) -> Array:
+    """How far a field is from the allowed set; negative from above."""
+    low, high = constraint.support()
+    return jnp.maximum(low - field, 0.0) - jnp.maximum(field - high, 0.0)
+
+
+def pattern_rule(
+    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, nodes: int
+) -> _Rule:
+    """Nodes in ``u`` and logarithms of their Gaussian weights for `pattern_block`.
+
+    Below the margin ``ln H`` is nearly a parabola: the integrand peaks at ``m spread deficit / (width² + m spread²)`` and
+    is narrower than the Gaussian there by ``width / sqrt(width² + m spread²)``.
+    """
+    total = width**2 + size * spread**2
+    narrow = width / jnp.sqrt(total)
+    edges = constraint.edges()
+
+    def at(field):
+        peak = size * spread * _deficit(constraint, field) / total
+        slopes = jnp.append(jnp.broadcast_to(spread / width, edges.shape), 1.0 / narrow)
+        offsets = jnp.append((field - edges) / width, -peak / narrow)
+        return Layered(nodes).log_rule(slopes, offsets, peak - _REACH, peak + _REACH)
+
+    return jax.vmap(at)(jax.lax.stop_gradient(field))
+
+
+def pattern_block(
+    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, rule: _Rule
+) -> Float[Array, " h"]:
+    """``(1/m) ln ∫Du exp(m log_weight(field + spread u, width))`` for every field: of ``H^m`` for a margin."""
+    u, log_weights = rule
+    mean = field[:, None] + spread * u
+    return _block(constraint.log_weight(mean, jnp.broadcast_to(width, mean.shape)), log_weights, size)
+
+
+def _largest(potential: Callable, inputs: Any, start: Float[Array, " h"]) -> Float[Array, " h"]:
+    """``max_v [-v²/2 + potential(inputs, v)]`` from a start above which Newton comes down to the maximum, elementwise.
+
+    The maximiser is found without derivatives and then moved by one Newton step that carries them: it responds to first
+    order, and because the maximum is stationary in it, the value has the right derivatives up to third order.
+    """
+
+    def slope(inputs, v):
+        return -v + jax.grad(lambda v: jnp.sum(potential(inputs, v)))(v)
+
+    def slope_and_curvature(inputs, v):
+        return jax.jvp(lambda v: slope(inputs, v), (v,), (jnp.ones_like(v),))
+
+    still, start = jax.lax.stop_gradient((inputs, start))
+
+    def step(_, v):
+        value, curvature = slope_and_curvature(still, v)
+        # Away from the maximum of a function that is not concave there, the curvature may vanish: go by the slope.
+        return v - value / jnp.minimum(curvature, -1e-3)
+
+    found = jax.lax.fori_loop(0, _NEWTON_STEPS, step, start)
+    _, curvature = slope_and_curvature(still, found)
+    best = found - slope(inputs, found) / curvature
+    return -0.5 * best**2 + potential(inputs, best)
+
+
+def largest_weight(field: Float[Array, " h"], stretch: _Scalar) -> Float[Array, " h"]:
+    """``max_v [-v²/2 + ln 2cosh(field + stretch v)]`` for fields >= 0: the maximum is at ``0 < v < stretch``.
+
+    For ``stretch > 1`` and small fields there is a second, lower maximum at negative ``v``. Between ``v = 0`` and the
+    global one the slope is concave, so that Newton from ``v = stretch`` comes down to it and stops there.
+    """
+
+    def potential(inputs, v):
+        field, stretch = inputs
+        return log_2cosh(field + stretch * v)
+
+    return _largest(potential, (field, stretch), jnp.broadcast_to(stretch, field.shape))
+
+
+def largest_pattern(
+    constraint: Constraint, field: Float[Array, " h"], stretch: _Scalar, width: _Scalar
+) -> Float[Array, " h"]:
+    """``max_v [-v²/2 + log_weight(field + stretch v, width)]``: the logarithm is concave, so the maximum is the only one."""
+    start = stretch * _deficit(constraint, field) / (width**2 + stretch**2)
+
+    def potential(inputs, v):
+        constraint, field, stretch, width = inputs
+        return constraint.log_weight(field + stretch * v, jnp.broadcast_to(width, field.shape))
+
+    return _largest(potential, (constraint, field, stretch, width), start)

@@ -1,0 +1,220 @@
+"""Tree committees: kernels against closed forms and scipy, the theory against an independent program and exact limits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+import fmjax
+from fmjax.models import ACTIVATIONS, CommitteeArchitecture
+from fmjax.solvers import front
+from tests.oracles import committee as oracle
+from tests.oracles.franz_parisi import Order
+
+KERNELS = {"sign": oracle.SIGN, "relu": oracle.RELU, "erf": oracle.ERF}
+OVERLAPS = jnp.array([-0.9, -0.4, -1e-3, 1e-6, 0.1, 0.5, 0.9, 0.999])
+
+# By quadrature, not by the closed forms that the names stand for.
+BY_QUADRATURE = {
+    "sign": jnp.sign,
+    "relu": lambda u: jnp.maximum(u, 0.0),
+    "leaky-relu": lambda u: jnp.where(u > 0, u, 0.1 * u),
+    "erf": jax.scipy.special.erf,
+}
+
+
+@pytest.mark.parametrize("name", BY_QUADRATURE)
+def test_closed_forms_agree_with_quadrature_to_1e_12_relative_down_to_gaps_of_1e_12(name):
+    closed, integrated = (CommitteeArchitecture.of(which) for which in (name, BY_QUADRATURE[name]))
+    gaps = jnp.geomspace(1e-12, 1.9, 100)
+    first, second = (jax.vmap(architecture.complement)(gaps) for architecture in (closed, integrated))
+    np.testing.assert_allclose(first, second, rtol=1e-12)
+    np.testing.assert_allclose(closed.variance(), integrated.variance(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_are_the_formulas_of_the_theory(name):
+    architecture = CommitteeArchitecture.of(name)
+    np.testing.assert_allclose(architecture.variance(), KERNELS[name].power, rtol=1e-13)
+    expected = KERNELS[name].value(OVERLAPS) / KERNELS[name].power
+    np.testing.assert_allclose(jax.vmap(architecture.kernel)(OVERLAPS), expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "activation"), [("tanh", np.tanh), ("gelu", lambda u: u * ndtr(u))], ids=["tanh", "gelu"])
+def test_kernels_by_quadrature_agree_with_adaptive_integration_in_scipy(name, activation):
+    architecture = CommitteeArchitecture.of(name)
+    found = architecture.variance() * jax.vmap(architecture.kernel)(jnp.array([-0.5, 0.3, 0.8]))
+    np.testing.assert_allclose(found, [oracle.covariance(activation, q) for q in (-0.5, 0.3, 0.8)], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_inverses_undo_kernels_at_both_ends(name):
+    architecture = CommitteeArchitecture.of(name)
+    gaps, overlaps = jnp.geomspace(1e-12, 0.99, 40), jnp.geomspace(1e-9, 0.999, 40)
+    back = jax.vmap(lambda gap: architecture.inverse_complement(architecture.complement(gap)))(gaps)
+    np.testing.assert_allclose(back, gaps, rtol=1e-12)
+    back = jax.vmap(lambda overlap: architecture.inverse(architecture.kernel(overlap)))(overlaps)
+    np.testing.assert_allclose(back, overlaps, rtol=1e-11)
+
+
+def test_the_kernel_of_a_hermite_sum_is_its_power_series():
+    coefficients = jnp.array([0.7, 0.2, -0.4])
+    architecture = CommitteeArchitecture.of(fmjax.Hermite(coefficients))
+    found = architecture.variance() * jax.vmap(architecture.kernel)(OVERLAPS)
+    series = np.square(coefficients) @ jnp.stack([OVERLAPS, OVERLAPS**2, OVERLAPS**3])
+    np.testing.assert_allclose(found, series, rtol=1e-11)
+    by_hand = CommitteeArchitecture.of(jax.tree_util.Partial(fmjax.Hermite(coefficients)))  # by quadrature
+    np.testing.assert_allclose(by_hand.variance(), architecture.variance(), rtol=1e-12)
+
+
+def test_a_linear_committee_is_a_perceptron():
+    double = fmjax.TreeCommittee(lambda u: 2.0 * u)
+    one, two = fmjax.thresholds.capacity(fmjax.Perceptron()), fmjax.thresholds.capacity(double)
+    assert abs(one.value - two.value) < 1e-12
+    assert abs(one.distance - two.distance) < 1e-11
+    one, two = (fmjax.thresholds.kappa_max(model, 0.5).value for model in (fmjax.Perceptron(), double))
+    assert abs(2.0 * one - two) < 1e-11  # margins in units of the pre-activation
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_capacity_agrees_with_an_independent_program(name, margin):
+    found = fmjax.thresholds.capacity(fmjax.TreeCommittee(name, margin=margin))
+    alpha, overlap = oracle.capacity(KERNELS[name], margin)
+    assert found.result == "converged"
+    assert abs(found.value - alpha) < 1e-11
+    assert abs(1 - 2 * found.distance - overlap) < 1e-10
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_kappa_max_is_the_inverse_function_of_capacity(name):
+    largest = fmjax.thresholds.kappa_max(fmjax.TreeCommittee(name), 0.6)
+    assert largest.result == "converged"
+    assert largest.value > 0
+    again = fmjax.thresholds.capacity(fmjax.TreeCommittee(name, margin=float(largest.value)))
+    assert abs(again.value - 0.6) < 1e-11
+
+
+DISTANCES = np.concatenate([[1e-3, 3e-3, 1e-2, 0.05, 0.15, 0.3], np.geomspace(1e-3, 0.45, 18)])
+
+
+@jax.jit
+def around_maximum_margin(model, alpha):
+    largest = fmjax.thresholds.kappa_max(model, alpha).value
+    return largest, fmjax.curve(fmjax.FranzParisi(model, largest), alpha=alpha, distance=jnp.asarray(DISTANCES))
+
+
+def test_local_entropies_of_all_activations_converge_below_the_binary_entropy_and_one_program_computes_them():
+    for name in ACTIVATIONS:
+        _, found = around_maximum_margin(front.as_float64(fmjax.TreeCommittee(name)), jnp.asarray(0.5))
+        assert set(found.result) == {"converged"}, name
+        bound = -DISTANCES * np.log(DISTANCES) - (1 - DISTANCES) * np.log1p(-DISTANCES)
+        assert np.all(np.asarray(found.entropy) < bound + 1e-12), name
+        assert np.all(np.asarray(found.error_estimate) < 1e-6), name
+    assert around_maximum_margin._cache_size() == 1
+
+
+@pytest.mark.parametrize("name", ["sign", "relu"])
+def test_local_entropy_and_slope_agree_with_an_independent_program(name):
+    margin, found = around_maximum_margin(front.as_float64(fmjax.TreeCommittee(name)), jnp.asarray(0.5))
+    for i, distance in enumerate(DISTANCES[:6]):
+        order = Order(*(float(getattr(found.order, part)[i]) for part in Order._fields))
+        reference = float(found.reference.q[i]), float(found.reference.q_hat[i])
+        check = oracle.local_entropy(KERNELS[name], 0.5, distance, *reference, float(margin), order)
+        assert abs(found.entropy[i] - check.entropy) < 1e-8
+        assert abs(found.slope[i] - check.slope) < 1e-7 * max(1.0, abs(check.slope))
+        assert check.residual < 1e-6 * max(1.0, order.q_hat)
+
+
+def differences(function, at, step):
+    """Derivative by central differences of fourth order along every coordinate."""
+    rows = []
+    for unit in np.eye(at.size).reshape(-1, *at.shape):
+        near, far = (float(function(at + k * step * unit) - function(at - k * step * unit)) for k in (1, 2))
+        rows.append((8 * near - far) / (12 * step))
+    return np.reshape(rows, at.shape)
+
+
+@pytest.mark.parametrize(
+    ("family", "at"),
+    [(fmjax.LeakyReLU, jnp.asarray(0.1)), (fmjax.Hermite, jnp.array([0.8, 0.3, -0.4]))],
+    ids=["leaky slope", "hermite coefficients"],
+)
+def test_the_gradient_of_capacity_in_the_activation_is_that_of_its_differences(family, at):
+    @jax.jit
+    def value(parameters):
+        return fmjax.thresholds.capacity(fmjax.TreeCommittee(family(parameters))).value
+
+    np.testing.assert_allclose(jax.grad(value)(at), differences(value, at, 1e-3), atol=1e-9)
+
+
+def test_the_gradient_passes_through_the_quadrature_of_an_activation():
+    @jax.jit
+    def value(steepness):
+        activation = jax.tree_util.Partial(lambda a, u: jnp.tanh(a * u), steepness)
+        return fmjax.thresholds.capacity(fmjax.TreeCommittee(activation)).value
+
+    at = jnp.asarray(1.0)
+    assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-9
+
+
+def test_climbing_the_capacity_of_a_hermite_family_raises_it_and_says_where_it_went():
+    def capacity(coefficients):
+        return fmjax.thresholds.capacity(fmjax.TreeCommittee(fmjax.Hermite(coefficients))).value
+
+    way = fmjax.climb(capacity, jnp.array([0.5, 1.0]), steps=5)
+    assert way.parameters.shape == (6, 2)
+    assert np.all(np.diff(way.values) > 0)
+    assert abs(capacity(way.best) - way.values[-1]) < 1e-10
+
+
+def test_climbing_no_step_is_refused():
+    with pytest.raises(ValueError, match="steps = 0"):
+        fmjax.climb(lambda x: x, 1.0, steps=0)
+
+
+@pytest.mark.slow
+def test_alpha_u_of_a_committee_is_where_the_fold_meets_the_largest_margin_and_is_differentiable():
+    @jax.jit
+    def value(slope):
+        return fmjax.thresholds.alpha_u(fmjax.TreeCommittee(fmjax.LeakyReLU(slope))).value
+
+    found = fmjax.thresholds.alpha_u(fmjax.TreeCommittee("relu"))
+    assert found.result == "converged"
+    assert abs(fmjax.thresholds.kappa_u(fmjax.TreeCommittee("relu"), float(found.value)).value - found.margin) < 1e-8
+    at = jnp.asarray(0.1)
+    assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("activation", "named"),
+    [
+        (3.0, ["function", "3.0", "tanh"]),
+        ("softsign", ["relu", "'softsign'"]),
+        (lambda u: jnp.stack([u, u]), ["one number"]),
+        (lambda u: 0.1 + 0.0 * u, ["zero variance", "0.1"]),
+        (jnp.log, ["finite", "nan"]),
+        (jnp.square, ["even", "odd"]),
+        (jnp.cos, ["even", "odd"]),
+        (lambda u: jnp.clip(u, -1.0, 1.0), ["kinks"]),
+    ],
+    ids=["number", "unknown name", "vector", "constant", "not finite", "square", "cosine", "kink not named"],
+)
+def test_an_activation_without_a_kernel_is_refused_in_one_sentence(activation, named):
+    with pytest.raises(ValueError, match=r".") as error:
+        fmjax.TreeCommittee(activation)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in named:
+        assert word in message
+
+
+def test_an_activation_with_its_kinks_named_is_accepted():
+    hard = fmjax.TreeCommittee(lambda u: jnp.clip(u, -1.0, 1.0), kinks=(-1.0, 1.0))
+    assert fmjax.thresholds.capacity(hard).result == "converged"
+
+
+def test_kinks_that_are_not_places_are_refused():
+    with pytest.raises(ValueError, match="kinks"):
+        fmjax.TreeCommittee("relu", kinks=(jnp.inf,))

@@ -1,0 +1,170 @@
+"""Entropy of replicas at a given mutual overlap: limits, independent quadrature, the command."""
+
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+from scipy.special import log_ndtr
+from typer.testing import CliRunner
+
+import fmjax
+from fmjax.cli import app
+from fmjax.replica import RobustEnsembleControls
+
+ALPHA = 0.6
+DISTANCES = np.asarray([0.3, 0.2, 0.1, 0.05, 0.02, 0.01])
+
+
+@pytest.fixture(scope="module")
+def curves():
+    return {
+        y: fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=DISTANCES) for y in (3.0, math.inf)
+    }
+
+
+@pytest.fixture(scope="module")
+def typical():
+    return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=ALPHA)
+
+
+def gaussian(function):
+    return quad(lambda x: function(x) * math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi), -9, 9, epsabs=1e-10, limit=200)[0]
+
+
+def power_mean(function, size):
+    """(1/m) ln E exp(m f(u)); at infinite m with the argument scaled by sqrt(m), max_u [-u²/2 + f(u)]."""
+    if math.isinf(size):
+        grid = np.linspace(-15, 15, 601)
+        best = grid[np.argmax([-0.5 * u * u + function(u) for u in grid])]
+        found = minimize_scalar(lambda u: 0.5 * u * u - function(u), bracket=(best - 0.05, best, best + 0.05), tol=1e-12)
+        return -found.fun
+    return math.log(gaussian(lambda u: math.exp(size * function(u)))) / size
+
+
+def entropy_by_nested_quadrature(order, y):
+    """The scalar of the docstring, term by term, at given order parameters."""
+    q1, q0, q0_hat, stretch, stretch_hat = (
+        float(x) for x in (order.q1, order.q0, order.q0_hat, order.stretch, order.stretch_hat)
+    )
+    share = 1.0 if math.isinf(y) else y
+    gap = 1.0 - q1
+    # For y = infinity q0 is q1 itself: only the product y (q1 - q0) differs from zero.
+    field, spread = math.sqrt(q0), math.sqrt(stretch / share)
+
+    def pattern(x):
+        return power_mean(lambda u: log_ndtr((field * x + spread * u) / math.sqrt(gap)), y)
+
+    def weight(x):
+        argument = math.sqrt(q0_hat) * x
+        return power_mean(lambda u: float(np.logaddexp(h := argument + math.sqrt(stretch_hat / share) * u, -h)), y)
+
+    single = 0.0 if math.isinf(y) else stretch_hat / y
+    interaction = -0.5 * ((q0_hat + single) * gap + q1 * stretch_hat + q0_hat * stretch)
+    return interaction + gaussian(weight) + ALPHA * gaussian(pattern)
+
+
+@pytest.mark.parametrize("y", [3.0, math.inf])
+@pytest.mark.parametrize("row", [1, 3])
+def test_the_entropy_is_the_nested_integral_at_the_saddle(curves, y, row):
+    curve = curves[y]
+    order = jax.tree.map(lambda leaf: leaf[row], curve.order)
+    assert float(curve.entropy[row]) == pytest.approx(entropy_by_nested_quadrature(order, y), abs=1e-7)
+
+
+@pytest.mark.parametrize("y", [3.0, math.inf])
+def test_every_row_converges_and_the_slope_is_that_of_the_entropy(curves, y):
+    curve = curves[y]
+    assert np.all(curve.converged), curve.result
+    assert np.all(curve.error_estimate < 2e-7)
+    step = 1e-4
+    around = fmjax.curve(
+        fmjax.RobustEnsemble(fmjax.Perceptron(), y),
+        alpha=ALPHA,
+        distance=np.asarray([0.1 - step, 0.1 + step, 0.05 - step, 0.05 + step, 0.2, 0.2]),
+    )
+    measured = np.diff(np.asarray(around.entropy[:4]))[::2] / (2 * step)
+    np.testing.assert_allclose(measured, np.asarray(curve.slope)[[2, 3]], atol=1e-4)
+
+
+def test_one_replica_has_the_entropy_of_typical_solutions_at_every_overlap(typical):
+    one = fmjax.RobustEnsemble(fmjax.Perceptron(), 1.0)
+    q0, q0_hat = typical.order.q, typical.order.q_hat
+    for distance in (0.2, 0.05):
+        q1 = 1.0 - 2.0 * distance
+        rise = q1 - q0
+        rise = rise / (1.0 - rise / q1)
+        free = jnp.stack([jnp.log(rise), jnp.log(q0_hat), jnp.log(0.7)])
+        value = jax.jit(one)(free, RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(distance)))
+        assert float(value) == pytest.approx(float(typical.entropy), abs=1e-12)
+
+
+def test_replicas_at_the_distance_of_typical_solutions_have_their_entropy(typical):
+    near = np.full(DISTANCES.size, float(typical.distance) - 1e-4)
+    for y in (3.0, math.inf):
+        curve = fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=near)
+        assert float(curve.entropy[0]) == pytest.approx(float(typical.entropy), abs=1e-7)
+        assert abs(float(curve.slope[0])) < 2e-3
+
+
+def test_many_replicas_approach_infinitely_many_like_one_over_their_number(curves):
+    row = 2
+    order, entropy = jax.tree.map(lambda leaf: leaf[row], (curves[math.inf].order, curves[math.inf].entropy))
+    controls = RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(DISTANCES[row]))
+    gaps = []
+    for y in (200.0, 400.0):
+        rise = order.stretch / (1.0 - order.stretch / (y * order.q1))
+        free = jnp.log(jnp.stack([rise, order.q0_hat, order.stretch_hat]))
+        gaps.append(float(jax.jit(fmjax.RobustEnsemble(fmjax.Perceptron(), y))(free, controls) - entropy))
+    assert abs(gaps[0]) < 2e-2
+    assert gaps[1] == pytest.approx(0.5 * gaps[0], rel=0.1)
+
+
+def test_infinitely_many_replicas_cannot_have_more_than_all_configurations(curves):
+    # Replicas at overlap q1 lie at overlap sqrt(q1) from their centre, and the centre may be any configuration.
+    far = 0.5 * (1.0 - np.sqrt(1.0 - 2.0 * DISTANCES))
+    bound = -far * np.log(far) - (1.0 - far) * np.log(1.0 - far)
+    entropy = np.asarray(curves[math.inf].entropy)
+    assert np.all(entropy < bound)
+    assert bound[-1] - entropy[-1] < 1e-3
+
+
+def test_no_answer_beyond_the_distance_of_typical_solutions():
+    curve = fmjax.curve(
+        fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0), alpha=ALPHA, distance=np.asarray([0.45, 0.2, 0.2, 0.2, 0.2, 0.2])
+    )
+    assert not bool(curve.converged[0])
+    assert "branch" in curve.result[0]
+    assert bool(curve.converged[1])
+
+
+def test_the_command_documents_its_rows():
+    overlaps = [str(1.0 - 2.0 * d) for d in DISTANCES]
+    flags = [flag for q in overlaps for flag in ("--overlap", q)]
+    result = CliRunner().invoke(app, ["robust-ensemble", "--alpha", str(ALPHA), "--replicas", "inf", *flags, "--json"])
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["replicas"] == "inf"
+    assert [row["distance"] for row in document["rows"]] == pytest.approx(DISTANCES)
+    assert all(row["result"] == "converged" for row in document["rows"])
+    names = {"overlap", "distance", "entropy", "slope", "cross_overlap", "conjugate", "residual", "error_estimate", "result"}
+    assert names <= document["rows"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--replicas", "1", "--overlap", "0.9"], "--replicas"),
+        (["--replicas", "inf", "--overlap", "1.5"], "overlap 1.5"),
+        (["--replicas", "inf"], "no overlap"),
+        (["--replicas", "3", "--overlaps", "1:2"], "START:STOP:COUNT"),
+    ],
+)
+def test_a_wrong_request_is_refused(arguments, named):
+    result = CliRunner().invoke(app, ["robust-ensemble", "--alpha", "0.6", *arguments])
+    assert result.exit_code == 2
+    assert named in result.stderr

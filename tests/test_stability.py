@@ -1,0 +1,90 @@
+"""The replicon against its closed form, against the second variation of free entropies with broken symmetry, and limits."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.special import log_ndtr
+
+import fmjax
+from fmjax.replica import EquilibriumControls, EquilibriumOrder, FranzParisiControls, replicon
+from tests.oracles import stability as oracle
+
+
+@partial(jax.jit, static_argnames="teacher")
+def typical(alpha, margin, teacher=False):
+    model = fmjax.Perceptron(margin=margin, teacher=teacher)
+    return fmjax.solve(fmjax.Equilibrium(model), alpha=alpha)
+
+
+@pytest.mark.parametrize("case", [(0.5, 0.1, False), (0.83, 0.0, False), (1.2, 0.0, True), (0.6, 0.2, True)], ids=str)
+def test_the_replicon_of_typical_solutions_is_the_second_variation_with_broken_symmetry(case):
+    alpha, margin, _ = case
+    point = typical(*case)
+    assert point.result == "converged"
+    expected = oracle.replicon(oracle.plain(point.order), oracle.equilibrium_fields, alpha, margin)
+    assert point.replicon == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("case", [(0.5, 0.1, False), (0.6, 0.2, True)], ids=str)
+def test_the_replicon_of_typical_solutions_has_its_closed_form(case):
+    """``1 - alpha E_E[F''^2] E_S[(1 - tanh^2)^2]`` with the derivatives of ``ln H`` written out."""
+    alpha, margin, _ = case
+    point = typical(*case)
+    order = SimpleNamespace(**vars(oracle.plain(point.order)), Q=lambda q: q)
+    (field, weight), (mean, probability) = oracle.equilibrium_fields(order, order.q, order.q_hat)
+    x = (margin - mean) / np.sqrt(1 - order.q)
+    ratio = np.exp(-0.5 * x**2 - log_ndtr(-x)) / np.sqrt(2 * np.pi)
+    pattern = np.sum(probability * (ratio * (x - ratio) / (1 - order.q)) ** 2)
+    site = np.sum(weight / np.cosh(field) ** 4)
+    assert point.replicon == pytest.approx(1 - alpha * pattern * site, abs=1e-9)
+
+
+@pytest.mark.parametrize("teacher", [False, True])
+def test_the_replicon_around_a_reference_is_the_second_variation_with_broken_symmetry(teacher):
+    """At order parameters of no saddle point: the two agree as functions."""
+    alpha, margin, distance = 0.7, 0.05, 0.1
+    model = fmjax.Perceptron(margin=margin, teacher=teacher)
+    functional = fmjax.FranzParisi(model, reference_margin=0.2)
+    reference = {"q": 0.55, "q_hat": 1.1, "R": 0.45 * teacher, "R_hat": 0.8 * teacher}
+    at = EquilibriumOrder(gap=jnp.asarray(1 - reference["q"]), **jax.tree.map(jnp.asarray, reference))
+    controls = FranzParisiControls(jnp.asarray(alpha), jnp.asarray(distance), at)
+    free = jnp.array([-1.0, 0.3, 0.4, -1.0, 0.8, 1.0, 0.5] if teacher else [-1.0, 0.3, -1.0, 0.8, 1.0])
+
+    @jax.jit
+    def both(free):
+        return replicon(functional, free, controls, functional.rule_at(free, controls)), functional.order(free, controls)
+
+    found, order = both(free)
+    names = ("q", "t", "q_hat", "t_hat", "p_hat", "R", "R_hat")
+    order = SimpleNamespace(
+        **{name: float(getattr(order, name)) for name in names},
+        p=1 - 2 * distance,
+        ref=SimpleNamespace(**reference, margin=0.2),
+    )
+    assert found == pytest.approx(oracle.replicon(order, oracle.local_fields, alpha, margin), abs=1e-6)
+
+
+def test_the_replicon_is_one_without_patterns():
+    assert typical(1e-6, 0.0).replicon == pytest.approx(1.0, abs=1e-5)
+
+
+def test_binary_weights_become_unstable_beyond_capacity_where_krauth_and_mezard_found_it():
+    """Krauth and Mezard 1989: the line of de Almeida and Thouless at margin 0 is at ``alpha = 1.015``."""
+    line = brentq(lambda alpha: float(typical(alpha, 0.0).replicon), 0.9, 1.1, xtol=1e-6)
+    assert line == pytest.approx(1.015, abs=1e-3)
+    assert typical(0.8330786, 0.0).replicon > 0.1
+
+
+def test_spherical_weights_are_marginal_at_their_capacity():
+    """Gardner and Derrida 1988: as ``q -> 1`` half of the patterns touch the margin 0, and ``lambda -> 1 - alpha / 2``."""
+    gap = 1e-8
+    functional = fmjax.Equilibrium(fmjax.Perceptron(weights=fmjax.Spherical()))
+    order = EquilibriumOrder(*(jnp.asarray(x) for x in (1 - gap, (1 - gap) / gap**2, gap, 0.0, 0.0)))
+    controls, free = EquilibriumControls(jnp.asarray(2.0)), functional.free(order)
+    found = jax.jit(lambda free: replicon(functional, free, controls, functional.rule_at(free, controls)))(free)
+    assert found == pytest.approx(0.0, abs=1e-3)
