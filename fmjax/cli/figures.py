@@ -18,7 +18,6 @@ class Figure(StrEnum):
     SIGN_AT_KAPPA_MAX = "7"
     DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
-    ROBUST_ENSEMBLE = "robust-ensemble"
 
 
 QuickOption = Annotated[bool, typer.Option("--quick", help="Coarser grids, fewer points.")]
@@ -26,23 +25,20 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 
 def figure(
-    name: Annotated[
-        Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram or robust-ensemble.")
-    ],
+    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, or phase-diagram.")],
     out: OutOption,
     quick: QuickOption = False,
 ) -> None:
     """Compute and draw one figure.
 
     \b
-    2                distance of typical solutions against margin
-    3                Franz-Parisi entropy against distance, one curve per phase
-    4                the same at kappa_max(alpha), and its slope, around alpha'_U
-    5                entropy against margin, and kappa_max against alpha
-    6, 7             figure 4 for tree committees of ReLU and of sign units
-    8                binary multilayer networks on images: error, overlap, local energy
-    phase-diagram    kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
-    robust-ensemble  entropy of many replicas that lie close together, against distance
+    2              distance of typical solutions against margin
+    3              Franz-Parisi entropy against distance, one curve per phase
+    4              the same at kappa_max(alpha), and its slope, around alpha'_U
+    5              entropy against margin, and kappa_max against alpha
+    6, 7           figure 4 for tree committees of ReLU and of sign units
+    8              binary multilayer networks on images: error, overlap, local energy
+    phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
 
     \b
     Example
