@@ -111,18 +111,9 @@ def test_replicas_at_the_distance_of_typical_solutions_have_their_entropy(typica
         assert abs(float(curve.slope[0])) < 2e-3
 
 
-@pytest.mark.xfail(strict=True, reason="the gap at y = 400 is twice that at y = 200: large finite y is not understood yet")
-def test_many_replicas_approach_infinitely_many_like_one_over_their_number(curves):
-    row = 2
-    order, entropy = jax.tree.map(lambda leaf: leaf[row], (curves[math.inf].order, curves[math.inf].entropy))
-    controls = RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(DISTANCES[row]))
-    gaps = []
-    for y in (200.0, 400.0):
-        rise = order.stretch / (1.0 - order.stretch / (y * order.q1))
-        free = jnp.log(jnp.stack([rise, order.q0_hat, order.stretch_hat]))
-        gaps.append(float(jax.jit(fmjax.RobustEnsemble(fmjax.Perceptron(), y, (128, 800)))(free, controls) - entropy))
-    assert abs(gaps[0]) < 2e-2
-    assert gaps[1] == pytest.approx(0.5 * gaps[0], rel=0.1)
+def test_more_replicas_have_less_entropy_each(curves):
+    # Han's inequality for exchangeable variables; see the docstring for where the ansatz breaks it.
+    assert np.all(np.asarray(curves[3.0].entropy) > np.asarray(curves[math.inf].entropy))
 
 
 def test_infinitely_many_replicas_cannot_have_more_than_all_configurations(curves):
@@ -160,6 +151,7 @@ def test_the_command_documents_its_rows():
     ("arguments", "named"),
     [
         (["--replicas", "1", "--overlap", "0.9"], "--replicas"),
+        (["--replicas", "100", "--overlap", "0.9"], "up to 64"),
         (["--replicas", "inf", "--overlap", "1.5"], "overlap 1.5"),
         (["--replicas", "inf"], "no overlap"),
         (["--replicas", "3", "--overlaps", "1:2"], "START:STOP:COUNT"),
