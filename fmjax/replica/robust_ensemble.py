@@ -75,11 +75,11 @@ class RobustEnsemble(Functional):
         phi = ext_{q^, D^, D}  -q^(1-q1)/2 - (q1 D^ + q^ D)/2 + ∫Dz max_u [-u²/2 + ln 2cosh(sqrt(q^) z + sqrt(D^) u)]
                  + alpha ∫Dz max_u [-u²/2 + ln H( (kappa - sqrt(q1) z - sqrt(D) u)/sqrt(1-q1) )].
 
-    Exactly, ``phi`` does not increase with ``y`` (Han's inequality for exchangeable variables). This ansatz does not know it:
-    at alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity. So the smallest over
-    ``y`` bounds the truth from above, and from about ``y = 16`` on the ansatz is too large. At infinite ``y`` it is monotonic up
-    to alpha = 0.7553 and nowhere negative up to 0.8142; a large-deviation analysis in print has ``alpha_U`` near 0.77, a
-    few replicas 0.784, and references of the largest margin ``alpha'_U`` = 0.7290.
+    Exactly, ``phi`` does not increase with ``y`` (Han's inequality for exchangeable variables). This ansatz does not know
+    it: at alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity. So the
+    smallest over ``y`` bounds the truth from above, and from about ``y = 16`` on the ansatz is too large. At infinite ``y``
+    it is monotonic up to alpha = 0.7553 and nowhere negative up to 0.8142; a large-deviation analysis in print has
+    ``alpha_U`` near 0.77, a few replicas 0.784, and references of the largest margin ``alpha'_U`` = 0.7290.
 
     The maximum of ``phi`` over ``d`` is the entropy of typical solutions, at their distance; the replicas attract each other
     (``q1 > q0``) closer than that, and only these distances can be solved for.
@@ -109,7 +109,7 @@ class RobustEnsemble(Functional):
     def __check_init__(self):
         if not (1.0 < self.replicas <= _MOST or math.isinf(self.replicas)):
             raise ValueError(
-                f"replicas = {self.replicas:g} is not possible: give a number above 1 and up to {_MOST:g}, or infinity; try 3"
+                f"replicas = {self.replicas:g} is not possible: give a number above 1 and up to {_MOST:g}, or inf; try 3"
             )
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
