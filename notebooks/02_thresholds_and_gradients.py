@@ -103,17 +103,19 @@ for name, derivative in zip(("alpha", "margin", "reference margin", "distance"),
 #
 # The same holds for the activation of a tree committee: its kernel is differentiable, and so are the thresholds built on it. `climb`
 # follows the gradient of any score. Here, of the activations $g(u) = \sin\theta\, h_1(u) + \cos\theta\, h_3(u)$ (normalised Hermite
-# polynomials), which has the largest capacity? A linear activation is the perceptron, 0.8331.
+# polynomials), which has the largest capacity? At $\theta = \pi/2$ the committee is linear, a perceptron, 0.8331. The climb ends close to
+# the first-moment bound, 1: the smaller the linear part, the less typical solutions overlap, and the more of them there are.
 
 
 # %%
 def score(theta):
-    coefficients = jnp.stack([0.0 * theta, jnp.sin(theta), 0.0 * theta, jnp.cos(theta)])
+    coefficients = jnp.stack([jnp.sin(theta), jnp.zeros_like(theta), jnp.cos(theta)])  # of h_1, h_2, h_3
     return fmjax.thresholds.capacity(fmjax.TreeCommittee(fmjax.Hermite(coefficients))).value
 
 
-way = fmjax.climb(score, jnp.asarray(0.9), steps=25)
-print(f"theta = {way.parameters[0]:.3f}: {way.values[0]:.6f}  ->  theta = {way.best:.3f}: {jnp.nanmax(way.values):.6f}")
+way = fmjax.climb(score, jnp.asarray(1.2), steps=15)
+for step in (0, 5, 10, 15):
+    print(f"theta = {way.parameters[step]:.3f}: alpha_c = {way.values[step]:.6f}")
 
 figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
 axes.plot(way.values, "o-", ms=3)
