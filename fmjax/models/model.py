@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -76,7 +76,7 @@ def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | Non
 
 
 def TreeCommittee(
-    activation: str | Callable,
+    activation: Any,
     margin: Float[Array, ""] | float = 0.0,
     *,
     kinks: tuple[float, ...] = (0.0,),

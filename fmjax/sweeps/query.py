@@ -93,7 +93,7 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     found = fmjax.sweep(request, f"{directory}/bound.zarr")
         ...     print(f"{float(fmjax.sweeps.interpolate(found, alpha=0.505).entropy):.6f}")
-        0.343110
+        0.343108
     """
     dims = list(dataset.result.dims)
     if set(at) != set(dims):
