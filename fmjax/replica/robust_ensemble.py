@@ -96,7 +96,7 @@ class RobustEnsemble(Functional):
 
     Args:
         model: weights x architecture x constraint; the weights are binary.
-        replicas: ``y``, larger than 1 and at most 64, beyond which the inner integrals are not resolved, or infinite.
+        replicas: ``y``, from 1 (typical solutions) to 64, beyond which the inner integrals are not resolved, or infinite.
         nodes: of the outer and of the inner integrals.
     """
 
@@ -107,9 +107,9 @@ class RobustEnsemble(Functional):
     control: ClassVar[str] = "distance"
 
     def __check_init__(self):
-        if not (1.0 < self.replicas <= _MOST or math.isinf(self.replicas)):
+        if not (1.0 <= self.replicas <= _MOST or math.isinf(self.replicas)):
             raise ValueError(
-                f"replicas = {self.replicas:g} is not possible: give a number above 1 and up to {_MOST:g}, or inf; try 3"
+                f"replicas = {self.replicas:g} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
             )
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
