@@ -1,7 +1,6 @@
 """`fmjax focusing` and `fmjax local-entropy`: single instances, sample by sample."""
 
 import sys
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ import typer
 
 from fmjax.cli.options import AlphaOption, MarginOption
 from fmjax.cli.running import Document, plain, run, text_of
+from fmjax.progress import bar
 
 SizeOption = Annotated[int, typer.Option("--size", metavar="N", help="Number of weights.")]
 SamplesOption = Annotated[int, typer.Option("--samples", metavar="S", help="Number of instances.")]
@@ -47,7 +47,7 @@ def focusing(
 
         _check(samples, seed, out)
         seeds = range(seed, seed + samples)
-        dataset = find_solutions(size, alpha, margin, seeds=seeds, progress=_bar)
+        dataset = find_solutions(size, alpha, margin, seeds=seeds, progress=bar)
         if out:
             _write(dataset, out)
         document = _controls(dataset) | {
@@ -86,7 +86,7 @@ def local_entropy(
         from fmjax.message_passing.experiment import average, measure_entropies
 
         _check(samples, seed, out)
-        dataset = measure_entropies(size, alpha, seeds=range(seed, seed + samples), progress=_bar)
+        dataset = measure_entropies(size, alpha, seeds=range(seed, seed + samples), progress=bar)
         if out:
             _write(dataset, out)
         gammas, means = dataset.gamma.to_numpy(), average(dataset)
@@ -116,12 +116,6 @@ def _check(samples: int, seed: int, out: Path | None) -> None:
         raise ValueError(f"--out needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise ValueError(f"--out must name a file in a directory that exists, not {str(out)!r}")
-
-
-def _bar(seeds: Iterable[int]) -> Iterable[int]:
-    from tqdm import tqdm
-
-    return tqdm(seeds, desc="samples", file=sys.stderr)
 
 
 def _controls(dataset: Any) -> Document:

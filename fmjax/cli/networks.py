@@ -1,8 +1,6 @@
 """`fmjax networks`: ensembles of binary multilayer networks; `fmjax data`: the images that they learn."""
 
 import dataclasses
-import sys
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fmjax.cli.running import STYLE, Document, plain, run, text_of
+from fmjax.progress import bar
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -77,7 +76,7 @@ def networks(
         usual = STUDIES[dataset.value]
         shape = (width or usual.hidden[0],) * (depth or len(usual.hidden))
         chosen = {name: value for name, value in given.items() if value is not None}
-        found = run_study(dataclasses.replace(usual, hidden=shape, **chosen), checkpoints=checkpoints, progress=_bar)
+        found = run_study(dataclasses.replace(usual, hidden=shape, **chosen), checkpoints=checkpoints, progress=bar)
         if out is not None:
             from fmjax.reproduce.directory import replacing
 
@@ -86,12 +85,6 @@ def networks(
         return text_of(_document(found), as_json), True
 
     run(compute)
-
-
-def _bar(items: Iterable[Any], description: str) -> Iterable[Any]:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=description, file=sys.stderr, leave=False)
 
 
 _COLUMNS = {

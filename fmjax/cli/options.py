@@ -145,27 +145,28 @@ class Setup:
         return about | {"task": self.task.value}
 
 
-def distances_of(single: list[float], span: str | None, ctx: typer.Context) -> list[float]:
-    """Distances from `--distance` (repeated) or `--distances START:STOP:COUNT`; of the two, a flag beats the file."""
+def values_of(name: str, single: list[float], span: str | None, ctx: typer.Context, example: str) -> list[float]:
+    """Values of `--NAME` (repeated) or `--NAMEs START:STOP:COUNT`; of the two, a flag beats the file."""
     import numpy as np
 
+    one, many = f"--{name}", f"--{name}s"
     if single and span:
-        on_line = {
-            name: (source := ctx.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
-            for name in ("distance", "distances")
-        }
-        if on_line["distance"] == on_line["distances"]:
-            raise ValueError("give either --distance or --distances, not both")
-        single, span = (single, None) if on_line["distance"] else ([], span)
+        on_line = [
+            (source := ctx.get_parameter_source(option)) is not None and source.name == "COMMANDLINE"
+            for option in (name, f"{name}s")
+        ]
+        if on_line[0] == on_line[1]:
+            raise ValueError(f"give either {one} or {many}, not both")
+        single, span = (single, None) if on_line[0] else ([], span)
     if span is None:
         if not single:
-            raise ValueError("no distance given: use --distance D (again and again) or --distances START:STOP:COUNT")
+            raise ValueError(f"no {name} given: use {one} X (again and again) or {many} START:STOP:COUNT")
         return single
     try:
         start, stop, count = span.split(":")
         first, last, points = number(start), number(stop), int(count)
     except (ValueError, typer.BadParameter):
-        raise ValueError(f"--distances must be START:STOP:COUNT, like 0.005:0.4:80, not {span!r}") from None
+        raise ValueError(f"{many} must be START:STOP:COUNT, like {example}, not {span!r}") from None
     if points < 1:
-        raise ValueError(f"--distances {span!r} asks for {points} points; COUNT must be at least 1")
+        raise ValueError(f"{many} {span!r} asks for {points} points; COUNT must be at least 1")
     return np.linspace(first, last, points).tolist()

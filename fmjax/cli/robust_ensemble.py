@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, Setup, number
+from fmjax.cli.options import AlphaOption, MarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 
 
 def _replicas(text: str) -> float:
-    """A number of replicas larger than 1, or infinity."""
+    """A number of replicas larger than 1, or infinity; how many at most, the functional says."""
     try:
         value = float(text)
     except ValueError:
@@ -23,6 +23,7 @@ def _replicas(text: str) -> float:
 
 def robust_ensemble(
     setup: Setup,
+    ctx: typer.Context,
     alpha: AlphaOption,
     replicas: Annotated[float, typer.Option(metavar="Y|inf", parser=_replicas, help="Number of replicas, larger than 1.")],
     margin: MarginOption = 0.0,
@@ -53,7 +54,7 @@ def robust_ensemble(
     """
     import numpy as np
 
-    at = _overlaps(overlap or [], overlaps)
+    at = values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50")
     bad = [q for q in at if not 0.0 < q < 1.0]
     if bad:
         raise ValueError(f"overlap {bad[0]:g} is not possible: it must lie between 0 and 1, ends excluded; try 0.9")
@@ -77,26 +78,6 @@ def robust_ensemble(
     ]
     document = {"alpha": alpha, "margin": margin, "replicas": plain(replicas) or "inf", "rows": rows}
     return document, bool(np.all(curve.converged))
-
-
-def _overlaps(single: list[float], span: str | None) -> list[float]:
-    """Overlaps from `--overlap` (repeated) or `--overlaps START:STOP:COUNT`."""
-    import numpy as np
-
-    if single and span:
-        raise ValueError("give either --overlap or --overlaps, not both")
-    if span is None:
-        if not single:
-            raise ValueError("no overlap given: use --overlap Q (again and again) or --overlaps START:STOP:COUNT")
-        return single
-    try:
-        start, stop, count = span.split(":")
-        first, last, points = number(start), number(stop), int(count)
-    except (ValueError, typer.BadParameter):
-        raise ValueError(f"--overlaps must be START:STOP:COUNT, like 0.5:0.99:50, not {span!r}") from None
-    if points < 1:
-        raise ValueError(f"--overlaps {span!r} asks for {points} points; COUNT must be at least 1")
-    return np.linspace(first, last, points).tolist()
 
 
 def add_to(app: typer.Typer) -> None:

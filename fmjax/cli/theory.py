@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, Setup, distances_of, number
+from fmjax.cli.options import AlphaOption, MarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 
 
@@ -102,7 +102,7 @@ def franz_parisi(
     """
     import numpy as np
 
-    at = distances_of(distance or [], distances, ctx)
+    at = values_of("distance", distance or [], distances, ctx, "0.005:0.4:80")
     model = setup.model(margin)
     reference, reason = _reference_margin(reference_margin, model, alpha)
     if reason is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,13 +13,13 @@ import numpy as np
 from fmjax.message_passing.focusing import Focused, Schedule, focusing
 from fmjax.message_passing.instance import Instance, check_request
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
+from fmjax.progress import Progress, silent
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["average", "find_solutions", "measure_entropies"]
 
-Progress = Callable[[Iterable[int]], Iterable[int]]
 _NOT_MEASURED = "there is no solution to measure around: "
 
 
@@ -35,7 +35,7 @@ def find_solutions(
     *,
     seeds: Sequence[int],
     schedule: Schedule | None = None,
-    progress: Progress = iter,
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """Focusing belief propagation on one instance per seed, one after the other: memory for one of them.
 
@@ -52,12 +52,12 @@ def find_solutions(
         ``outcome`` per ``sample``, and ``weights`` per ``(sample, weight)``.
     """
     check_request(size, alpha, margin)
-    rows = [_find(instance_of(seed, size, alpha, margin), schedule) for seed in progress(seeds)]
+    rows = [_find(instance_of(seed, size, alpha, margin), schedule) for seed in progress(seeds, "samples")]
     return _dataset(rows, seeds, {"size": size, "alpha": alpha, "margin": margin})
 
 
 def measure_entropies(
-    size: int, alpha: float, *, seeds: Sequence[int], rows: int = 24, progress: Progress = iter
+    size: int, alpha: float, *, seeds: Sequence[int], rows: int = 24, progress: Progress = silent
 ) -> xr.Dataset:
     """`find_solutions`, and the local entropy around each of them.
 
@@ -75,7 +75,7 @@ def measure_entropies(
     check_request(size, alpha)
     gammas = default_fields(rows, nearest=min(0.25, max(0.003, 20 / size)))
     found, measured = [], []
-    for seed in progress(seeds):
+    for seed in progress(seeds, "samples"):
         instance = instance_of(seed, size, alpha)
         found.append(_find(instance, None))
         measured.append(_measure(instance, found[-1], gammas))

@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from fmjax.networks.binary import Arrays, Weights, mistakes
-from fmjax.networks.training import Progress, silent
+from fmjax.progress import Progress, silent
 
 _BLOCK = 8  # networks evaluated at a time: with 10,000 patterns and widths of 101, 30 MB; larger is no faster on 2 cores
 

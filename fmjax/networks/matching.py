@@ -26,7 +26,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from scipy.optimize import linear_sum_assignment
 
 from fmjax.networks.binary import Weights
-from fmjax.networks.training import Progress, silent
+from fmjax.progress import Progress, silent
 
 
 class Symmetry(NamedTuple):

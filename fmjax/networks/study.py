@@ -18,7 +18,8 @@ from jaxtyping import Float
 from fmjax.networks import data
 from fmjax.networks.local_energy import local_energy, shape_at_zero
 from fmjax.networks.matching import mean_overlap, pair_overlaps, random_networks
-from fmjax.networks.training import Config, Progress, silent, train
+from fmjax.networks.training import Config, train
+from fmjax.progress import Progress, silent
 
 CONVERGED = "converged"
 FIT_UP_TO = 0.05  # of the flipped fraction: the local energy bends back from 0.06 on at the earliest (CIFAR-10)

@@ -15,7 +15,6 @@ digits end with 1% of errors where the falling one leaves none.
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -30,15 +29,9 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from fmjax.networks.binary import Arrays, BinaryMLP, mistakes
-
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # wraps what is iterated over, with a description, as tqdm does
+from fmjax.progress import Progress, silent
 
 _CHECKPOINTS = 10  # written in the course of a training
-
-
-def silent(items: Iterable[Any], description: str) -> Iterable[Any]:  # noqa: ARG001
-    """Progress that shows nothing."""
-    return items
 
 
 @dataclasses.dataclass(frozen=True)

@@ -75,20 +75,17 @@ class RobustEnsemble(Functional):
         phi = ext_{q^, D^, D}  -q^(1-q1)/2 - (q1 D^ + q^ D)/2 + ∫Dz max_u [-u²/2 + ln 2cosh(sqrt(q^) z + sqrt(D^) u)]
                  + alpha ∫Dz max_u [-u²/2 + ln H( (kappa - sqrt(q1) z - sqrt(D) u)/sqrt(1-q1) )].
 
-    Exactly, ``phi`` does not increase with ``y`` (Han's inequality for exchangeable variables). This ansatz does not know
-    it: at alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity. So the
-    smallest over ``y`` bounds the truth from above, and from about ``y = 16`` on the ansatz is too large. At infinite ``y``
-    it is monotonic up to alpha = 0.7553 and nowhere negative up to 0.8142; a large-deviation analysis in print has
-    ``alpha_U`` near 0.77, a few replicas 0.784, and references of the largest margin ``alpha'_U`` = 0.7290.
-
     The maximum of ``phi`` over ``d`` is the entropy of typical solutions, at their distance; the replicas attract each other
     (``q1 > q0``) closer than that, and only these distances can be solved for.
 
-    For a perceptron at margin 0 and ``y`` = infinity the curve is monotonic up to ``alpha`` = 0.755302026 (its slope
-    vanishes at ``d`` = 0.0402) and nowhere negative up to 0.814218475 (``d`` = 0.0823), the same with twice the nodes. In
-    the literature the large-deviation ``alpha_U`` is about 0.77 and an estimate from a few replicas 0.784; around typical
-    solutions of the largest margin monotonic curves end at ``alpha'_U`` = 0.729033. Groups of replicas are treated as
-    symmetric, which has not been checked here.
+    Exactly, ``phi`` does not increase with ``y`` (Han's inequality for exchangeable variables). The ansatz, symmetric
+    between groups, obeys it only where the logarithm of the number of groups, ``-y² dphi/dy`` per weight, is positive: at
+    alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity, and the smallest
+    over ``y`` is the best bound. So the thresholds at ``y`` = infinity are those of the ansatz: for a perceptron at margin 0
+    the curve is monotonic up to ``alpha`` = 0.755302026 (its slope vanishes at ``d`` = 0.0402) and nowhere negative up to
+    0.814218475 (``d`` = 0.0823), the same with twice the nodes. In print, the large-deviation ``alpha_U`` is about 0.77 and
+    an estimate from a few replicas 0.784; monotonic curves around typical solutions of the largest margin end at
+    ``alpha'_U`` = 0.729033.
 
     As ``d -> 0`` at ``y`` = infinity the patterns constrain nothing, and ``phi`` tends to the entropy of all configurations
     at distance ``(1 - sqrt(q1))/2`` from a centre. There (``d`` below 0.005 at ``alpha`` = 0.6) ``D`` exceeds 1e5 and

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce.franz_parisi import curve_variables, distances
 from fmjax.reproduce.plotting import canvas, each, letter, line, mark_unstable, smooth_line, styled
-from fmjax.reproduce.solving import Progress, curves, kappa_max, silent
+from fmjax.reproduce.solving import curves, kappa_max
 
 _CAPTION = (
     "{model}. Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "

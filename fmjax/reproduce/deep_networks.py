@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce.plotting import styled
-from fmjax.reproduce.solving import CONVERGED, Progress, silent
+from fmjax.reproduce.solving import CONVERGED
 
 TITLE = "Solutions of binary multilayer networks on images"
 CAPTION = (

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce import typical_distance
 from fmjax.reproduce.plotting import canvas, converged, each, letter, line, styled
-from fmjax.reproduce.solving import Progress, kappa_max, silent
+from fmjax.reproduce.solving import kappa_max
 
 TITLE = "Entropy against margin, and the largest margin"
 CAPTION = (

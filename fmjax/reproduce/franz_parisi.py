@@ -7,8 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, mark_unstable, smooth_line, styled
-from fmjax.reproduce.solving import Progress, curves, kappa_max, silent, threshold
+from fmjax.reproduce.solving import curves, kappa_max, threshold
 
 TITLE = "Local entropy around references of growing margin"
 CAPTION = (
@@ -75,9 +76,7 @@ def experiment_variables(alpha: float, size: int, samples: int, fields: int, pro
     """Local entropies around solutions that were found, over ``("sample", "field")``, and their averages."""
     from fmjax.message_passing.experiment import average, measure_entropies
 
-    measured = measure_entropies(
-        size, alpha, seeds=range(samples), rows=fields, progress=lambda seeds: progress(seeds, "experiment")
-    )
+    measured = measure_entropies(size, alpha, seeds=range(samples), rows=fields, progress=progress)
     means, grid = average(measured), ("sample", "field")
     units = {"distance": "1", "entropy": "nats per weight"}
     return {

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce.plotting import canvas, converged, line, styled
-from fmjax.reproduce.solving import CONVERGED, Progress, kappa_max, silent, threshold
+from fmjax.reproduce.solving import CONVERGED, kappa_max, threshold
 
 TITLE = "Phases of the local entropy"
 CAPTION = (

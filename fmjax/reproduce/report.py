@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from fmjax.reproduce.solving import CONVERGED, Progress, overlap_at_capacity, threshold
+from fmjax.progress import Progress
+from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"

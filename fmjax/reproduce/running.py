@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 import fmjax
+from fmjax.progress import bar
 from fmjax.reproduce import at_kappa_max, deep_networks, entropy, franz_parisi, phase_diagram, report, typical_distance
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
@@ -26,12 +26,6 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "8": deep_networks,
     "phase-diagram": phase_diagram,
 }
-
-
-def _bar(items: Iterable[Any], description: str) -> Iterable[Any]:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=f"  {description}", file=sys.stderr, leave=False)
 
 
 def _directory(out: Path, quick: bool) -> Directory:
@@ -53,7 +47,7 @@ def _make(directory: Directory, name: str, quick: bool) -> xr.Dataset:
     module = figures[name]
     dataset = directory.read_dataset(name)
     if dataset is None:
-        directory.write_dataset(name, module.compute(quick, _bar))
+        directory.write_dataset(name, module.compute(quick, bar))
         dataset = directory.read_dataset(name)
         assert dataset is not None
     if not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
@@ -106,14 +100,14 @@ def run(out: Path, quick: bool = False) -> bool:
     directory = _directory(out, quick)
     directory.check()
     datasets: dict[str, xr.Dataset] = {}
-    with tqdm(total=len(figures) + 1, desc="reproduce", file=sys.stderr) as bar:
+    with tqdm(total=len(figures) + 1, desc="reproduce", file=sys.stderr) as stages:
         known = directory.read_json(THRESHOLDS).get("rows", {})
-        rows = report.measure_all(known, _bar, lambda rows: directory.write_json(THRESHOLDS, {"rows": rows}))
-        bar.update()
+        rows = report.measure_all(known, bar, lambda rows: directory.write_json(THRESHOLDS, {"rows": rows}))
+        stages.update()
         for name in figures:
-            bar.set_postfix_str(f"figure {name}")
+            stages.set_postfix_str(f"figure {name}")
             datasets[name] = _make(directory, name, quick)
-            bar.update()
+            stages.update()
     _write_report(directory, rows, datasets)
     return {row["result"] for row in rows.values()} == {CONVERGED} and all(
         set(unconverged(dataset)) <= permissible() for dataset in datasets.values()

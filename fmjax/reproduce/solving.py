@@ -1,7 +1,6 @@
 """What the figures ask of the theory: arrays of one shape, so that each program is compiled once."""
 
 import os
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -11,16 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import fmjax
-
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # wraps what is iterated over, with a description
+from fmjax.progress import Progress
 
 CONVERGED = "converged"
 _NO_MARGIN = "the margin of the reference is a threshold that was not found"
-
-
-def silent(items: Iterable[Any], description: str) -> Iterable[Any]:  # noqa: ARG001
-    """Progress that shows nothing."""
-    return items
 
 
 @jax.jit

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fmjax.progress import Progress, silent
 from fmjax.reproduce.plotting import canvas, converged, each, line, styled
-from fmjax.reproduce.solving import Progress, kappa_max, silent, typical
+from fmjax.reproduce.solving import kappa_max, typical
 
 TITLE = "Distance between typical solutions against margin"
 CAPTION = (
