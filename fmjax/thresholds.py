@@ -18,19 +18,15 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
-from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
-from fmjax.solvers.saddle import SaddlePoint
+from fmjax.solvers.scan import flattest, lowest, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
-from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin, square_root, vanishing_volume
+from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
 
 __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation", "spinodal"]
 
 _Scalar = Float[Array, ""]
-_REFERENCES = 12  # margins (or loads) in a scan
-_DISTANCES = 36
-_NEAREST, _FARTHEST = 5e-5, 0.3  # distances scanned: the folds lie between 1e-4 and 1e-2
 
 
 class Threshold(eqx.Module):
@@ -141,13 +137,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     """
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    alphas, margins, rows = _scan_margins(model, alpha)
-    # Behind the first descent of phi, its lowest value; where it never descends there is no interior minimum.
-    descended = jnp.cumsum(rows.converged & (rows.slope < 0), axis=1) > 0
-    depth = jnp.where(rows.converged & descended, rows.entropy, jnp.inf)
-    lowest = jnp.min(depth, axis=1)
-    start = _start(lowest < 0, jnp.argmin(depth, axis=1), rows, alphas, margins)
-    return _touching_zero(model, alpha, *start)
+    return _touching_zero(model, alpha, *lowest(scan_margins(model, alpha)))
 
 
 @in_float64
@@ -158,8 +148,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     """
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    start = _flattest(*_scan_margins(model, alpha))
-    return _fold_in_margin(model, alpha, *start)
+    return _fold_in_margin(model, alpha, *flattest(scan_margins(model, alpha)))
 
 
 @in_float64
@@ -169,65 +158,12 @@ def alpha_u(model: Model) -> Threshold:
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
     """
     model = as_float64(model)
-    alphas, margins = _zero_entropy_line(Equilibrium(model))
-    return _fold_in_alpha(model, *_flattest(alphas, margins, _scan(model, alphas, margins)))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Scans
-
-
-@jax.jit
-def _scan(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> SaddlePoint:
-    """Local entropies around references at ``(alphas, margins)``, on a grid of distances from near to far."""
-    model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
-    distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
-    return jax.lax.map(lambda item: local_entropy(FranzParisi(model, item[1]), item[0], distance), (alphas, margins))
-
-
-@jax.jit
-def _zero_entropy_line(functional):
-    """Loads from the largest possible one down to half of it, and the largest margins there; NaN beyond the capacity."""
-    functional = jax.lax.stop_gradient(functional)
-    alphas = largest_load(functional) * jnp.linspace(1.0, 0.5, _REFERENCES)
-    margins = jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[-1])(alphas)
-    return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
+    return _fold_in_alpha(model, *flattest(scan_zero_entropy(model)))
 
 
 _largest_margin = jax.jit(largest_margin)
 _largest_alpha = jax.jit(largest_alpha)
 _end_of_branch = jax.jit(end_of_branch)
-
-
-def _scan_margins(model, alpha):
-    """References from just above the model's own margin to the largest one, denser at small margins."""
-    still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = _largest_margin(Equilibrium(still), alpha)[0].value[-1]
-    margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
-    alphas = jnp.full(_REFERENCES, alpha)
-    return alphas, margins, _scan(still, alphas, margins)
-
-
-def _flattest(alphas, margins, rows):
-    """Start for a fold: the last reference whose curve still descends below its maximum, where it descends most."""
-    maximum = jnp.argmax(jnp.where(rows.converged, rows.entropy, -jnp.inf), axis=1)
-    rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (rows.distance < 0.5 * rows.distance[0, maximum][:, None])
-    slope = jnp.where(rows.converged & rising, rows.slope, jnp.inf)
-    # Where there is no reference at all there is no monotonic curve either.
-    return _start((jnp.min(slope, axis=1) < 0) | jnp.isnan(margins), jnp.argmin(slope, axis=1), rows, alphas, margins)
-
-
-def _start(below, place, rows, alphas, margins):
-    """``(alpha, margin, row, neighbours, found)`` at the last reference of the scan for which ``below`` holds.
-
-    ``below`` must switch from true to false along the scan for a threshold to lie inside it.
-    """
-    last = _REFERENCES - 1 - jnp.argmax(below[::-1])
-    found = jnp.any(below) & ~jnp.all(below) & ~jnp.isnan(margins[last])
-    at = place[last]
-    around = jnp.clip(at - 1, 0, _DISTANCES - 3) + jnp.array([0, 2])
-    row, neighbours = (jax.tree.map(lambda leaf, where=where: leaf[last, where], rows) for where in (at, around))
-    return alphas[last], margins[last], row, neighbours, found
 
 
 # ---------------------------------------------------------------------------------------------------------------------

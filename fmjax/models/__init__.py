@@ -5,7 +5,7 @@ from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
 from fmjax.models.model import Model, Perceptron, TreeCommittee
-from fmjax.models.weights import Binary, Spherical, Weights
+from fmjax.models.weights import Binary, LocalField, Spherical, Weights
 
 __all__ = [
     "ACTIVATIONS",
@@ -17,6 +17,7 @@ __all__ = [
     "Erf",
     "Hermite",
     "LeakyReLU",
+    "LocalField",
     "Margin",
     "Model",
     "Perceptron",

@@ -12,10 +12,27 @@ from jaxtyping import Array, Float
 from fmjax.quadrature import Layered, Trapezoid
 from fmjax.special import derivatives, log_2cosh
 
-__all__ = ["Binary", "Spherical", "Weights"]
+__all__ = ["Binary", "LocalField", "Spherical", "Weights"]
 
 _Scalar = Float[Array, ""]
 _Fields = Float[Array, " fields"]
+
+
+class LocalField(eqx.Module):
+    """What fixes the distribution of the field on a weight of a solution around a reference ``w~``.
+
+    The field is ``t_hat / sqrt(q~_hat) x + sqrt(residual_hat) y + eta w~ + R_hat w*``, with ``w~`` drawn in the field
+    ``sqrt(q~_hat) x + R~_hat w*``; ``residual_hat = q_hat - t_hat**2 / q~_hat`` and ``eta = p_hat - t_hat``. The teacher's
+    weight is ``w* = 1``; without a teacher ``R~_hat = R_hat = 0``. A tilde is written ``reference_``.
+    """
+
+    reference_q_hat: _Scalar
+    reference_R_hat: _Scalar
+    q_hat: _Scalar
+    t_hat: _Scalar
+    residual_hat: _Scalar
+    eta: _Scalar
+    R_hat: _Scalar
 
 
 class Weights(eqx.Module):
@@ -46,23 +63,8 @@ class Weights(eqx.Module):
         """
 
     @abstractmethod
-    def local(
-        self,
-        reference_q_hat: _Scalar,
-        reference_R_hat: _Scalar,
-        q_hat: _Scalar,
-        t_hat: _Scalar,
-        residual_hat: _Scalar,
-        eta: _Scalar,
-        R_hat: _Scalar,
-        nodes: int,
-    ) -> tuple[_Fields, _Fields]:
-        """Fields on a weight of a solution around a reference ``w~``, and their probabilities.
-
-        The field on the counted weight is ``t_hat / sqrt(q~_hat) x + sqrt(residual_hat) y + eta w~ + R_hat w*``, with
-        ``w~`` drawn in the field ``sqrt(q~_hat) x + R~_hat w*``; ``residual_hat = q_hat - t_hat**2 / q~_hat`` and
-        ``eta = p_hat - t_hat``. The teacher's weight is ``w* = 1``; without a teacher ``R~_hat = R_hat = 0``.
-        """
+    def local(self, at: LocalField, nodes: int) -> tuple[_Fields, _Fields]:
+        """Fields on a weight of a solution around a reference, and their probabilities."""
 
 
 class Binary(Weights):
@@ -84,17 +86,7 @@ class Binary(Weights):
         x, weight = Layered(nodes)(scale[None], R_hat[None])
         return scale * x + R_hat, weight
 
-    def local(
-        self,
-        reference_q_hat: _Scalar,
-        reference_R_hat: _Scalar,
-        q_hat: _Scalar,
-        t_hat: _Scalar,
-        residual_hat: _Scalar,
-        eta: _Scalar,
-        R_hat: _Scalar,
-        nodes: int,
-    ) -> tuple[_Fields, _Fields]:
+    def local(self, at: LocalField, nodes: int) -> tuple[_Fields, _Fields]:
         """Field ``sqrt(q_hat) u + eta + R_hat``, probability ``Du E_{x|u}[1 + tanh(sqrt(q~_hat) x + R~_hat)]``.
 
         ``u`` is the field on the counted weight and ``x`` that on the reference, of correlation
@@ -102,16 +94,16 @@ class Binary(Weights):
         ``(x, u, w~, w*) -> -(x, u, w~, w*)``: where there is a teacher, take the mean over ``w* = +-1``, that is over both
         signs of ``R~_hat`` and ``R_hat``.
         """
-        reference_scale, scale = jnp.sqrt(reference_q_hat), jnp.sqrt(q_hat)
-        rho, rest = t_hat / (reference_scale * scale), jnp.sqrt(residual_hat / q_hat)
+        reference_scale, scale = jnp.sqrt(at.reference_q_hat), jnp.sqrt(at.q_hat)
+        rho, rest = at.t_hat / (reference_scale * scale), jnp.sqrt(at.residual_hat / at.q_hat)
         # Two layers in u: the kink of ln 2cosh, and the step of the reference's tanh smeared over x | u.
-        step = reference_scale * rho / jnp.sqrt(1.0 + reference_q_hat * rest**2)
-        offsets = jnp.stack([eta + R_hat, reference_R_hat / jnp.sqrt(1.0 + reference_q_hat * rest**2)])
+        step = reference_scale * rho / jnp.sqrt(1.0 + at.reference_q_hat * rest**2)
+        offsets = jnp.stack([at.eta + at.R_hat, at.reference_R_hat / jnp.sqrt(1.0 + at.reference_q_hat * rest**2)])
         u, weight = Layered(nodes)(jnp.stack([scale, step]), offsets)
         y, inner = Trapezoid(3 * nodes // 5, 8.0)()
         x = rho * u[:, None] + rest * y
-        reference = 1.0 + jnp.tanh(reference_scale * x + reference_R_hat) @ inner
-        return scale * u + eta + R_hat, weight * reference
+        reference = 1.0 + jnp.tanh(reference_scale * x + at.reference_R_hat) @ inner
+        return scale * u + at.eta + at.R_hat, weight * reference
 
 
 class Spherical(Weights):
@@ -141,18 +133,10 @@ class Spherical(Weights):
         """``<B^2> = q_hat + R_hat^2``."""
         return jnp.sqrt(q_hat + R_hat**2)[None], jnp.ones(1)
 
-    def local(
-        self,
-        reference_q_hat: _Scalar,
-        reference_R_hat: _Scalar,
-        q_hat: _Scalar,
-        t_hat: _Scalar,
-        residual_hat: _Scalar,
-        eta: _Scalar,
-        R_hat: _Scalar,
-        nodes: int,
-    ) -> tuple[_Fields, _Fields]:
+    def local(self, at: LocalField, nodes: int) -> tuple[_Fields, _Fields]:
         """``<B^2> = q_hat + R_hat^2 + eta^2 + 2 eta (t_hat + R_hat R~_hat) / l~``, ``l~`` that of the reference."""
-        multiplier = self._multiplier(reference_q_hat + reference_R_hat**2)
-        mean_square = q_hat + R_hat**2 + eta**2 + 2.0 * eta * (t_hat + R_hat * reference_R_hat) / multiplier
+        multiplier = self._multiplier(at.reference_q_hat + at.reference_R_hat**2)
+        mean_square = (
+            at.q_hat + at.R_hat**2 + at.eta**2 + 2.0 * at.eta * (at.t_hat + at.R_hat * at.reference_R_hat) / multiplier
+        )
         return jnp.sqrt(mean_square)[None], jnp.ones(1)

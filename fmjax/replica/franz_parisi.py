@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import Constraint, Model
+from fmjax.models import Constraint, LocalField, Model
 from fmjax.quadrature import Layered, Trapezoid, log_normal_density
-from fmjax.replica.equilibrium import EquilibriumOrder
+from fmjax.replica.franz_parisi_order import Conjugates, FranzParisiControls, FranzParisiOrder, Overlaps
 from fmjax.replica.functional import ReplicaSymmetric
 from fmjax.replica.teacher import probability_given_tail
 from fmjax.special import fast_log
 
-__all__ = ["FranzParisi", "FranzParisiControls", "FranzParisiOrder"]
+__all__ = ["FranzParisi"]
 
 _Scalar = Float[Array, ""]
 
@@ -29,7 +29,6 @@ _SHARPEST = 1e-6
 # g relative to g + 1 - Q(q), and residual_hat, stay above this. Where they are smaller (exponentially so as d -> 0) nothing
 # depends on them: the entropy is stationary, so the square of this number is lost, times the few patterns that feel it.
 _SMALLEST = 1e-7
-
 
 _DROP = 0.99  # the largest relative decrease of g and residual_hat in one Newton step
 _LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
@@ -47,52 +46,6 @@ def _sech2(x: _Scalar) -> _Scalar:
     return 4.0 * decay / jnp.square(1.0 + decay)
 
 
-class FranzParisiControls(eqx.Module):
-    """Where the functional is evaluated: ``alpha``, the ``distance`` from the reference, and the reference itself."""
-
-    alpha: Float[Array, "*batch"]
-    distance: Float[Array, "*batch"]
-    reference: EquilibriumOrder
-
-
-class FranzParisiOrder(eqx.Module):
-    """Order parameters of the counted solutions.
-
-    ``q``: overlap of two of them around the same reference; ``t``: of one with another replica of the reference; ``R``:
-    with the teacher (zero for random labels); ``q_hat, t_hat, R_hat, p_hat``: conjugates of ``q, t, R`` and of
-    ``p = 1 - 2 distance``; ``gap = 1 - q`` without cancellation.
-    """
-
-    q: Float[Array, "*batch"]
-    t: Float[Array, "*batch"]
-    q_hat: Float[Array, "*batch"]
-    t_hat: Float[Array, "*batch"]
-    p_hat: Float[Array, "*batch"]
-    gap: Float[Array, "*batch"]
-    R: Float[Array, "*batch"]
-    R_hat: Float[Array, "*batch"]
-
-
-class Overlaps(eqx.Module):
-    """Overlaps and the combinations of pre-activation covariances that the energetic term needs.
-
-    With ``Q`` the kernel: counted field ``h = a x + c z + sqrt(g) y`` where ``x`` is the frozen field of the reference,
-    ``z`` its own fluctuation and ``y`` the rest, ``a = Q(t)/sqrt(Q(q~))``, ``c = (Q(p)-Q(t))/sqrt(1-Q(q~))``. The teacher's
-    field is ``Q(R~)/sqrt(Q(q~)) x + b y`` and a rest of its own.
-    """
-
-    p: _Scalar
-    q: _Scalar
-    gap: _Scalar
-    t: _Scalar
-    kernel_gap: _Scalar
-    a: _Scalar
-    c: _Scalar
-    g: _Scalar
-    R: _Scalar
-    b: _Scalar
-
-
 class _Fields(eqx.Module):
     """Scales of the Gaussian fields: reference ``mean_scale x + std (ratio w + rest ...)``, counted ``a x + v w``."""
 
@@ -103,16 +56,6 @@ class _Fields(eqx.Module):
     ratio: _Scalar
     rest: _Scalar
     width: _Scalar
-
-
-class Conjugates(eqx.Module):
-    """Conjugates, with ``residual = q_hat - t_hat**2/q~_hat`` and ``eta = p_hat - t_hat``."""
-
-    q_hat: _Scalar
-    t_hat: _Scalar
-    eta: _Scalar
-    residual: _Scalar
-    R_hat: _Scalar
 
 
 class FranzParisi(ReplicaSymmetric):
@@ -219,16 +162,16 @@ class FranzParisi(ReplicaSymmetric):
         reference = controls.reference
 
         def given_teacher(weight):
-            return self.model.weights.local(
-                reference.q_hat,
-                weight * reference.R_hat,
-                conjugates.q_hat,
-                conjugates.t_hat,
-                conjugates.residual,
-                conjugates.eta,
-                weight * conjugates.R_hat,
-                self.nodes[2],
+            at = LocalField(
+                reference_q_hat=reference.q_hat,
+                reference_R_hat=weight * reference.R_hat,
+                q_hat=conjugates.q_hat,
+                t_hat=conjugates.t_hat,
+                residual_hat=conjugates.residual,
+                eta=conjugates.eta,
+                R_hat=weight * conjugates.R_hat,
             )
+            return self.model.weights.local(at, self.nodes[2])
 
         if not self.model.teacher:
             return given_teacher(1.0)

@@ -15,16 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder
+from fmjax.solvers.entry import beside_maximum
 from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root
 from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, quadrature_error, read, saddle_root, stability_at, tangent
 
 __all__ = ["local_entropy"]
 
-# The maximum is approached to this value of |p_hat - t_hat|, not to 0: with equal margins the counted field is a function of
-# the reference's frozen field there (g = 0), a point at infinity of the free coordinates.
-_ENTRY = 0.1
-_SWEEPS = 12
-_ENTRY_NODES = 0.5  # of those of the functional: the entry is only a start for Newton
 _LONGEST = 0.8  # in logit(distance)
 _SHORTEST = 1e-3
 _KNOTS = 48  # room for those of one segment
@@ -66,66 +62,6 @@ def _predict(window: list[Array], known: Bool[Array, " knots"], position: Float[
     basis = jnp.where(known, jnp.prod(jnp.where(pair, offset / apart, 1.0), axis=1), 0.0) ** 2
     bend = 2.0 * jnp.sum(jnp.where(pair, 1.0 / apart, 0.0), axis=1)
     return (basis * (1.0 - offset * bend)) @ frees + (basis * offset) @ tangents
-
-
-def _enter(
-    functional: FranzParisi, alpha: Array, reference: EquilibriumOrder, typical: EquilibriumOrder, eta: Float[Array, ""]
-) -> tuple[Float[Array, ""], Float[Array, " n"]]:
-    """A point near the maximum, where ``p_hat - t_hat = eta``: ``logit(distance)`` and free coordinates.
-
-    At fixed ``eta`` the saddle equations are iterated as maps, fields to overlaps to fields: slow near capacity, but
-    converging from any start. They come from autodiff: ``(q, t, R, p)`` from the gradient of ``G_S`` with respect to the
-    conjugates, ``(q_hat, t_hat, R_hat)`` from that of ``G_E`` with respect to the overlaps.
-    """
-    split = functional.sizes[0]
-    couplings = jnp.array([*functional.couplings, -1.0])  # that of p p_hat comes last
-
-    def controls(position):
-        return FranzParisiControls(alpha, jax.nn.sigmoid(position), reference)
-
-    def order(fields, overlaps):
-        """From ``(q_hat, t_hat, R_hat)`` and ``(q - 1, t, R, p)``; without a teacher there is no ``R``."""
-        zero = jnp.zeros_like(eta)
-        (shift, t, *R, _), (q_hat, t_hat, *R_hat) = overlaps, fields
-        return FranzParisiOrder(
-            *(1.0 + shift, t, q_hat, t_hat, t_hat + eta, -shift), R=R[0] if R else zero, R_hat=R_hat[0] if R_hat else zero
-        )
-
-    def natural_gradient(scalar, natural, free):
-        """Gradient of ``scalar(free)`` with respect to ``natural(free)``."""
-        return jnp.linalg.solve(jax.jacfwd(natural)(free).T, jax.grad(scalar)(free))
-
-    def entropic(site):
-        return functional.entropic(functional.conjugates(site, controls(0.0)), controls(0.0))
-
-    def energetic(point):
-        at = controls(point[-1])
-        overlaps = functional.overlaps(point[:-1], at)
-        return alpha * functional.energetic(overlaps, at, functional.rule(overlaps, at))
-
-    def conjugates_of(site):
-        value = functional.conjugates(site, controls(0.0))
-        return jnp.stack([*(value.q_hat, value.t_hat, value.R_hat)[:split], value.eta + value.t_hat])
-
-    def overlaps_of(point):
-        value = functional.overlaps(point[:-1], controls(point[-1]))
-        return jnp.stack([*(-value.gap, value.t, value.R)[:split], value.p])
-
-    def sweep(state, _):
-        fields, overlaps, _ = state
-        site = functional.free(order(fields, overlaps), controls(0.0))[split:]
-        overlaps = -natural_gradient(entropic, conjugates_of, site) / couplings
-        position = jnp.log1p(-overlaps[-1]) - jnp.log1p(overlaps[-1])
-        point = jnp.append(functional.free(order(fields, overlaps), controls(position))[:split], position)
-        fields = -natural_gradient(energetic, overlaps_of, point)[:-1] / couplings[:-1]
-        return (fields, overlaps, position), None
-
-    t, t_hat = (0.9 * jnp.sqrt(own * other) for own, other in ((typical.q, reference.q), (typical.q_hat, reference.q_hat)))
-    fields = jnp.stack([typical.q_hat, t_hat, typical.R_hat][:split])
-    overlaps = jnp.stack([*(-typical.gap, t, typical.R)[:split], t])
-    start = (fields, overlaps, jnp.zeros_like(t))
-    (fields, overlaps, position), _ = jax.lax.scan(sweep, start, None, length=_SWEEPS)
-    return position, functional.free(order(fields, overlaps), controls(position))
 
 
 def _settle(functional: FranzParisi, guess: Float[Array, " n"], controls: FranzParisiControls) -> tuple[Root, Any]:
@@ -209,9 +145,7 @@ class _Trace(eqx.Module):
 def _trace(functional: FranzParisi, alpha, typical: EquilibriumOrder, positions: Float[Array, " targets"]) -> _Trace:
     """Follow the curve to all targets; ``typical`` are the reference's order parameters and those of the counted margin."""
     reference, own = (jax.tree.map(lambda leaf, i=i: leaf[i], typical) for i in (0, 1))
-    coarse = functional.resized(_ENTRY_NODES)
-    etas = jnp.array([_ENTRY, -_ENTRY])
-    starts, frees = jax.lax.map(lambda eta: _enter(coarse, alpha, reference, own, eta), etas)
+    starts, frees = beside_maximum(functional, alpha, reference, own)
 
     # Each section runs from one of the two starts: below the maximum, 0 outwards and 1 inwards; above it, 2 and 3.
     middle = jnp.mean(starts)

@@ -57,11 +57,19 @@ class System(Protocol):
     """A square system of equations at a point: residual ``r``, and the matrices ``A`` and ``M`` of `newton`."""
 
     @property
-    def residual(self) -> _Vector: ...  # noqa: D102
+    def residual(self) -> _Vector:
+        """``r``."""
+        ...
+
     @property
-    def left(self) -> _Matrix: ...  # noqa: D102
+    def left(self) -> _Matrix:
+        """``A``."""
+        ...
+
     @property
-    def matrix(self) -> _Matrix: ...  # noqa: D102
+    def matrix(self) -> _Matrix:
+        """``M``."""
+        ...
 
 
 class Equations(eqx.Module):

@@ -165,7 +165,7 @@ def identity_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         identity = None
     if not isinstance(identity, dict):
-        raise ValueError(f"{path} is not a store that fmjax sweep wrote: choose another one")  # noqa: TRY004
+        raise ValueError(f"{path} is not a store that fmjax sweep wrote: choose another one")  # noqa: TRY004  (a file, not a type)
     return identity
 
 
@@ -185,6 +185,7 @@ def revision() -> str:
     here = Path(__file__).resolve().parent
     git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
+        # Nothing in these two commands comes from outside.
         done = subprocess.run(git, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
         tracked = subprocess.run([*git[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
