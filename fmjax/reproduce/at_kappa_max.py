@@ -33,7 +33,7 @@ def draw(dataset: xr.Dataset) -> Figure:
                 line(place, part.distance, part.slope, part.result, **style)
                 mark_unstable(place, part.distance, part.slope, part.replicon, part.result, color)
         left.set(xlabel="distance $d$", ylabel=r"local entropy $\phi$ (nats per weight)", xlim=(0, 0.5))
-        right.legend(loc="lower left", bbox_to_anchor=(0.06, 0.0))
+        figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
         right.set(xlabel="distance $d$", ylabel=r"$d\phi/dd$", xlim=(0, 0.5), ylim=(-1.0, 2.0))
         inset.set(xlim=(1e-3, 0.1), ylim=(-0.4, 1.4), xscale="log")
         inset.tick_params(labelsize=6.5)

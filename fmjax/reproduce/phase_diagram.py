@@ -28,7 +28,10 @@ def settings(quick: bool) -> dict[str, Any]:
 def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     """kappa_max on a fine grid of loads, kappa_min and kappa_u on a coarser one, and alpha'_U."""
     chosen = settings(quick)
-    loads, alphas = np.linspace(*chosen["loads"]), np.array(chosen["alpha"])
+    first, capacity, count = chosen["loads"]
+    # On its logarithmic axis the line falls ever more steeply to the capacity, where kappa_max = 0.
+    loads = np.append(np.linspace(first, capacity, count)[:-1], capacity - np.geomspace(5e-3, 1e-3, 8))
+    loads, alphas = np.unique(loads), np.array(chosen["alpha"])
     largest = kappa_max(loads)
     lines = {name: [threshold(name, float(alpha)) for alpha in progress(alphas, name)] for name in ("kappa_min", "kappa_u")}
     (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
