@@ -44,6 +44,37 @@ def test_the_replicon_of_typical_solutions_has_its_closed_form(case):
     assert point.replicon == pytest.approx(1 - alpha * pattern * site, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["sign", "relu"])
+def test_the_replicon_of_a_committee_has_the_terms_of_the_curvature_of_its_kernel(name):
+    """``lambda = 1 - alpha (Q'² E[F''²] + Q'' E[F'²]) E[(1 - tanh²)²]`` ``Q`` in closed form."""
+    alpha, margin = 0.7, 0.1
+    point = jax.jit(lambda: fmjax.solve(fmjax.Equilibrium(fmjax.TreeCommittee(name, margin=margin)), alpha=alpha))()
+    q, q_hat = float(point.order.q), float(point.order.q_hat)
+    kernel, slope, curvature, power = {
+        "sign": (
+            2 / np.pi * np.arcsin(q),
+            2 / np.pi / np.sqrt(1 - q**2),
+            2 / np.pi * q / (1 - q**2) ** 1.5,
+            1.0,
+        ),
+        "relu": (
+            (np.sqrt(1 - q**2) + q * (np.pi / 2 + np.arcsin(q)) - 1) / (2 * np.pi),
+            (np.pi / 2 + np.arcsin(q)) / (2 * np.pi),
+            1 / (2 * np.pi * np.sqrt(1 - q**2)),
+            0.5 - 0.5 / np.pi,
+        ),
+    }[name]
+    u = np.linspace(-10, 10, 4001)
+    weight = np.exp(-0.5 * u**2) / np.sqrt(2 * np.pi) * (u[1] - u[0])
+    width = np.sqrt(power - kernel)
+    x = (margin - np.sqrt(kernel) * u) / width
+    ratio = np.exp(-0.5 * x**2 - log_ndtr(-x)) / np.sqrt(2 * np.pi)
+    first, second = ratio / width, ratio * (x - ratio) / width**2
+    pattern = slope**2 * np.sum(weight * second**2) + curvature * np.sum(weight * first**2)
+    site = np.sum(weight / np.cosh(np.sqrt(q_hat) * u) ** 4)
+    assert point.replicon == pytest.approx(1 - alpha * pattern * site, abs=1e-9)
+
+
 @pytest.mark.parametrize("teacher", [False, True])
 def test_the_replicon_around_a_reference_is_the_second_variation_with_broken_symmetry(teacher):
     """At order parameters of no saddle point: the two agree as functions."""
