@@ -149,6 +149,16 @@ def test_the_gradient_of_capacity_in_the_activation_is_that_of_its_differences(f
     np.testing.assert_allclose(jax.grad(value)(at), differences(value, at, 1e-3), atol=1e-9)
 
 
+@pytest.mark.parametrize("inverse", ["inverse", "inverse_complement"])
+def test_inverses_vary_with_the_activation_as_their_differences_say(inverse):
+    def value(slope):
+        return getattr(CommitteeArchitecture.of(fmjax.LeakyReLU(slope)), inverse)(jnp.asarray(0.3))
+
+    at = jnp.asarray(0.1)
+    assert abs(jax.grad(value)(at)) > 1e-3
+    assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-9
+
+
 def test_the_gradient_passes_through_the_quadrature_of_an_activation():
     @jax.jit
     def value(steepness):
