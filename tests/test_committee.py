@@ -96,7 +96,7 @@ def test_kappa_max_is_the_inverse_function_of_capacity(name):
     assert abs(again.value - 0.6) < 1e-11
 
 
-DISTANCES = np.concatenate([[1e-3, 3e-3, 1e-2, 0.05, 0.15, 0.3], np.geomspace(1e-3, 0.45, 18)])
+DISTANCES = np.concatenate([[1e-3, 3e-3, 1e-2, 0.05, 0.15, 0.3], np.geomspace(1e-4, 0.45, 18)])
 
 
 @jax.jit
