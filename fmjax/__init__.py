@@ -86,7 +86,7 @@ if TYPE_CHECKING:
         TreeCommittee,
     )
     from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
-    from fmjax.solvers import climb, curve, solve
+    from fmjax.solvers import climb, clusters, curve, solve
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "SymmetricMargin",
     "TreeCommittee",
     "climb",
+    "clusters",
     "curve",
     "message_passing",
     "networks",
@@ -129,6 +130,7 @@ _HOME = {
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
     "climb": "fmjax.solvers",
+    "clusters": "fmjax.solvers",
     "RobustEnsemble": "fmjax.replica",
     "solve": "fmjax.solvers",
     "curve": "fmjax.solvers",

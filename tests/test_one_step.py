@@ -1,65 +1,269 @@
-"""One step of replica-symmetry breaking: the limits in which its free entropy is known."""
+"""One step of replica-symmetry breaking: its limits, its literal form, and what it says of known models."""
 
+import functools
+import json
+from types import SimpleNamespace
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import fmjax
-from fmjax.replica import OneStepControls, OneStepEquilibrium
+from fmjax.cli import app
+from fmjax.models import Constraint
+from fmjax.replica import EquilibriumControls, FranzParisiControls, OneStep
+from fmjax.solvers.one_step import breaking_at
+from fmjax.special import log_H
+from tests.oracles import one_step as oracle
+from tests.oracles import stability
 
 ALPHA = 0.75
+BROKEN_ALPHA = 0.4
+DISTANCES = np.array([0.0070, 0.0075, 0.0080, 0.02, 0.1, 0.3])
+
+
+class Outside(Constraint):
+    """Stability of at least ``margin`` in absolute value: replica symmetry is known to be unstable for margins above 0.8."""
+
+    margin: jax.Array
+
+    def log_weight(self, mean, std):
+        return jnp.logaddexp(log_H((self.margin - mean) / std), log_H((self.margin + mean) / std))
+
+    def edges(self):
+        return jnp.stack([-self.margin, self.margin])
+
+    def support(self):
+        return jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf)
+
+
+def outside(margin):
+    return eqx.tree_at(lambda model: model.constraint, fmjax.Perceptron(), Outside(jnp.asarray(margin)))
 
 
 @pytest.fixture(scope="module")
 def typical():
-    return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=ALPHA)
+    return fmjax.clusters(fmjax.Equilibrium(fmjax.Perceptron()), alpha=ALPHA)
 
 
 @pytest.fixture(scope="module")
-def one_step():
-    functional = OneStepEquilibrium(fmjax.Perceptron())
-
-    @jax.jit
-    def value(free, m):
-        def at(m):
-            return functional(free, OneStepControls(jnp.asarray(ALPHA), m))
-
-        return jax.value_and_grad(at)(m)
-
-    return value
+def local():
+    functional = fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.0)
+    return fmjax.clusters(functional, alpha=ALPHA, distance=DISTANCES)
 
 
-def coordinates(typical, apart, field):
-    q, q_hat = typical.order.q, typical.order.q_hat
-    return jnp.stack([jnp.log(q) - jnp.log1p(-q), jnp.asarray(apart), jnp.log(q_hat), jnp.asarray(field)])
+@pytest.fixture(scope="module")
+def broken():
+    return fmjax.clusters(fmjax.Equilibrium(outside(1.2)), alpha=BROKEN_ALPHA)
 
 
-@pytest.mark.parametrize("m", [0.05, 0.5, 0.999999, 1.0, 3.0])
-def test_without_breaking_it_is_the_symmetric_entropy_for_every_m(typical, one_step, m):
-    value, slope = one_step(coordinates(typical, -45.0, -45.0), jnp.asarray(m))
-    assert float(value) == pytest.approx(float(typical.entropy), abs=1e-11)
-    assert float(slope) == pytest.approx(0.0, abs=1e-11)
+def coordinates(functional, order, apart, field):
+    return jnp.concatenate([functional.free(order), jnp.asarray([apart, field])])
 
 
-@pytest.mark.parametrize(("apart", "field"), [(-8.0, -8.0), (0.0, 0.3), (1.5, 1.0), (6.0, 2.0)])
-def test_at_m_one_it_is_the_symmetric_entropy_whatever_q1(typical, one_step, apart, field):
-    value, _ = one_step(coordinates(typical, apart, field), jnp.asarray(1.0))
-    assert float(value) == pytest.approx(float(typical.entropy), abs=1e-9)
+def test_without_breaking_nothing_depends_on_m(typical):
+    functional = fmjax.Equilibrium(fmjax.Perceptron())
+    free = coordinates(functional, typical.symmetric.order, -45.0, -45.0)
+    value = jax.jit(OneStep(functional))
+    for m in (0.05, 0.5, 0.999999, 1.0, 3.0):
+        found = value(free, EquilibriumControls(jnp.asarray(ALPHA)), jnp.asarray(m))
+        assert float(found) == pytest.approx(float(typical.symmetric.entropy), abs=1e-12)
 
 
-@pytest.mark.parametrize("m", [0.4, 0.7])
-def test_frozen_clusters_have_the_symmetric_entropy_over_m(one_step, m):
+@functools.cache
+def value_and_slope(kind):
+    model = {
+        "perceptron": fmjax.Perceptron(margin=0.1),
+        "relu": fmjax.TreeCommittee("relu", margin=0.1),
+        "outside": outside(1.2),
+    }
+    one = OneStep(fmjax.Equilibrium(model[kind]))
+    return one, jax.jit(jax.value_and_grad(one, argnums=2))
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "relu", "outside"])
+@pytest.mark.parametrize("m", [0.3, 0.8, 0.99999, 1.0, 1.00001, 2.0])
+def test_it_is_the_literal_free_entropy_of_typical_solutions(m, kind):
+    log_weight, kernel = {
+        "perceptron": (oracle.margin(0.1), lambda q: q),
+        "relu": (
+            oracle.margin(0.1 / np.sqrt(0.5 - 0.5 / np.pi)),
+            lambda q: (np.sqrt(1 - q**2) + q * (np.pi / 2 + np.arcsin(q)) - 1) / (np.pi - 1),
+        ),
+        "outside": (oracle.outside(1.2), lambda q: q),
+    }[kind]
+    (one, compiled), alpha = value_and_slope(kind), 0.6
+    functional = one.symmetric
+    free = jnp.asarray([-0.2, 0.3, 0.9, 1.1])
+    controls = EquilibriumControls(jnp.asarray(alpha))
+    value, slope = compiled(free, controls, jnp.asarray(m))
+    order, clusters = functional.order(free[:2]), one.clusters(free, controls)
+    q0, q1, q0_hat = float(order.q), float(order.q + clusters.rise), float(order.q_hat)
+    q1_hat = q0_hat + float(clusters.rise_hat)
+    at = SimpleNamespace(q=q0, q_hat=q0_hat, R=0.0, R_hat=0.0, Q=kernel)
+    fields = stability.equilibrium_fields(at, q0, q0_hat)
+
+    def literal(m):
+        return oracle.free_entropy(fields, q0, q1, q0_hat, q1_hat, m, alpha, log_weight, kernel=kernel)
+
+    step = 0.02
+    finer, coarser = ((literal(m + s) - literal(m - s)) / (2 * s) for s in (step, 2 * step))
+    assert float(value) == pytest.approx(literal(m), abs=2e-9)
+    assert float(slope) == pytest.approx((4 * finer - coarser) / 3, abs=5e-6)
+
+
+def test_frozen_clusters_have_the_symmetric_entropy_over_m(typical):
     # As q1 -> 1 and q1^ -> infinity, m q1^ kept: 2cosh^m -> exp(m |h|) and H^m -> a step, which integrate to the symmetric
     # forms of a field m² q0^; the approach is like sqrt(1 - q1).
-    typical = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=ALPHA)
-    q, q_hat = typical.order.q, typical.order.q_hat
-    gaps = []
-    for apart in (22.0, 26.0):
-        free = jnp.stack([jnp.log(q) - jnp.log1p(-q), jnp.asarray(apart), jnp.log(q_hat) - 2 * np.log(m), jnp.log(300.0)])
-        value, slope = one_step(free, jnp.asarray(m))
-        gaps.append(abs(float(value) - float(typical.entropy) / m))
-        # The internal entropy of a frozen cluster.
-        assert float(value + m * slope) == pytest.approx(0.0, abs=1e-2)
-    assert gaps[0] < 1e-3
-    assert gaps[1] < 0.5 * gaps[0]
+    functional = fmjax.Equilibrium(fmjax.Perceptron())
+    order, entropy = typical.symmetric.order, float(typical.symmetric.entropy)
+    value = jax.jit(OneStep(functional, (240, 400, 400)))
+    for m in (0.4, 0.7):
+        gaps = []
+        for apart in (14.0, 18.0):
+            free = coordinates(functional, order, apart, np.log(300.0)).at[1].add(-2 * np.log(m))
+            gaps.append(abs(float(value(free, EquilibriumControls(jnp.asarray(ALPHA)), jnp.asarray(m))) - entropy / m))
+        assert gaps[0] < 5e-3
+        assert gaps[1] < 0.5 * gaps[0]
+
+
+def test_typical_solutions_of_the_perceptron_are_isolated(typical):
+    """Krauth and Mezard 1989: frozen, every solution a cluster of its own, and the replica-symmetric entropy is exact."""
+    assert typical.result == "converged"
+    assert typical.phase == "isolated solutions, replica symmetry is exact"
+    assert float(typical.entropy) == float(typical.symmetric.entropy) == float(typical.complexity)
+    assert (float(typical.q1), float(typical.m), float(typical.internal_entropy)) == (1.0, 1.0, 0.0)
+    assert not np.any(typical.roots.stable)
+
+
+def test_the_barrier_around_typical_solutions_is_the_minimum_of_the_local_entropy_at_equal_margins(typical, local):
+    """At m = 1 a cluster of overlap q1 is a solution with its neighbours: the Franz-Parisi potential where it is flat."""
+    symmetric = local.symmetric
+    assert np.all(symmetric.converged)
+    d, slope, phi = (np.asarray(values)[1:3] for values in (symmetric.distance, symmetric.slope, symmetric.entropy))
+    assert slope[0] < 0.0 < slope[1] or slope[0] * slope[1] > 0.0
+    bend = (slope[1] - slope[0]) / (d[1] - d[0])
+    lowest = d[0] - slope[0] / bend
+    barrier = float(typical.roots.q1[0])
+    assert 0.5 * (1.0 - barrier) == pytest.approx(lowest, abs=2e-5)
+    inside = phi[0] - 0.5 * slope[0] ** 2 / bend
+    assert float(typical.roots.internal_entropy[0]) == pytest.approx(inside, abs=1e-7)
+
+
+def test_the_small_solution_appears_where_the_replicon_vanishes(local):
+    """Just before, its barrier has nearly the overlap q0; beyond, the potential falls nowhere near q0."""
+    replicon, left = np.asarray(local.symmetric.replicon), np.asarray(local.potential.excess)[:, 5]
+    assert np.any(replicon > 0)
+    assert np.any(replicon < 0)
+    np.testing.assert_array_equal(left < 0, replicon > 0)
+
+
+def test_where_the_symmetric_entropy_is_negative_there_are_no_solutions(local):
+    entropy, phase = np.asarray(local.symmetric.entropy), np.asarray(local.phase)
+    assert np.any(entropy < 0)
+    np.testing.assert_array_equal(phase == "no solutions", entropy < 0)
+    np.testing.assert_array_equal(phase == "isolated solutions, replica symmetry is exact", entropy > 0)
+    np.testing.assert_allclose(local.complexity, entropy, rtol=0, atol=0)
+
+
+def test_at_m_one_complexity_and_internal_entropy_add_up_to_the_symmetric_entropy(local):
+    total = local.roots.complexity + local.roots.internal_entropy
+    found = np.isfinite(total)
+    assert found.any()
+    expected = np.broadcast_to(np.asarray(local.symmetric.entropy)[:, None], total.shape)
+    np.testing.assert_allclose(np.asarray(total)[found], expected[found], rtol=0, atol=1e-12)
+
+
+def test_broken_symmetry_is_stationary_in_all_order_parameters_of_the_literal_free_entropy(broken):
+    """The perceptron with |stability| > 1.2: replica symmetry is unstable where its entropy is positive."""
+    assert broken.result == "converged"
+    assert broken.phase == "clusters, replica symmetry is broken"
+    assert float(broken.symmetric.replicon) < 0.0
+    assert 0.0 < float(broken.m) < 1.0
+    assert float(broken.q0) < float(broken.symmetric.order.q) < float(broken.q1)
+    assert float(broken.complexity) == pytest.approx(0.0, abs=1e-9)
+    assert 0.0 < float(broken.entropy) < float(broken.symmetric.entropy) - 1e-5
+    assert float(broken.internal_entropy) == pytest.approx(float(broken.entropy), abs=1e-8)
+
+    at = np.array([float(getattr(broken, name)) for name in ("q0", "q1", "q0_hat", "q1_hat", "m")])
+
+    def literal(parameters):
+        q0, q1, q0_hat, q1_hat, m = parameters
+        order = SimpleNamespace(q=q0, q_hat=q0_hat, R=0.0, R_hat=0.0, Q=lambda q: q)
+        fields = stability.equilibrium_fields(order, q0, q0_hat)
+        return oracle.free_entropy(fields, q0, q1, q0_hat, q1_hat, m, BROKEN_ALPHA, oracle.outside(1.2))
+
+    assert literal(at) == pytest.approx(float(broken.entropy), abs=1e-9)
+    for index in range(5):
+        step = 1e-3 * np.eye(5)[index] * at[index]
+        slope = (literal(at + step) - literal(at - step)) / (2e-3 * at[index])
+        assert slope == pytest.approx(0.0, abs=2e-6)
+
+
+def test_twice_the_nodes_give_the_same_broken_entropy(broken):
+    functional = fmjax.Equilibrium(outside(1.2)).resized(2.0)
+    one = OneStep(functional, (480, 192, 128))
+
+    def solve(alpha):
+        point = fmjax.solve(functional, alpha=alpha)
+        return breaking_at(one, point, functional.free(point.order), EquilibriumControls(alpha))
+
+    fine = jax.jit(solve)(jnp.asarray(BROKEN_ALPHA))
+    assert fine.result == "converged"
+    difference = abs(float(fine.entropy) - float(broken.entropy))
+    assert difference < 1e-9
+    assert difference <= float(broken.error_estimate) + 1e-10  # the complexity is zero to 1e-10, and m to what that allows
+
+
+def test_the_command_gives_the_one_step_answer_of_every_row():
+    arguments = ["--alpha", str(ALPHA), "--reference-margin", "0", "--rsb", "1"]
+    flags = [flag for d in DISTANCES for flag in ("--distance", str(d))]
+    result = CliRunner().invoke(app, ["franz-parisi", *arguments, *flags, "--json"])
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["rsb"] == 1
+    for row in document["rows"]:
+        assert row["result"] == "converged"
+        assert row["block_size"] == 1.0
+        assert row["cluster_overlap"] == 1.0
+        assert row["shift"] == 0.0
+        assert row["complexity"] == row["entropy"]
+        assert row["phase"] == ("no solutions" if row["entropy"] < 0 else "isolated solutions, replica symmetry is exact")
+
+
+def test_only_binary_weights_and_symmetric_functionals_have_clusters():
+    spherical = eqx.tree_at(lambda model: model.weights, fmjax.Perceptron(), fmjax.Spherical())
+    with pytest.raises(TypeError, match="binary weights, not of Spherical"):
+        fmjax.clusters(fmjax.Equilibrium(spherical), alpha=0.5)
+    ensemble = fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0)
+    with pytest.raises(TypeError, match="cannot break a RobustEnsemble"):
+        fmjax.clusters(ensemble, alpha=0.5, distance=np.array([0.1]))
+    with pytest.raises(ValueError, match="one-dimensional"):
+        fmjax.clusters(fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.1), alpha=0.5, distance=0.1)
+
+
+def test_a_reference_changes_the_fields_and_nothing_else():
+    """The literal free entropy with the fields of a cavity that holds a reference."""
+    model, alpha, m = fmjax.Perceptron(), 0.5, 0.6
+    functional = fmjax.FranzParisi(model, reference_margin=0.2)
+    reference = fmjax.solve(fmjax.Equilibrium(model.with_margin(0.2)), alpha=alpha).order
+    controls = FranzParisiControls(jnp.asarray(alpha), jnp.asarray(0.1), reference)
+    one = OneStep(functional)
+    free = jnp.asarray([0.3, 0.2, 0.4, 0.3, 0.5, 0.6, 0.4])
+    value = jax.jit(one)(free, controls, jnp.asarray(m))
+    order, clusters = functional.order(free[:-2], controls), one.clusters(free, controls)
+    at = SimpleNamespace(
+        **{name: float(getattr(order, name)) for name in ("q", "t", "q_hat", "t_hat", "p_hat", "R", "R_hat")}
+    )
+    at.p, at.Q, at.ref = 0.8, lambda q: q, SimpleNamespace(q=float(reference.q), q_hat=float(reference.q_hat), margin=0.2)
+    at.ref.R = at.ref.R_hat = 0.0
+    rest = at.t * at.t_hat - at.p * at.p_hat
+    expected = oracle.free_entropy(
+        stability.local_fields(at, at.q, at.q_hat),
+        *(at.q, at.q + float(clusters.rise), at.q_hat, at.q_hat + float(clusters.rise_hat), m, alpha, oracle.margin(0.0)),
+        rest=rest,
+    )
+    assert float(value) == pytest.approx(expected, abs=1e-6)

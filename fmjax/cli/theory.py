@@ -1,7 +1,8 @@
 """`fmjax entropy` and `fmjax franz-parisi`: free entropies at given controls."""
 
+import math
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,11 +10,15 @@ import fmjax
 from fmjax.cli.options import AlphaOption, MarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 
+if TYPE_CHECKING:
+    from fmjax.solvers import ClusterPoint
+
 
 class Breaking(StrEnum):
     """Steps of replica-symmetry breaking of the counted weights."""
 
     NONE = "0"
+    ONE = "1"
 
 
 def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tuple[Document, bool]:
@@ -65,6 +70,29 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tup
 
 _COLUMNS = ("entropy", "slope", "overlap", "cross_overlap", "replicon", "residual", "error_estimate")
 _TEACHER_COLUMNS = ("teacher_overlap", "generalisation_error")
+_ONE_STEP_COLUMNS = ("cluster_overlap", "block_size", "complexity", "internal_entropy", "shift")
+
+
+def _one_step(point: "ClusterPoint") -> dict[str, Any]:
+    return {
+        "overlap": point.q0,
+        "cluster_overlap": point.q1,
+        "block_size": point.m,
+        "complexity": point.complexity,
+        "internal_entropy": point.internal_entropy,
+        "shift": point.entropy - point.symmetric.entropy,
+    }
+
+
+def _solutions_of(point: "ClusterPoint", i: int) -> dict[str, Any]:
+    """How the solutions of a row are organised, in words, and all one-step solutions at ``m = 1``."""
+    columns = {name: getattr(point.roots, name)[i] for name in ("q1", "complexity", "internal_entropy", "stable")}
+    solutions = [
+        {"cluster_overlap": float(q1), "complexity": float(c), "internal_entropy": float(s), "stable": bool(stable)}
+        for q1, c, s, stable in zip(*columns.values(), strict=True)
+        if math.isfinite(q1)
+    ]
+    return {"phase": str(point.phase[i]), "solutions": solutions}
 
 
 def franz_parisi(
@@ -96,6 +124,16 @@ def franz_parisi(
     teacher_overlap, generalisation_error  as in `fmjax entropy`, of counted ones
 
     \b
+    With --rsb 1, entropy is that of the one-step solution
+    phase             whether counted solutions are isolated, in clusters, or none
+    cluster_overlap   q1 of two counted solutions of the same cluster; overlap: q0
+    block_size        m: below 1, replica symmetry is broken
+    complexity        log of the number of clusters, per weight; negative: none
+    internal_entropy  of the solutions in one of them
+    shift             entropy minus the replica-symmetric one
+    solutions         all one-step solutions at m = 1 but the frozen one (--json)
+
+    \b
     Examples
       fmjax franz-parisi --alpha 0.5 --reference-margin 0.3 --distance 0.01 --distance 0.1
       fmjax franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80 --json
@@ -105,26 +143,33 @@ def franz_parisi(
     at = values_of("distance", distance or [], distances, ctx, "0.005:0.4:80")
     model = setup.model(margin)
     reference, reason = _reference_margin(reference_margin, model, alpha)
+    names = _COLUMNS + (_TEACHER_COLUMNS if setup.teacher else ()) + (_ONE_STEP_COLUMNS if rsb is Breaking.ONE else ())
+    words: list[dict[str, Any]] = [{} for _ in at]
     if reason is None:
-        curve = fmjax.curve(fmjax.FranzParisi(model, reference_margin=reference), alpha=alpha, distance=np.asarray(at))
-        found = {
-            "entropy": curve.entropy,
-            "slope": curve.slope,
-            "overlap": curve.order.q,
+        local = fmjax.FranzParisi(model, reference_margin=reference)
+        if rsb is Breaking.ONE:
+            point = fmjax.clusters(local, alpha=alpha, distance=np.asarray(at))
+            curve, found = point.symmetric, _one_step(point)
+            words = [_solutions_of(point, i) for i in range(len(at))]
+        else:
+            curve = point = fmjax.curve(local, alpha=alpha, distance=np.asarray(at))
+            found = {"overlap": curve.order.q}
+        found |= {
+            "entropy": point.entropy,
+            "slope": point.slope,
             "cross_overlap": curve.order.t,
             "replicon": curve.replicon,
-            "residual": curve.residual,
-            "error_estimate": curve.error_estimate,
+            "residual": point.residual,
+            "error_estimate": point.error_estimate,
         }
         if setup.teacher:
             found |= {"teacher_overlap": curve.order.R, "generalisation_error": model.generalisation_error(curve.order.R)}
-        results, converged = curve.result, bool(np.all(curve.converged))
+        results, converged = point.result, bool(np.all(point.converged))
     else:
         found, results, converged = {}, [reason] * len(at), False
-    names = _COLUMNS + (_TEACHER_COLUMNS if setup.teacher else ())
     columns = {name: column(found.get(name), len(at)) for name in names}
     rows = [
-        {"distance": d, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
+        {"distance": d, **{name: values[i] for name, values in columns.items()}, **words[i], "result": str(results[i])}
         for i, d in enumerate(at)
     ]
     document = {

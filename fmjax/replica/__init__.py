@@ -4,11 +4,12 @@ from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, Equilibr
 from fmjax.replica.franz_parisi import FranzParisi
 from fmjax.replica.franz_parisi_order import FranzParisiControls, FranzParisiOrder
 from fmjax.replica.functional import Expansion, Functional, ReplicaSymmetric, expand
-from fmjax.replica.one_step import OneStepControls, OneStepEquilibrium, OneStepOrder
+from fmjax.replica.one_step import Clusters, OneStep
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, RobustEnsembleOrder
 from fmjax.replica.stability import replicon
 
 __all__ = [
+    "Clusters",
     "Equilibrium",
     "EquilibriumControls",
     "EquilibriumOrder",
@@ -17,9 +18,7 @@ __all__ = [
     "FranzParisiControls",
     "FranzParisiOrder",
     "Functional",
-    "OneStepControls",
-    "OneStepEquilibrium",
-    "OneStepOrder",
+    "OneStep",
     "ReplicaSymmetric",
     "RobustEnsemble",
     "RobustEnsembleControls",

@@ -29,8 +29,10 @@ __all__ = [
     "largest_pattern",
     "largest_weight",
     "pattern_block",
+    "pattern_excess",
     "pattern_rule",
     "weight_block",
+    "weight_excess",
     "weight_rule",
 ]
 
@@ -38,6 +40,8 @@ _Scalar = Float[Array, ""]
 _Rule = tuple[Float[Array, "h u"], Float[Array, "h u"]]
 
 _REACH = 9.0  # standard deviations
+_SMALL = 0.3  # of a logarithm that log1p takes
+_NEAR = 1e-3  # of the arguments of series
 _NEWTON_STEPS = 60  # of the maximisation: where ``stretch`` is large the way into the tail of ln H is long, 25 at 1e4
 
 
@@ -46,6 +50,38 @@ def _block(potential: Float[Array, "h u"], log_weights: Float[Array, "h u"], siz
     exponent = size * potential + log_weights
     largest = jax.lax.stop_gradient(jnp.max(exponent, axis=1))
     return (largest + jnp.log(jnp.sum(jnp.exp(exponent - largest[:, None]), axis=1))) / size
+
+
+def _excess(potential: Float[Array, "h u"], log_weights: Float[Array, "h u"], single: Array, size: _Scalar) -> Array:
+    """``[F_m - F_1]/(m - 1)``, with ``single = F_1(h) = ln ∫Du exp f`` known in closed form; at ``m = 1`` the derivative.
+
+    With ``g = f - F_1`` and the mean ``<.>`` over ``Du exp g`` it is ``ln <exp((m-1) g)> / (m (m-1))``, whose logarithm
+    is taken as ``log1p`` of a small number where it is one.
+    """
+    shift = size - 1.0
+    g = potential - single[:, None]
+    exponent = log_weights + jnp.maximum(g, size * g)
+    whole = jax.nn.logsumexp(log_weights + size * g, axis=1)
+    small = jnp.abs(whole) < _SMALL
+    # Where it is not small the exponentials may overflow, and their values do not matter.
+    mean = jnp.sum(g * jnp.exp(jnp.where(small[:, None], exponent, 0.0)) * _expm1_ratio(-jnp.abs(shift * g)), axis=1)
+    mean = jnp.where(small, mean, 0.0)
+    large = jnp.where(small, 0.0, whole) / jnp.where(shift == 0.0, 1.0, shift)
+    return jnp.where(small, mean * _log1p_ratio(jnp.where(small, shift * mean, 0.0)), large) / size
+
+
+def _expm1_ratio(x: Array) -> Array:
+    """``(exp(x) - 1)/x``, and its derivatives, at 0 as well."""
+    near = jnp.abs(x) < _NEAR
+    far = jnp.where(near, 1.0, x)
+    return jnp.where(near, 1.0 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720)))), jnp.expm1(far) / far)
+
+
+def _log1p_ratio(x: Array) -> Array:
+    """``ln(1 + x)/x``, and its derivatives, at 0 as well."""
+    near = jnp.abs(x) < _NEAR
+    far = jnp.where(near, 1.0, x)
+    return jnp.where(near, 1.0 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x / 6)))), jnp.log1p(far) / far)
 
 
 def weight_rule(field: Float[Array, " h"], spread: _Scalar, size: _Scalar, nodes: int) -> _Rule:
@@ -64,6 +100,13 @@ def weight_block(field: Float[Array, " h"], spread: _Scalar, size: _Scalar, rule
     return _block(log_2cosh(field[:, None] + spread * u), log_weights, size)
 
 
+def weight_excess(field: Float[Array, " h"], spread: _Scalar, size: _Scalar, rule: _Rule) -> Float[Array, " h"]:
+    """``[F_m - F_1]/(m - 1)`` of `weight_block`, where ``F_1 = ln 2cosh(field) + spread²/2``."""
+    u, log_weights = rule
+    potential = log_2cosh(field[:, None] + spread * u)
+    return _excess(potential, log_weights, log_2cosh(field) + 0.5 * spread**2, size)
+
+
 def _deficit(constraint: Constraint, field: Array) -> Array:
     """How far a field is from the allowed set; negative from above."""
     low, high = constraint.support()
@@ -71,22 +114,28 @@ def _deficit(constraint: Constraint, field: Array) -> Array:
 
 
 def pattern_rule(
-    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, nodes: int
+    constraint: Constraint,
+    field: Float[Array, " h"],
+    spread: _Scalar,
+    width: _Scalar,
+    sizes: Float[Array, "*sizes"],
+    nodes: int,
 ) -> _Rule:
-    """Nodes in ``u`` and logarithms of their Gaussian weights for `pattern_block`.
+    """Nodes in ``u`` and logarithms of their Gaussian weights for `pattern_block`; of several ``sizes``, for all of them.
 
     Below the margin ``ln H`` is nearly a parabola: the integrand peaks at ``m spread deficit / (width² + m spread²)`` and
     is narrower than the Gaussian there by ``width / sqrt(width² + m spread²)``.
     """
-    total = width**2 + size * spread**2
+    sizes = jnp.atleast_1d(sizes)
+    total = width**2 + sizes * spread**2
     narrow = width / jnp.sqrt(total)
     edges = constraint.edges()
 
     def at(field):
-        peak = size * spread * _deficit(constraint, field) / total
+        peaks = sizes * spread * _deficit(constraint, field) / total
         slopes = jnp.append(jnp.broadcast_to(spread / width, edges.shape), 1.0 / narrow)
-        offsets = jnp.append((field - edges) / width, -peak / narrow)
-        return Layered(nodes).log_rule(slopes, offsets, peak - _REACH, peak + _REACH)
+        offsets = jnp.append((field - edges) / width, -peaks / narrow)
+        return Layered(nodes).log_rule(slopes, offsets, jnp.min(peaks) - _REACH, jnp.max(peaks) + _REACH)
 
     return jax.vmap(at)(jax.lax.stop_gradient(field))
 
@@ -98,6 +147,17 @@ def pattern_block(
     u, log_weights = rule
     mean = field[:, None] + spread * u
     return _block(constraint.log_weight(mean, jnp.broadcast_to(width, mean.shape)), log_weights, size)
+
+
+def pattern_excess(
+    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, rule: _Rule
+) -> Float[Array, " h"]:
+    """``[F_m - F_1]/(m - 1)`` of `pattern_block`, where ``F_1 = log_weight(field, sqrt(width² + spread²))``."""
+    u, log_weights = rule
+    mean = field[:, None] + spread * u
+    potential = constraint.log_weight(mean, jnp.broadcast_to(width, mean.shape))
+    single = constraint.log_weight(field, jnp.broadcast_to(jnp.sqrt(width**2 + spread**2), field.shape))
+    return _excess(potential, log_weights, single, size)
 
 
 def _largest(potential: Callable, inputs: Any, start: Float[Array, " h"]) -> Float[Array, " h"]:

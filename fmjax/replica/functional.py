@@ -117,6 +117,10 @@ class ReplicaSymmetric(Functional):
     model: eqx.AbstractVar[Model]
 
     @abstractmethod
+    def resized(self, factor: float) -> ReplicaSymmetric:
+        """The same functional with ``factor`` times as many quadrature nodes in every dimension."""
+
+    @abstractmethod
     def site(self, conjugates: Any, controls: Any) -> tuple[Float[Array, ...], Float[Array, ...]]:
         """Fields on a counted weight, and their probabilities."""
 

@@ -1,141 +1,147 @@
-"""Typical solutions with one step of replica-symmetry breaking."""
+r"""One step of replica-symmetry breaking: a correction to any replica-symmetric free entropy.
+
+Counted solutions come in clusters: ``q1`` is the overlap of two of the same cluster, ``q0`` that of two of different ones,
+and ``m`` the number of replicas in a cluster. With ``Delta = q1 - q0`` and ``Delta^ = q1^ - q0^`` the fields of a cavity of
+the symmetric theory, taken at ``q0, q0^``, are those that all clusters share, and each potential ``f`` becomes that of a
+block of replicas, ``F_m(h) = (1/m) ln ∫Du exp(m f(h + spread u))``.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fmjax.models import Model
-from fmjax.quadrature import GaussHermite, Layered
+from fmjax.models import Binary
+from fmjax.quadrature import Layered
 from fmjax.replica import blocks
-from fmjax.replica.functional import Functional
+from fmjax.replica.functional import ReplicaSymmetric
 
-__all__ = ["OneStepControls", "OneStepEquilibrium", "OneStepOrder"]
+__all__ = ["Clusters", "OneStep"]
 
 _Scalar = Float[Array, ""]
+_DEGREE = 11  # of the polynomials between tabulated values
 
 
-class OneStepControls(eqx.Module):
-    """``alpha`` patterns per weight, and the number ``m`` of replicas in a block."""
+class Clusters(eqx.Module):
+    """``rise = q1 - q0``, ``gap = 1 - q1`` and ``rise_hat = q1_hat - q0_hat``."""
 
-    alpha: Float[Array, "*batch"]
-    m: Float[Array, "*batch"]
-
-
-class OneStepOrder(eqx.Module):
-    """Overlaps inside (``q1``) and between (``q0``) clusters, their conjugates, and ``gap = 1 - q1``."""
-
-    q0: Float[Array, "*batch"]
-    q1: Float[Array, "*batch"]
-    q0_hat: Float[Array, "*batch"]
-    q1_hat: Float[Array, "*batch"]
-    gap: Float[Array, "*batch"]
-
-    def free(self) -> Float[Array, " 4"]:
-        """``logit q0``, ``logit`` of the part of the way from ``q0`` to 1 that ``q1`` covers, and logs of the fields."""
-        apart = jnp.log(self.q1 - self.q0) - jnp.log(self.gap)
-        fields = jnp.log(self.q0_hat), jnp.log(self.q1_hat - self.q0_hat)
-        return jnp.stack([jnp.log(self.q0) - jnp.log1p(-self.q0), apart, *fields])
-
-
-class OneStepOverlaps(eqx.Module):
-    """``q0``, ``rise = q1 - q0``, ``gap = 1 - q1`` and the same differences of kernels: nothing cancels."""
-
-    q0: _Scalar
     rise: _Scalar
     gap: _Scalar
-    kernel0: _Scalar
-    kernel_rise: _Scalar
-    kernel_gap: _Scalar
+    rise_hat: _Scalar
 
 
-class OneStepEquilibrium(Functional):
-    r"""One-step free entropy of the solutions of a random instance at block size ``m`` (Krauth and Mezard, 1989).
+class OneStep(eqx.Module):
+    r"""One-step free entropy of the solutions that a replica-symmetric functional counts.
 
-        phi(m) = ext  -q1^ (1 - q1)/2 - m (q1 q1^ - q0 q0^)/2 + G_S + alpha G_E
-        G_S = (1/m) ∫Dx ln ∫Du [2cosh(sqrt(q0^) x + sqrt(q1^ - q0^) u)]^m
-        G_E = (1/m) ∫Dx ln ∫Du H( (kappa - sqrt(q0) x - sqrt(q1-q0) u)/sqrt(1-q1) )^m
+        phi(m) = phi_RS(q0, q0^, ...) + (m - 1) X
+        X = -(q0^ Delta + Delta^ q1)/2 + E_site[(F_m - F_1)/(m-1)] + alpha E_pattern[(F_m - F_1)/(m-1)]
 
-    in nats per weight. With ``q1 = q0`` and ``q1^ = q0^`` it is the replica-symmetric entropy for every ``m``, and so it is
-    at ``m = 1`` whatever ``q1`` and ``q1^``. The control is ``m``: the slope gives the complexity ``-m² dphi/dm`` and the
-    entropy of one cluster ``phi + m dphi/dm``. As ``q1 -> 1`` (frozen), ``phi(m) = phi_RS / m`` with the replica-symmetric
-    ``alpha`` and margin.
+    in nats per weight, which is ``-q1^/2 + (1-m) q1 q1^/2 + m q0 q0^/2 + ... + G_S + alpha G_E`` (Krauth and Mezard 1989 for
+    typical solutions; the supplement of Baldassi et al. 2021 around a reference) with what does not depend on ``m`` taken
+    out: ``F_1`` is a closed form, and in it ``phi`` is the replica-symmetric entropy whatever ``q1`` and ``q1^``. Where
+    ``Delta = Delta^ = 0``, ``X`` vanishes for every ``m``. Stationarity in ``Delta, Delta^`` is that of ``X``, at ``m = 1``
+    as well, where ``X = dphi/dm``.
+
+    The *complexity* ``-m² dphi/dm`` is the logarithm of the number of clusters, the *internal entropy* ``phi + m dphi/dm``
+    that of the solutions in one of them, and ``m phi`` is the first plus ``m`` times the second. As ``q1 -> 1`` (frozen:
+    every solution a cluster of its own) ``phi(m) = phi_RS/m``: no internal entropy, and the complexity ``phi_RS`` itself.
+
+    A block's potential is a function of one field, so that it is tabulated and read at the many fields of a pattern.
 
     Args:
-        model: weights x architecture x constraint; the weights are binary.
-        nodes: of the outer and of the inner integrals.
+        symmetric: `Equilibrium` or `FranzParisi` of a model with binary weights.
+        nodes: of the table, and of the inner integrals of a pattern and of a weight.
     """
 
-    model: Model
-    nodes: tuple[int, int] = eqx.field(static=True, default=(128, 80))
+    symmetric: ReplicaSymmetric
+    nodes: tuple[int, int, int] = eqx.field(static=True, default=(240, 96, 64))
 
-    control: ClassVar[str] = "m"
+    def __check_init__(self):
+        weights = self.symmetric.model.weights
+        if not isinstance(weights, Binary):
+            raise TypeError(f"clusters are those of binary weights, not of {type(weights).__name__}: use weights=Binary()")
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """``q0, q1``; ``q0_hat, q1_hat``."""
-        return (2, 2)
+    def size(self) -> int:
+        """How many coordinates: those of the symmetric functional, and two."""
+        return sum(self.symmetric.sizes) + 2
 
-    def overlaps(self, free: Float[Array, " 2"], controls: OneStepControls) -> OneStepOverlaps:
-        """Kernels from logits, and overlaps from kernels."""
-        architecture = self.model.architecture
-        kernel0, apart = jax.nn.sigmoid(free[0]), jax.nn.sigmoid(-free[0])
-        kernel_rise, kernel_gap = apart * jax.nn.sigmoid(free[1]), apart * jax.nn.sigmoid(-free[1])
-        gap = architecture.inverse_complement(kernel_gap)
-        rise = architecture.inverse_complement(apart) - gap
-        return OneStepOverlaps(1.0 - rise - gap, rise, gap, kernel0, kernel_rise, kernel_gap)
+    def clusters(self, free: Float[Array, " n"], controls: Any) -> Clusters:
+        """The part ``sigmoid(free[-2])`` of ``1 - q0`` that ``Delta`` covers, and ``Delta^ = exp(free[-1])``."""
+        whole = self.symmetric.overlaps(free[: self.symmetric.sizes[0]], controls).gap
+        return Clusters(whole * jax.nn.sigmoid(free[-2]), whole * jax.nn.sigmoid(-free[-2]), jnp.exp(free[-1]))
 
-    def conjugates(self, free: Float[Array, " 2"], controls: OneStepControls) -> tuple[_Scalar, _Scalar]:
-        """``q0_hat`` and ``q1_hat - q0_hat``, from their logarithms."""
-        return jnp.exp(free[0]), jnp.exp(free[1])
+    def excess(self, free: Float[Array, " n"], controls: Any, m: _Scalar, rule: Any) -> _Scalar:
+        """``X``; ``rule`` is that of the symmetric energetic term."""
+        split = self.symmetric.sizes[0]
+        overlaps = self.symmetric.overlaps(free[:split], controls)
+        conjugates = self.symmetric.conjugates(free[split:-2], controls)
+        clusters = self.clusters(free, controls)
+        coupled = conjugates.q_hat * clusters.rise + clusters.rise_hat * (overlaps.q + clusters.rise)
+        return (
+            -0.5 * coupled
+            + self.site(conjugates, clusters, controls, m)
+            + controls.alpha * self.pattern(overlaps, clusters, controls, m, rule)
+        )
 
-    def interaction(
-        self, overlaps: OneStepOverlaps, conjugates: tuple[_Scalar, _Scalar], controls: OneStepControls
-    ) -> _Scalar:
-        """``-q1^ (1-q1)/2 - m (q1^ q1 - q0^ q0)/2``, the last difference as ``(q1^ - q0^) q1 + q0^ (q1 - q0)``."""
-        q0_hat, rise_hat = conjugates
-        q1 = overlaps.q0 + overlaps.rise
-        products = rise_hat * q1 + q0_hat * overlaps.rise
-        return -0.5 * ((q0_hat + rise_hat) * overlaps.gap + controls.m * products)
+    def site(self, conjugates: Any, clusters: Clusters, controls: Any, m: _Scalar) -> _Scalar:
+        """``E_site[(F_m - F_1)/(m - 1)]``."""
+        field, probability = self.symmetric.site(conjugates, controls)
+        fields, spread = field.ravel(), jnp.sqrt(clusters.rise_hat)
+        rule = blocks.weight_rule(fields, *jax.lax.stop_gradient((spread, jnp.maximum(m, 1.0))), self.nodes[2])
+        return probability.ravel() @ blocks.weight_excess(fields, spread, m, rule)
 
-    def entropic(self, conjugates: tuple[_Scalar, _Scalar], controls: OneStepControls) -> _Scalar:
-        """``G_S``."""
-        scale, spread = jnp.sqrt(conjugates[0]), jnp.sqrt(conjugates[1])
-        x, weight = GaussHermite(self.nodes[0])()
-        rule = blocks.weight_rule(scale * x, *jax.lax.stop_gradient((spread, controls.m)), self.nodes[1])
-        return weight @ blocks.weight_block(scale * x, spread, controls.m, rule)
+    def pattern(self, overlaps: Any, clusters: Clusters, controls: Any, m: _Scalar, rule: Any) -> _Scalar:
+        """``E_pattern[(F_m - F_1)/(m - 1)]``."""
+        model = self.symmetric.model
+        mean, std, probability = self.symmetric.pattern(overlaps, controls, rule)
+        gap = model.architecture.complement(clusters.gap)
+        width, spread = jnp.sqrt(gap), jnp.sqrt(std**2 - gap)
+        constraint = model.unit_constraint
 
-    def rule(self, overlaps: OneStepOverlaps, controls: OneStepControls) -> tuple:
-        """Outer nodes and weights, with a layer of the width of ``ln H`` at each edge, and inner ones."""
-        overlaps, size = jax.lax.stop_gradient((overlaps, controls.m))
-        constraint = self.model.unit_constraint
-        edges, scale, width = constraint.edges(), jnp.sqrt(overlaps.kernel0), jnp.sqrt(overlaps.kernel_gap)
-        x, weight = Layered(self.nodes[0])(jnp.broadcast_to(scale / width, edges.shape), -edges / width)
-        inner = blocks.pattern_rule(constraint, scale * x, jnp.sqrt(overlaps.kernel_rise), width, size, self.nodes[1])
-        return x, weight, inner
+        # The potential changes on the scale of `std` near an edge: equidistant in a variable with a layer there.
+        edges, scale = jax.lax.stop_gradient((constraint.edges(), std))
+        still = jax.lax.stop_gradient(mean)
+        slopes, offsets = jnp.broadcast_to(1.0 / scale, edges.shape), -edges / scale
+        table, _ = Layered(self.nodes[0])(slopes, offsets, jnp.min(still), jnp.max(still))
+        sizes = jnp.stack([m, jnp.ones_like(m)])
+        inner = blocks.pattern_rule(constraint, table, *jax.lax.stop_gradient((spread, width, sizes)), self.nodes[1])
+        values = blocks.pattern_excess(constraint, table, spread, width, m, inner)
 
-    def energetic(self, overlaps: OneStepOverlaps, controls: OneStepControls, rule: tuple) -> _Scalar:
-        """``G_E``."""
-        x, weight, inner = rule
-        field, spread = jnp.sqrt(overlaps.kernel0) * x, jnp.sqrt(overlaps.kernel_rise)
-        width = jnp.sqrt(overlaps.kernel_gap)
-        return weight @ blocks.pattern_block(self.model.unit_constraint, field, spread, width, controls.m, inner)
+        def stretched(field):
+            layers = jnp.arcsinh(0.5 * (slopes * field[..., None] + offsets))
+            return field + jnp.sum(layers, axis=-1)
 
-    def natural(self, free: Float[Array, " 4"], controls: OneStepControls) -> Float[Array, " 4"]:
-        """``(q0, q1, q0_hat, q1_hat)``."""
-        overlaps, (q0_hat, rise_hat) = self.overlaps(free[:2], controls), self.conjugates(free[2:], controls)
-        return jnp.stack([overlaps.q0, overlaps.q0 + overlaps.rise, q0_hat, q0_hat + rise_hat])
+        first, second = stretched(table[:1])[0], stretched(table[1:2])[0]
+        return jnp.sum(probability * interpolate(values, (stretched(mean) - first) / (second - first)))
 
-    def order(self, free: Float[Array, " 4"], controls: OneStepControls) -> OneStepOrder:
-        """Order parameters from free coordinates."""
-        q0, q1, q0_hat, q1_hat = self.natural(free, controls)
-        return OneStepOrder(q0, q1, q0_hat, q1_hat, self.overlaps(free[:2], controls).gap)
+    def __call__(self, free: Float[Array, " n"], controls: Any, m: _Scalar) -> _Scalar:
+        """The free entropy per weight."""
+        return self.with_rule(free, controls, m, self.symmetric.rule_at(free[:-2], controls))
 
-    def resized(self, factor: float) -> OneStepEquilibrium:
-        """``factor`` times as many nodes in every dimension."""
-        outer, inner = (int(factor * size) for size in self.nodes)
-        return OneStepEquilibrium(self.model, (outer, inner))
+    def with_rule(self, free: Float[Array, " n"], controls: Any, m: _Scalar, rule: Any) -> _Scalar:
+        """The free entropy per weight, computed with given quadrature nodes."""
+        return self.symmetric.with_rule(free[:-2], controls, rule) + (m - 1.0) * self.excess(free, controls, m, rule)
+
+    def refined(self) -> OneStep:
+        """Half as many nodes again, in every integral."""
+        table, pattern, weight = (3 * size // 2 for size in self.nodes)
+        return OneStep(self.symmetric.resized(1.5), (table, pattern, weight))
+
+
+def interpolate(values: Float[Array, " n"], position: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """A table, ``values[i]`` at position ``i``, read in between: Newton's polynomial through the nearest 12 values."""
+    differences = [values]
+    for _ in range(_DEGREE):
+        differences.append(jnp.diff(differences[-1]))
+    first = jnp.floor(jax.lax.stop_gradient(position)).astype(int) - _DEGREE // 2
+    first = jnp.clip(first, 0, values.size - _DEGREE - 1)
+    offset = position - first
+    result = differences[_DEGREE][first]
+    for k in range(_DEGREE - 1, -1, -1):
+        result = differences[k][first] + (offset - k) / (k + 1) * result
+    return result

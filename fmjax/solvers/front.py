@@ -12,13 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.replica import Equilibrium, FranzParisi, Functional, RobustEnsemble
+from fmjax.replica import (
+    Equilibrium,
+    EquilibriumControls,
+    FranzParisi,
+    FranzParisiControls,
+    Functional,
+    OneStep,
+    RobustEnsemble,
+)
 from fmjax.solvers.continuation import local_entropy
+from fmjax.solvers.one_step import ClusterPoint, breaking_at
 from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_margin
 
-__all__ = ["curve", "in_float64", "is_concrete", "require", "solve"]
+__all__ = ["clusters", "curve", "in_float64", "is_concrete", "require", "solve"]
 
 _Real = float | int | Float[Array, "..."] | np.ndarray
 
@@ -163,3 +172,48 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
     if isinstance(functional, RobustEnsemble):
         return _robust_entropy(*as_float64((functional, alpha, distance)))
     return _local_entropy(*as_float64((functional, alpha, distance)))
+
+
+def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
+    point = equilibrium(functional, alpha)
+    return breaking_at(OneStep(functional), point, functional.free(point.order), EquilibriumControls(alpha))
+
+
+def _local_clusters(functional: FranzParisi, alpha: Array, distance: Array) -> ClusterPoint:
+    one = OneStep(functional)
+
+    def at(point):
+        controls = FranzParisiControls(alpha, point.distance, point.reference)
+        return breaking_at(one, point, functional.free(point.order, controls), controls)
+
+    return jax.lax.map(at, local_entropy(functional, alpha, distance))
+
+
+_compiled_typical_clusters = jax.jit(_typical_clusters)
+_compiled_local_clusters = jax.jit(_local_clusters)
+
+
+@in_float64
+def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = None) -> ClusterPoint:
+    """One step of replica-symmetry breaking: how counted solutions are organised, and what that does to their entropy.
+
+    Args:
+        functional: `Equilibrium` or `FranzParisi`, of binary weights.
+        alpha: patterns per weight, positive.
+        distance: from the reference, in [0, 1], shape ``(n,)`` (local entropies only).
+
+    Returns:
+        A `ClusterPoint`: ``phase``, ``entropy``, ``q0``, ``q1``, ``m``, ``complexity``, ``internal_entropy``, all solutions
+        at ``m = 1`` in ``roots``, and the replica-symmetric answer in ``symmetric``. Without derivatives.
+
+    Raises:
+        ValueError, TypeError: as for `solve`; weights that are not binary.
+    """
+    _check(functional, alpha, distance)
+    if not isinstance(functional, (Equilibrium, FranzParisi)):
+        raise TypeError(f"cannot break a {type(functional).__name__}: give an Equilibrium or a FranzParisi functional")
+    if isinstance(functional, Equilibrium):
+        return _compiled_typical_clusters(*as_float64((functional, alpha)))
+    if distance is None or np.ndim(distance) != 1:
+        raise ValueError("clusters of a local entropy need a one-dimensional array of distances: try jnp.array([0.1])")
+    return _compiled_local_clusters(*as_float64((functional, alpha)), jnp.asarray(distance, jnp.float64))
