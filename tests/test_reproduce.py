@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import fmjax
-from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, phase_diagram, report, running, typical_distance
+from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, one_step, phase_diagram, report, running, typical_distance
 from fmjax.reproduce.directory import Directory, replacing
 from fmjax.reproduce.plotting import binary_entropy
 from tests.oracles import literature
@@ -93,6 +93,36 @@ def diagram(**changes):
         "alpha_u_result": "converged",
     }
     return xr.Dataset(data | changes, coords={"fine_alpha": [0.1, 0.5, 0.8], "alpha": [0.2, 0.5, 0.8]})
+
+
+def broken(lost=()):
+    """Three references, of which the first has no solutions at the first two distances."""
+    distances = np.unique([0.02, 0.3, *(d for _, d in one_step._SHOWN)])
+    shape, grid = (3, distances.size), ("reference", "distance")
+    entropy = 0.5 * np.tile(binary_entropy(distances), (3, 1))
+    entropy[0, :2] = -0.01
+    results = np.full(shape, "converged", dtype=object)
+    for place in lost:
+        results[place] = ENDED
+    overlap = np.linspace(0.9, 1 - 1e-7, 11)
+    roots = np.full((*shape, 4), np.nan)
+    roots[..., 0] = 0.95
+    return xr.Dataset(
+        {
+            "entropy": (grid, entropy),
+            "slope": (grid, 0.5 * np.tile(np.log((1 - distances) / distances), (3, 1))),
+            "replicon": (grid, np.full(shape, 0.5)),
+            "result": (grid, results),
+            "potential_overlap": ((*grid, "scan"), np.broadcast_to(overlap, (*shape, 11))),
+            "potential": ((*grid, "scan"), np.broadcast_to(-0.01 * (overlap - 0.9), (*shape, 11))),
+            "solution_overlap": ((*grid, "solution"), roots),
+            "solution_complexity": ((*grid, "solution"), 0.01 * roots),
+            "centre_distance": ("point", np.linspace(0.01, 0.1, 5)),
+            "robust_entropy": ("point", np.linspace(0.01, 0.1, 5)),
+            "robust_result": ("point", ["converged"] * 5),
+        },
+        coords={"distance": distances, "reference_margin": ("reference", [0.0, 0.1, 0.2])},
+    )
 
 
 def lines(axes, at_least=3):
@@ -188,6 +218,21 @@ def test_the_phase_diagram_shows_what_was_found():
     assert any("0.7600" in text.get_text() for text in axes.texts)
 
 
+def test_where_there_are_no_solutions_the_line_is_dotted():
+    left, right = one_step.draw(broken()).axes[:2]
+    solid = [line for line in left.lines if line.get_linestyle() == "-" and line.get_label().startswith(r"$\tilde")]
+    assert len(solid) == 3
+    assert [min(line.get_ydata()) > 0 for line in solid] == [True] * 3
+    first, second = ([line.get_xdata()[0] for line in solid][i] for i in (0, 1))
+    assert first > second  # the first two distances have no solid line
+    assert len([line for line in right.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 11]) == 5
+
+
+def test_potentials_that_did_not_converge_are_not_drawn():
+    names = [line.get_label() for line in one_step.draw(broken(lost=[(2, 0)])).axes[1].lines]
+    assert sum("d=" in name for name in names) == 4
+
+
 def test_the_phase_diagram_does_without_what_was_not_found():
     nothing = ("alpha", [ENDED] * 3)
     lost = diagram(kappa_min_result=nothing, kappa_u_result=nothing, alpha_u_result=ENDED)
@@ -273,7 +318,14 @@ def small(monkeypatch):
             settings=real.settings, compute=compute, draw=real.draw, TITLE=real.TITLE, CAPTION=real.CAPTION
         )
 
-    data = {"2": margins(), "3": phases(lost=[(0, 0)]), "4": loads(), "5": margins(), "phase-diagram": diagram()}
+    data = {
+        "2": margins(),
+        "3": phases(lost=[(0, 0)]),
+        "4": loads(),
+        "5": margins(),
+        "phase-diagram": diagram(),
+        "one-step": broken(),
+    }
     monkeypatch.setattr(running, "figures", {name: module(name, dataset) for name, dataset in data.items()})
 
     def measure(quantity):
@@ -339,7 +391,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(small, tmp_path, monkeypatc
     small.clear()
     running.figures["4"].compute = whole
     assert running.run(tmp_path, True) is True
-    assert small == ["4", "5", "phase-diagram"]
+    assert small == ["4", "5", "phase-diagram", "one-step"]
 
 
 def test_thresholds_are_kept_one_by_one(small, tmp_path, monkeypatch):

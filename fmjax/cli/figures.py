@@ -18,6 +18,7 @@ class Figure(StrEnum):
     SIGN_AT_KAPPA_MAX = "7"
     DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
+    ONE_STEP = "one-step"
 
 
 QuickOption = Annotated[bool, typer.Option("--quick", help="Coarser grids, fewer points.")]
@@ -25,7 +26,7 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 
 def figure(
-    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, or phase-diagram.")],
+    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, or one-step.")],
     out: OutOption,
     quick: QuickOption = False,
 ) -> None:
@@ -39,6 +40,7 @@ def figure(
     6, 7           figure 4 for tree committees of ReLU and of sign units
     8              binary multilayer networks on images: error, overlap, local energy
     phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
+    one-step       one step of replica-symmetry breaking, and the robust ensemble
 
     \b
     Example

@@ -11,7 +11,16 @@ import xarray as xr
 
 import fmjax
 from fmjax.progress import bar
-from fmjax.reproduce import at_kappa_max, deep_networks, entropy, franz_parisi, phase_diagram, report, typical_distance
+from fmjax.reproduce import (
+    at_kappa_max,
+    deep_networks,
+    entropy,
+    franz_parisi,
+    one_step,
+    phase_diagram,
+    report,
+    typical_distance,
+)
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
 from fmjax.reproduce.solving import CONVERGED, permissible
@@ -25,6 +34,7 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "7": at_kappa_max.SIGN,
     "8": deep_networks,
     "phase-diagram": phase_diagram,
+    "one-step": one_step,
 }
 
 
@@ -119,7 +129,7 @@ def _write_report(directory: Directory, rows: dict[str, Any], datasets: dict[str
     pictures = [
         {
             "name": name,
-            "label": f"Figure {name}" if name.isdigit() else "Phase diagram",
+            "label": f"Figure {name}" if name.isdigit() else name.replace("-", " ").capitalize(),
             "title": module.TITLE,
             "caption": module.CAPTION,
             "data": directory.dataset_path(name).name,

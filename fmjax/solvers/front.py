@@ -179,14 +179,14 @@ def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
     return breaking_at(OneStep(functional), point, functional.free(point.order), EquilibriumControls(alpha))
 
 
-def _local_clusters(functional: FranzParisi, alpha: Array, distance: Array) -> ClusterPoint:
+def _local_clusters(functional: FranzParisi, alpha: Array, curve: SaddlePoint) -> ClusterPoint:
     one = OneStep(functional)
 
     def at(point):
         controls = FranzParisiControls(alpha, point.distance, point.reference)
         return breaking_at(one, point, functional.free(point.order, controls), controls)
 
-    return jax.lax.map(at, local_entropy(functional, alpha, distance))
+    return jax.lax.map(at, curve)
 
 
 _compiled_typical_clusters = jax.jit(_typical_clusters)
@@ -216,4 +216,7 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = N
         return _compiled_typical_clusters(*as_float64((functional, alpha)))
     if distance is None or np.ndim(distance) != 1:
         raise ValueError("clusters of a local entropy need a one-dimensional array of distances: try jnp.array([0.1])")
-    return _compiled_local_clusters(*as_float64((functional, alpha)), jnp.asarray(distance, jnp.float64))
+    functional, alpha = as_float64((functional, alpha))
+    # In a program of its own: who has drawn the curve has it compiled.
+    symmetric = _local_entropy(functional, alpha, jnp.asarray(distance, jnp.float64))
+    return _compiled_local_clusters(functional, alpha, symmetric)
