@@ -30,6 +30,7 @@ __all__ = [
     "largest_weight",
     "pattern_block",
     "pattern_excess",
+    "pattern_excess_rule",
     "pattern_rule",
     "weight_block",
     "weight_excess",
@@ -114,27 +115,41 @@ def _deficit(constraint: Constraint, field: Array) -> Array:
 
 
 def pattern_rule(
-    constraint: Constraint,
-    field: Float[Array, " h"],
-    spread: _Scalar,
-    width: _Scalar,
-    sizes: Float[Array, "*sizes"],
-    nodes: int,
+    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, nodes: int
 ) -> _Rule:
-    """Nodes in ``u`` and logarithms of their Gaussian weights for `pattern_block`; of several ``sizes``, for all of them.
+    """Nodes in ``u`` and logarithms of their Gaussian weights for `pattern_block`.
 
     Below the margin ``ln H`` is nearly a parabola: the integrand peaks at ``m spread deficit / (width² + m spread²)`` and
     is narrower than the Gaussian there by ``width / sqrt(width² + m spread²)``.
     """
-    sizes = jnp.atleast_1d(sizes)
-    total = width**2 + sizes * spread**2
+    total = width**2 + size * spread**2
     narrow = width / jnp.sqrt(total)
     edges = constraint.edges()
 
     def at(field):
-        peaks = sizes * spread * _deficit(constraint, field) / total
+        peak = size * spread * _deficit(constraint, field) / total
         slopes = jnp.append(jnp.broadcast_to(spread / width, edges.shape), 1.0 / narrow)
-        offsets = jnp.append((field - edges) / width, -peaks / narrow)
+        offsets = jnp.append((field - edges) / width, -peak / narrow)
+        return Layered(nodes).log_rule(slopes, offsets, peak - _REACH, peak + _REACH)
+
+    return jax.vmap(at)(jax.lax.stop_gradient(field))
+
+
+def pattern_excess_rule(
+    constraint: Constraint, field: Float[Array, " h"], spread: _Scalar, width: _Scalar, size: _Scalar, nodes: int
+) -> _Rule:
+    """`pattern_rule` for `pattern_excess`: for blocks of ``m`` replicas of order one, and of one.
+
+    Where their peaks are narrow they lie at an edge, and the layer there resolves them.
+    """
+    sizes = jnp.stack([size, jnp.ones_like(size)])
+    rises = sizes * spread / (width**2 + sizes * spread**2)
+    edges = constraint.edges()
+    slopes = jnp.broadcast_to(spread / width, edges.shape)
+
+    def at(field):
+        peaks = rises * _deficit(constraint, field)
+        offsets = (field - edges) / width
         return Layered(nodes).log_rule(slopes, offsets, jnp.min(peaks) - _REACH, jnp.max(peaks) + _REACH)
 
     return jax.vmap(at)(jax.lax.stop_gradient(field))

@@ -108,8 +108,7 @@ class OneStep(eqx.Module):
         still = jax.lax.stop_gradient(mean)
         slopes, offsets = jnp.broadcast_to(1.0 / scale, edges.shape), -edges / scale
         table, _ = Layered(self.nodes[0])(slopes, offsets, jnp.min(still), jnp.max(still))
-        sizes = jnp.stack([m, jnp.ones_like(m)])
-        inner = blocks.pattern_rule(constraint, table, *jax.lax.stop_gradient((spread, width, sizes)), self.nodes[1])
+        inner = blocks.pattern_excess_rule(constraint, table, *jax.lax.stop_gradient((spread, width, m)), self.nodes[1])
         values = blocks.pattern_excess(constraint, table, spread, width, m, inner)
 
         def stretched(field):
@@ -126,6 +125,11 @@ class OneStep(eqx.Module):
     def with_rule(self, free: Float[Array, " n"], controls: Any, m: _Scalar, rule: Any) -> _Scalar:
         """The free entropy per weight, computed with given quadrature nodes."""
         return self.symmetric.with_rule(free[:-2], controls, rule) + (m - 1.0) * self.excess(free, controls, m, rule)
+
+    def coarse(self) -> OneStep:
+        """Two thirds of the nodes in the integrals of the blocks: for a scan."""
+        table, pattern, weight = (2 * size // 3 for size in self.nodes)
+        return OneStep(self.symmetric, (table, pattern, weight))
 
     def refined(self) -> OneStep:
         """Half as many nodes again, in every integral."""

@@ -20,7 +20,7 @@ from fmjax.replica import Clusters, OneStep
 from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, describe, newton
 from fmjax.solvers.saddle import SaddlePoint
 
-__all__ = ["ClusterPoint", "ClusterPotential", "ClusterRoots", "breaking_at"]
+__all__ = ["ClusterPoint", "ClusterPotential", "ClusterRoots", "breaking_at", "one_step_root"]
 
 _FAINTEST, _STRONGEST, _SCAN = 1e-3, 40.0, 64  # of q1^ - q0^; at 40, 1 - q1 is below 1e-7
 _MOST = 4  # roots kept at m = 1; two is the most that was met
@@ -64,7 +64,7 @@ class ClusterPotential(eqx.Module):
 
     Attributes:
         q1: overlap inside a cluster, from ``q0`` to 1.
-        excess: ``X``, nats per weight.
+        excess: ``X``, nats per weight, to plot: within 1e-6, from two thirds of the nodes.
     """
 
     q1: Float[Array, "*batch scan"]
@@ -137,16 +137,16 @@ class _State(eqx.Module):
     status: Int[Array, "*roots"]
 
 
-def _measure(one: OneStep, free: Array, controls: Any, m: Array, rule: Any) -> tuple[Array, Array]:
-    """``phi`` and the complexity ``-m² dphi/dm``."""
-    excess, change = jax.value_and_grad(lambda m: one.excess(free, controls, m, rule))(m)
-    entropy = one.symmetric.with_rule(free[:-2], controls, rule) + (m - 1.0) * excess
-    return entropy, -(m**2) * (excess + (m - 1.0) * change)
+def one_step_root(
+    one: OneStep, guess: Float[Array, " n"], controls: Any, m: Float[Array, ""], rule: Any = None
+) -> tuple[Root, Float[Array, ""], Float[Array, ""]]:
+    """A one-step solution at a given ``m``, its ``phi`` and its complexity ``-m² dphi/dm``.
 
-
-def _solve(one: OneStep, guess: Array, controls: Any, m: Array, rule: Any) -> Root:
-    """Newton in all coordinates at a given ``m``: ``dphi = 0`` in the symmetric ones, ``dX = 0`` in the others."""
+    Newton in all coordinates: ``dphi = 0`` in the symmetric ones, ``dX = 0`` in the two of the clusters. The rule is laid at
+    the guess unless given.
+    """
     own = guess.size - 2
+    rule = one.symmetric.rule_at(guess[:own], controls) if rule is None else rule
 
     def equations(free):
         symmetric = jax.grad(one.symmetric.with_rule)(free[:own], controls, rule)
@@ -162,7 +162,10 @@ def _solve(one: OneStep, guess: Array, controls: Any, m: Array, rule: Any) -> Ro
         matrix, residual = jax.jacfwd(equations, has_aux=True)(free)
         return Equations(residual, matrix)
 
-    return newton(system, guess, retract=retract, max_steps=_STEPS)
+    root = newton(system, guess, retract=retract, max_steps=_STEPS)
+    excess, change = jax.value_and_grad(lambda m: one.excess(root.value, controls, m, rule))(m)
+    entropy = one.symmetric.with_rule(root.value[:own], controls, rule) + (m - 1.0) * excess
+    return root, entropy, -(m**2) * (excess + (m - 1.0) * change)
 
 
 class _Scan(eqx.Module):
@@ -224,8 +227,8 @@ def _follow(one: OneStep, guess: Array, stable: Bool[Array, ""], controls: Any, 
         part = jnp.where(search.bracketed, part, 0.0)
         down = jnp.where(first, low.m, low.m - _MOVE * (0.2 + 0.8 * low.m))
         m = jnp.where(search.bracketed, low.m + part * (high.m - low.m), down)
-        root = _solve(one, low.free + part * (high.free - low.free), controls, m, rule)
-        entropy, complexity = _measure(one, root.value, controls, m, rule)
+        guess = low.free + part * (high.free - low.free)
+        root, entropy, complexity = one_step_root(one, guess, controls, m, rule)
         there = _State(root.value, m, entropy, complexity, root.residual, root.status)
         positive = complexity > 0.0
 
@@ -275,7 +278,7 @@ def breaking_at(one: OneStep, symmetric: SaddlePoint, free: Float[Array, " n"], 
     one, free, controls = jax.lax.stop_gradient((one, free, controls))
     rule = one.symmetric.rule_at(free, controls)
     split = one.symmetric.sizes[0]
-    scan = _scan(one, free, controls, rule)
+    scan = _scan(one.coarse(), free, controls, rule)
     roots, ends, stable = _solutions(one, scan, free, controls, rule)
     good = roots.status == CONVERGED
 
