@@ -11,7 +11,16 @@ import xarray as xr
 
 import fmjax
 from fmjax.progress import bar
-from fmjax.reproduce import at_kappa_max, deep_networks, entropy, franz_parisi, phase_diagram, report, typical_distance
+from fmjax.reproduce import (
+    at_kappa_max,
+    deep_networks,
+    entropy,
+    franz_parisi,
+    phase_diagram,
+    report,
+    statements,
+    typical_distance,
+)
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
 from fmjax.reproduce.solving import CONVERGED, permissible
@@ -130,6 +139,7 @@ def _write_report(directory: Directory, rows: dict[str, Any], datasets: dict[str
     ]
     content = {
         "rows": report.table(rows),
+        "statements": statements.judge(datasets, rows, report.COMMANDS, flag),
         "figures": pictures,
         "versions": report.versions(),
         "settings": directory.settings,
