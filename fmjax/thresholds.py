@@ -121,7 +121,13 @@ def _check_learnable(model: Model) -> None:
 
 @in_float64
 def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`."""
+    """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`.
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value:.8f}")
+        0.41806250
+    """
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)

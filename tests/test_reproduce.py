@@ -33,6 +33,7 @@ def margins(lost=()):
             "margin": (grid, margin),
             "distance": (grid, 0.4 - 0.2 * margin),
             "entropy": (grid, largest[:, None] - margin),
+            "error_estimate": (grid, np.full((2, 5), 1e-12)),
             "result": (grid, results),
             "kappa_max": ("alpha", largest),
             "kappa_max_result": ("alpha", ["converged", "converged"]),
@@ -58,6 +59,7 @@ def curves(dimension, names, lost=(), **coordinates):
             "entropy": (grid, values),
             "slope": (grid, slope),
             "replicon": (grid, np.full((size, 9), 0.5)),
+            "error_estimate": (grid, np.full((size, 9), 1e-12)),
             "result": (grid, results),
         },
         coords={dimension: names, "distance": distances, "reference_margin": margin, **coordinates},
@@ -70,6 +72,7 @@ PHASES = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "mono
 def phases(lost=()):
     return curves("phase", PHASES, lost, alpha=0.5).assign(
         measured_result=(("sample", "field"), np.full((2, 3), "converged", dtype=object)),
+        solved=("sample", [True, True]),
         experiment_size=501,
         **{f"mean_{name}": ("field", [0.3, 0.1, 0.015]) for name in ("distance", "entropy")},
         **{f"std_{name}": ("field", [0.02, 0.01, 0.001]) for name in ("distance", "entropy")},
@@ -89,6 +92,7 @@ def diagram(**changes):
         "kappa_u": ("alpha", [0.2, 0.3, np.nan]),
         "kappa_u_result": ("alpha", ["converged", "converged", ENDED]),
         "alpha_u": 0.76,
+        "alpha_u_error_estimate": 1e-12,
         "alpha_u_margin": 0.08,
         "alpha_u_result": "converged",
     }
@@ -110,6 +114,9 @@ def broken(lost=()):
     return xr.Dataset(
         {
             "entropy": (grid, entropy),
+            "symmetric_entropy": (grid, entropy),
+            "error_estimate": (grid, np.full(shape, 1e-10)),
+            "solution_stable": ((*grid, "solution"), np.zeros((*shape, 4), dtype=bool)),
             "slope": (grid, 0.5 * np.tile(np.log((1 - distances) / distances), (3, 1))),
             "replicon": (grid, np.full(shape, 0.5)),
             "result": (grid, results),
@@ -360,6 +367,10 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     assert [row["quantity"] for row in document["rows"]] == [quantity.key for quantity in report.QUANTITIES]
     assert document["quick"] == 1
     assert all(f"{row['printed']}<" in html for row in document["rows"])
+    verdicts = {row["place"]: row["verdict"] for row in document["statements"]}
+    assert verdicts["Figure 2"] == "agrees"
+    assert {verdicts[f"Figure {absent}"] for absent in (6, 7, 8)} == {"not in this run"}
+    assert "figure 8 is not part of it" in html
 
     small.clear()
     assert running.run(out, True) is True

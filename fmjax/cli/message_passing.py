@@ -29,7 +29,9 @@ def focusing(
     as_json: JsonOption = False,
     out: OutOption = None,
 ) -> None:
-    """Find solutions of random instances by focusing belief propagation.
+    """Find solutions of random instances.
+
+    Focusing belief propagation (BP): replicas of the weights attract each other.
 
     \b
     solved         the weights satisfy every pattern, checked in integers

@@ -41,7 +41,7 @@ def networks(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all results, as NetCDF.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train binary networks on images: errors, overlaps, threshold.
+    """Train binary networks on images.
 
     What is not given has the default of the data set, chosen so that the
     threshold lies inside the sweep.

@@ -35,7 +35,7 @@ def robust_ensemble(
         str | None, typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced overlaps, both ends included.")
     ] = None,
 ) -> tuple[Document, bool]:
-    """Robust ensemble: count groups of solutions that lie close together.
+    """Count groups of solutions close together.
 
     \b
     entropy        log of the number of groups of Y solutions at this mutual overlap, per weight and replica, nats

@@ -131,6 +131,14 @@ def belief_propagation(
 
     Raises:
         ValueError: an option that makes no sense, or fields of another shape.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.message_passing import Instance, belief_propagation, bethe_entropy
+        >>> instance = Instance.random(jax.random.key(0), size=501, alpha=0.3)
+        >>> beliefs = belief_propagation(instance)
+        >>> print(beliefs.result, f"{bethe_entropy(instance, beliefs):.2f}")  # nats per weight
+        converged 0.49
     """
     dtype = check_options(dtype, damping, sweeps, form)
     shape = (*instance.patterns.shape[:-2], instance.size)

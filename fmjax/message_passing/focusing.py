@@ -176,6 +176,13 @@ def focusing(
 
     Raises:
         ValueError: an option that makes no sense.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.message_passing import Instance, focusing
+        >>> found = focusing(Instance.random(jax.random.key(0), size=501, alpha=0.4))
+        >>> found.result, int(found.errors)
+        ('solved', 0)
     """
     schedule = PseudoReinforcement() if schedule is None else schedule
     if schedule.steps < 1:

@@ -41,6 +41,13 @@ class Instance(eqx.Module):
     Attributes:
         patterns: shape ``(P, N)``, or ``(batch, P, N)``: int8 (±1), or float32 of unit variance.
         margin: ``kappa``, in units of the stability ``w . xi / sqrt(N)``; the same for a batch.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.message_passing import Instance
+        >>> instance = Instance.random(jax.random.key(0), size=101, alpha=0.5)
+        >>> instance.size, instance.count, instance.threshold
+        (101, 50, 1.0)
     """
 
     patterns: Patterns

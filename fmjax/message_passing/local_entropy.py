@@ -106,6 +106,17 @@ def local_entropy(
 
     Raises:
         ValueError: fields that do not increase, a reference that is not ±1, another option that makes no sense.
+
+    Example:
+        Without patterns all weights are solutions, and the local entropy is the binary entropy of the distance.
+
+        >>> import jax, numpy as np
+        >>> from fmjax.message_passing import Instance, local_entropy
+        >>> nothing = Instance.random(jax.random.key(0), size=101, alpha=0.0)
+        >>> local = local_entropy(nothing, np.ones(101), gammas=[0.0, 1.0])
+        >>> print(np.round(np.stack([local.distance, local.entropy]), 4))
+        [[0.5    0.1192]
+         [0.6931 0.3653]]
     """
     dtype = check_options(dtype, damping, sweeps, form)
     fields = default_fields() if gammas is None else np.asarray(gammas, dtype=float)

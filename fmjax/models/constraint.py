@@ -36,7 +36,14 @@ class Constraint(eqx.Module):
 
 
 class Margin(Constraint):
-    """Stability at least ``margin``: ``log_weight = ln H((margin - mean) / std)``."""
+    """Stability at least ``margin``: ``log_weight = ln H((margin - mean) / std)``.
+
+    Example:
+        >>> import fmjax, jax.numpy as jnp
+        >>> mean, std = jnp.asarray(0.0), jnp.asarray(1.0)
+        >>> print(f"{fmjax.Margin(0.0).log_weight(mean, std):.6f}")  # ln 1/2: half of all patterns
+        -0.693147
+    """
 
     margin: Float[Array, ""] | float
 
@@ -54,7 +61,14 @@ class Margin(Constraint):
 
 
 class SymmetricMargin(Constraint):
-    """Stability at most ``margin`` in absolute value (the symmetric binary perceptron)."""
+    """Stability at most ``margin`` in absolute value (the symmetric binary perceptron).
+
+    Example:
+        >>> import fmjax, jax.numpy as jnp
+        >>> mean, std = jnp.asarray(0.0), jnp.asarray(1.0)
+        >>> print(f"{fmjax.SymmetricMargin(1.0).log_weight(mean, std):.6f}")  # ln P[|z| < 1]
+        -0.381715
+    """
 
     margin: Float[Array, ""] | float
 

@@ -71,6 +71,13 @@ def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | Non
         margin: margin in units of the stability (a pattern has unit variance per weight).
         weights: prior of the weights, `Binary` by default.
         teacher: labels from a teacher perceptron instead of random ones.
+
+    Example:
+        >>> import fmjax, jax.numpy as jnp
+        >>> fmjax.Perceptron(margin=0.1).margin
+        0.1
+        >>> print(f"{fmjax.Perceptron(teacher=True).generalisation_error(jnp.asarray(0.5)):.6f}")  # arccos(1/2) / pi
+        0.333333
     """
     return Model(weights or Binary(), PerceptronArchitecture(), Margin(margin), teacher)
 

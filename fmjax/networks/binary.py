@@ -42,6 +42,12 @@ def sign(u: Float[Array, "..."]) -> Float[Array, "..."]:
 
     Returns:
         Signs, of the shape and type of ``u``; never 0.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from fmjax.networks import sign
+        >>> print(sign(jnp.asarray(0.0)), jax.grad(sign)(jnp.asarray(0.5)), jax.grad(sign)(jnp.asarray(1.5)))
+        1.0 1.0 0.0
     """
     return jnp.where(u >= 0, 1, -1).astype(u.dtype)
 
@@ -104,6 +110,16 @@ class BinaryMLP(nnx.Module):
 
     Raises:
         ValueError: there are fewer than two sizes, or one is not positive.
+
+    Example:
+        >>> import jax
+        >>> from flax import nnx
+        >>> from fmjax.networks import BinaryMLP
+        >>> network = BinaryMLP((8, 5, 3), rngs=nnx.Rngs(0))
+        >>> network(jax.numpy.ones((4, 8))).shape
+        (4, 3)
+        >>> [matrix.shape for matrix in network.weights()]
+        [(8, 5), (5, 3)]
     """
 
     def __init__(self, sizes: Sequence[int], *, rngs: nnx.Rngs):

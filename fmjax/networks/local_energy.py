@@ -30,6 +30,15 @@ def flipped(weights: Weights, fractions: Float[Arrays, " layers"], key: PRNGKeyA
 
     Returns:
         Layers of the shapes and types of ``weights``.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.networks import flipped
+        >>> layer = jax.numpy.ones((3, 2))
+        >>> print(flipped([layer, layer], jax.numpy.array([0.0, 1.0]), jax.random.key(0))[1])
+        [[-1. -1.]
+         [-1. -1.]
+         [-1. -1.]]
     """
     return _flip(weights, _noise(weights, key), fractions)
 

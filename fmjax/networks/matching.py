@@ -103,6 +103,13 @@ def overlap(reference: Weights, other: Weights) -> float:
 
     Raises:
         ValueError: the networks differ in shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from fmjax.networks import overlap
+        >>> first, second = np.array([[1, 1], [1, -1], [1, 1]]), np.array([[1], [-1]])
+        >>> overlap([first, second], [-first[:, ::-1], -second[::-1]])  # neurons exchanged and flipped
+        1.0
     """
     matched = match(reference, other).apply(other)
     products = [np.vdot(np.asarray(a, np.float32), b) for a, b in zip(reference, matched, strict=True)]

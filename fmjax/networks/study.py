@@ -181,6 +181,12 @@ def threshold(
 
     Returns:
         Threshold, lower and upper end; NaN where no P of the sweep was learned.
+
+    Example:
+        >>> import numpy as np
+        >>> from fmjax.networks import threshold
+        >>> threshold(np.array([100, 200, 400]), np.array([[0.0, 0.0], [0.0, 0.0], [0.01, 0.02]]))
+        (200.0, 200.0, 200.0)
     """
     seeds = errors.shape[1]
     drawn = np.random.default_rng(0).integers(seeds, size=(resamples, seeds))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from fmjax.progress import Progress
+from fmjax.reproduce.reading_theory import PAPER_ALPHA_U
 from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
@@ -97,12 +98,14 @@ QUANTITIES = (
     _at_half("kappa_max", "κ_max"),
     Quantity(
         *("alpha_u", "α′_U", "alpha_u", None, "value", "fmjax threshold alpha-u"),
-        _known(0.76, 0.01, "about 0.76 (paper)", _PAPER),
+        Literature(*PAPER_ALPHA_U, "about 0.76 (paper)", _PAPER),
     ),
     Quantity("alpha_u margin", "κ_max(α′_U)", "alpha_u", None, "margin", "fmjax threshold alpha-u"),
     Quantity("alpha_u distance", "d of the fold at α′_U", "alpha_u", None, "distance", "fmjax threshold alpha-u"),
     *(quantity for activation in _ACTIVATIONS for quantity in _committee(activation)),
 )
+
+COMMANDS = {quantity.key: quantity.command for quantity in QUANTITIES}
 
 
 def measure(quantity: Quantity) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def embedded(path: Path) -> str:
 
 
 def render(content: dict[str, Any]) -> str:
-    """HTML of the report from ``rows``, ``figures``, ``versions`` and ``settings``."""
+    """HTML of the report from ``statements``, ``rows``, ``figures``, ``versions`` and ``settings``."""
     source = (resources.files("fmjax.reproduce") / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(source).render(content)

@@ -19,6 +19,7 @@ from fmjax.reproduce import (
     one_step,
     phase_diagram,
     report,
+    statements,
     typical_distance,
 )
 from fmjax.reproduce.at_kappa_max import AtKappaMax
@@ -140,6 +141,7 @@ def _write_report(directory: Directory, rows: dict[str, Any], datasets: dict[str
     ]
     content = {
         "rows": report.table(rows),
+        "statements": statements.judge(datasets, rows, report.COMMANDS, flag),
         "figures": pictures,
         "versions": report.versions(),
         "settings": directory.settings,
