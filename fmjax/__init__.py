@@ -29,6 +29,14 @@ high close to d = 0.
     hat         conjugate of an overlap, the field that fixes it: :math:`\hat q, \hat t, \hat p`; `_hat` in code
     slope       :math:`d\phi / dd`, by automatic differentiation
 
+**Are they clustered?** (:func:`clusters`). Counted solutions may fall into groups of similar ones, and then the entropy that
+treats them all alike (replica symmetry, RS) can be wrong. One step of replica-symmetry breaking (1RSB):
+
+    q0, q1      overlap of two solutions of different clusters, and of the same one
+    m           replicas in a cluster; 1 where the RS entropy is exact
+    complexity  log of the number of clusters, per weight; negative: there are none
+    frozen      q1 = 1, every solution a cluster of its own: what binary weights do
+
 **Thresholds of the landscape** (:mod:`thresholds`). As the reference margin grows at fixed alpha:
 
     kappa_min   above it, phi(d) is nowhere negative: the reference is no longer cut off from the rest

@@ -10,7 +10,17 @@ import fmjax
 PUBLIC = {
     "fmjax": {
         *("Binary", "Equilibrium", "FranzParisi", "Hermite", "LeakyReLU", "Margin", "Model", "Perceptron", "RobustEnsemble"),
-        *("Spherical", "SymmetricMargin", "TreeCommittee", "climb", "curve", "message_passing", "networks", "open"),
+        *(
+            "Spherical",
+            "SymmetricMargin",
+            "TreeCommittee",
+            "climb",
+            "clusters",
+            "curve",
+            "message_passing",
+            "networks",
+            "open",
+        ),
         *("quadrature", "solve", "special", "sweep", "sweeps", "thresholds"),
     },
     "fmjax.thresholds": {

@@ -202,6 +202,12 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = N
         alpha: patterns per weight, positive.
         distance: from the reference, in [0, 1], shape ``(n,)`` (local entropies only).
 
+    Example:
+        >>> import fmjax
+        >>> point = fmjax.clusters(fmjax.Equilibrium(fmjax.Perceptron()), alpha=0.5)
+        >>> print(f"{point.entropy:.6f} {point.complexity:.6f} {point.phase}")
+        0.314390 0.314390 isolated solutions, replica symmetry is exact
+
     Returns:
         A `ClusterPoint`: ``phase``, ``entropy``, ``q0``, ``q1``, ``m``, ``complexity``, ``internal_entropy``, all solutions
         at ``m = 1`` in ``roots``, and the replica-symmetric answer in ``symmetric``. Without derivatives.
