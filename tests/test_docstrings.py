@@ -59,5 +59,5 @@ def test_every_public_name_says_what_it_is(module, name):
 
 
 def test_the_tour_names_every_part():
-    for part in ("Equilibrium", "FranzParisi", "thresholds", "message_passing", "networks", "solve", "curve"):
+    for part in ("Equilibrium", "FranzParisi", "thresholds", "message_passing", "networks", "solve", "curve", "clusters"):
         assert part in fmjax.__doc__
