@@ -36,7 +36,7 @@ def test_there_is_something_to_check():
 
 def same_to_the_digits_shown(shown: str, printed: str) -> bool:
     """Equal words, and numbers that differ by at most one in the last digit shown; an error estimate is a bound."""
-    if NUMBER.sub("#", shown).split() != NUMBER.sub("#", printed).split():
+    if "".join(NUMBER.sub("#", shown).split()) != "".join(NUMBER.sub("#", printed).split()):
         return False
     for few, many in zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True):
         mantissa, _, exponent = few.partition("e")
@@ -52,7 +52,7 @@ def same_to_the_digits_shown(shown: str, printed: str) -> bool:
         ("0.314 converged", "0.31439 converged", True),
         ("0.314 converged", "0.31639 converged", False),
         ("0.314 converged", "0.314 the branch ends", False),
-        ("[0.265 0.195]", "[0.26523948 0.19542333]", True),
+        ("[0.265 0.145]", "[0.26523948 0.1450502 ]", True),
         ("0.5", "0.5 0.5", False),
         ("4e-14", "3.8554e-14", True),
         ("4e-14", "4e-12", False),
