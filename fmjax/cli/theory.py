@@ -113,7 +113,7 @@ def franz_parisi(
     ] = None,
     rsb: Annotated[Breaking, typer.Option(help="Steps of replica-symmetry breaking.")] = Breaking.NONE,
 ) -> tuple[Document, bool]:
-    """Local entropy: count solutions around a typical one.
+    """Local entropy: count solutions around a typical one, at distances given one by one or as a grid.
 
     \b
     entropy        phi(d), log of the number of solutions at distance d, per weight, nats
