@@ -70,7 +70,12 @@ PHASES = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "mono
 
 
 def phases(lost=()):
-    return curves("phase", PHASES, lost, alpha=0.5).assign(
+    whole = curves("phase", PHASES, lost, alpha=0.5)
+    near = whole.isel(phase=slice(1, None)).drop_vars("reference_margin").rename(phase="near_phase")
+    near = near.rename(
+        {name: f"near_{name}" for name in ("distance", "entropy", "slope", "error_estimate", "replicon", "result")}
+    )
+    return whole.merge(near, compat="override").assign(
         measured_result=(("sample", "field"), np.full((2, 3), "converged", dtype=object)),
         solved=("sample", [True, True]),
         experiment_size=501,

@@ -41,6 +41,12 @@ def curves(dimension, names, dips, **coordinates):
     )
 
 
+def nearby():
+    """The curves of all references but the isolated one, to be read at the smallest distances."""
+    near = curves("near_phase", PHASES[1:], DIPS[1:]).drop_vars("reference_margin")
+    return near.rename({name: f"near_{name}" for name in ("distance", "entropy", "slope", "error_estimate", "result")})
+
+
 def experiment():
     at = np.array([0.2, 0.05, 0.01])
     entropy = np.interp(at, DISTANCE, curve(0.0)[0]) + 0.01
@@ -135,7 +141,7 @@ def one_step():
 def figures():
     return {
         "2": typical(),
-        "3": curves("phase", PHASES, DIPS, alpha=0.5).assign(experiment()),
+        "3": curves("phase", PHASES, DIPS, alpha=0.5).assign(experiment()).merge(nearby()),
         "4": loads(0.7, 0.72, 0.73, 0.76),
         "5": typical(),
         "6": loads(0.74, 0.77, 0.78, 0.8),
@@ -272,6 +278,7 @@ def test_points_that_did_not_converge_decide_nothing():
     lost = figures()
     for name in ("3", "4", "6", "7"):
         lost[name].result[:] = ENDED
+    lost["3"].near_result[:] = ENDED
     lost["2"].result[0, 0] = ENDED
     lines = verdicts(lost, rows() | {"kappa_u": {"value": None, "error_estimate": None, "result": ENDED}})
     for name in ("closer", "ordered", "isolated", "near", "gap", "monotonic", "alpha_u"):
@@ -281,7 +288,7 @@ def test_points_that_did_not_converge_decide_nothing():
 
 def test_a_positive_part_below_the_distances_computed_is_left_open_unless_the_entropy_falls_towards_zero():
     low = figures()
-    low["3"].entropy[1, 0], low["3"].slope[1, 0] = -1e-3, -1.0
+    low["3"].near_entropy[0, 0], low["3"].near_slope[0, 0] = -1e-3, -1.0
     assert verdicts(low)["near"]["verdict"] == "not in this run"
-    low["3"].slope[1, 0] = 1.0
+    low["3"].near_slope[0, 0] = 1.0
     assert verdicts(low)["near"]["verdict"] == "deviates"

@@ -52,13 +52,14 @@ def printed_error(value: Any) -> str:
     return f"{float(np.max(value)):.0e}" if np.isfinite(value).all() else "–"
 
 
-def curve_of(part: xr.Dataset, name: str) -> Curve:
-    """The converged points of one curve; fewer than two decide nothing."""
-    good = converged(part.result)
+def curve_of(part: xr.Dataset, name: str, prefix: str = "") -> Curve:
+    """The converged points of one curve, whose variables begin with ``prefix``; fewer than two decide nothing."""
+    results = part[f"{prefix}result"]
+    good = converged(results)
     if good.sum() < 2:
-        reasons = sorted({str(reason) for reason in np.ravel(part.result.to_numpy())} - {"converged"})
+        reasons = sorted({str(reason) for reason in np.ravel(results.to_numpy())} - {"converged"})
         raise Absent(f"{name} did not converge: {'; '.join(reasons)}")
-    return Curve(*(part[key].to_numpy()[good] for key in ("distance", "entropy", "slope", "error_estimate")))
+    return Curve(*(part[prefix + key].to_numpy()[good] for key in ("distance", "entropy", "slope", "error_estimate")))
 
 
 def phase(run: Run, name: str) -> tuple[float, Curve]:

@@ -23,9 +23,9 @@ CAPTION = (
 
 
 def settings(quick: bool) -> dict[str, Any]:
-    """The load and the distances; size, samples and fields of the experiment."""
+    """The load, the distances and the nearest of all; size, samples and fields of the experiment."""
     experiment = {"size": 2001, "samples": 5, "fields": 12} if quick else {"size": 10_001, "samples": 10, "fields": 24}
-    return {"alpha": 0.5, "distance": distances(quick).tolist(), "experiment": experiment}
+    return {"alpha": 0.5, "distance": distances(quick).tolist(), "nearest": 1e-6, "experiment": experiment}
 
 
 def distances(quick: bool) -> np.ndarray:
@@ -34,10 +34,10 @@ def distances(quick: bool) -> np.ndarray:
     return np.concatenate([np.geomspace(3e-4, 0.1, near), np.linspace(0.1, 0.5, far + 1)[1:]])
 
 
-def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:
-    """Variables of a dataset of curves over ``(first, "distance")``."""
-    grid = (first, "distance")
-    return {
+def curve_variables(found: dict[str, np.ndarray], first: str, prefix: str = "") -> dict[str, Any]:
+    """Variables of a dataset of curves over ``(first, "distance")``; the prefix is that of names and distance."""
+    grid = (first, f"{prefix}distance")
+    variables: dict[str, Any] = {
         "entropy": (grid, found["entropy"], {"units": "nats per weight", "long_name": "local entropy phi"}),
         "slope": (grid, found["slope"], {"units": "nats per weight", "long_name": "d phi / d distance"}),
         "replicon": (grid, found["replicon"], {"units": "1", "long_name": "replicon eigenvalue, positive: RS is stable"}),
@@ -45,6 +45,7 @@ def curve_variables(found: dict[str, np.ndarray], first: str) -> dict[str, Any]:
         "error_estimate": (grid, found["error_estimate"], {"units": "nats per weight", "of": "entropy and slope"}),
         "result": (grid, found["result"]),
     }
+    return {f"{prefix}{name}": variable for name, variable in variables.items()}
 
 
 def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
@@ -57,8 +58,13 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     margins = np.array([0.0, 0.5 * low, low, 0.5 * (low + high), high, 0.5 * (high + most), most])
     phases = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
     curve = curves(np.full(len(margins), alpha), margins, np.array(chosen["distance"]), progress)
+    # Around isolated solutions the branch ends; around others phi is positive again, but for small margins only below 1e-4.
+    near = np.geomspace(chosen["nearest"], 0.1, len(chosen["distance"]))  # as many: the program is compiled already
+    nearby = curves(np.full(len(margins) - 1, alpha), margins[1:], near, progress)
     return xr.Dataset(
-        curve_variables(curve, "phase") | experiment_variables(alpha, **chosen["experiment"], progress=progress),
+        curve_variables(curve, "phase")
+        | curve_variables(nearby, "near_phase", "near_")
+        | experiment_variables(alpha, **chosen["experiment"], progress=progress),
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
@@ -67,6 +73,8 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
                 ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2 + [str(largest["result"][0])],
             ),
             "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
+            "near_phase": ("near_phase", phases[1:]),
+            "near_distance": ("near_distance", near, {"units": "1", "long_name": "Hamming distance per weight"}),
             "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
         },
     )

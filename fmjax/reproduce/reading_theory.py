@@ -74,8 +74,10 @@ def isolated(run: Run) -> Found:
 
 def near(run: Run) -> Found:
     """Positive at the smallest distance; a curve that still rises towards d = 0 there leaves it open."""
-    phases = [str(name) for name in run.figures["3"].phase.to_numpy() if name != "isolated"]
-    curves = dict(phase(run, name) for name in phases)
+    curves = {}
+    for name in run.figures["3"].near_phase.to_numpy():
+        margin = float(run.figures["3"].reference_margin.sel(phase=name))
+        curves[margin] = curve_of(run.figures["3"].sel(near_phase=name), f"the curve at κ̃ = {margin:.3g}", "near_")
     positive = [margin for margin, curve in curves.items() if curve.entropy[0] > curve.error[0]]
     negative = {margin: curve for margin, curve in curves.items() if margin not in positive}
     at = max(curve.distance[0] for curve in curves.values())
