@@ -77,6 +77,34 @@ def test_a_linear_committee_is_a_perceptron():
     assert abs(2.0 * one - two) < 1e-11  # margins in units of the pre-activation
 
 
+@pytest.mark.parametrize("factor", [1000.0, 1e-4])
+def test_margins_scale_with_the_activation_and_nothing_else_changes(factor):
+    model = fmjax.TreeCommittee(jnp.tanh, margin=0.1)
+    scaled = fmjax.TreeCommittee(lambda u: factor * jnp.tanh(u), margin=0.1 * factor)
+    one, two = (fmjax.thresholds.capacity(each) for each in (model, scaled))
+    assert abs(one.value - two.value) < 1e-12
+    for alpha in (0.05, 0.5):
+        one, two = (fmjax.thresholds.kappa_max(each, alpha) for each in (model, scaled))
+        assert two.result == "converged"
+        assert abs(two.value / (factor * one.value) - 1.0) < 1e-12
+        assert two.error_estimate < 1e-10 * factor
+    with pytest.raises(ValueError, match="margin"):
+        fmjax.thresholds.capacity(scaled.with_margin(13.0 * factor))  # tanh has deviation 0.63: 20 of them are the limit
+
+
+@pytest.mark.slow
+def test_onsets_of_flat_regions_scale_with_the_activation_too():
+    model, scaled = fmjax.TreeCommittee("relu"), fmjax.TreeCommittee(lambda u: 1000.0 * jnp.maximum(u, 0.0))
+    for threshold in (fmjax.thresholds.kappa_min, fmjax.thresholds.kappa_u):
+        one, two = (threshold(each, 0.5) for each in (model, scaled))
+        assert two.result == "converged"
+        assert abs(two.value / (1000.0 * one.value) - 1.0) < 1e-9
+        assert abs(two.distance / one.distance - 1.0) < 1e-7
+    one, two = (fmjax.thresholds.alpha_u(each) for each in (model, scaled))
+    assert abs(two.value - one.value) < 1e-10
+    assert abs(two.margin / (1000.0 * one.margin) - 1.0) < 1e-9
+
+
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_capacity_agrees_with_an_independent_program(name, margin):
