@@ -63,6 +63,14 @@ def _check_alpha(alpha: Any) -> None:
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
 
 
+def _check_discrete(model: Model) -> None:
+    if is_concrete(model) and not model.weights.discrete:
+        kind = type(model.weights).__name__
+        raise ValueError(
+            f"this threshold needs references of zero entropy, which {kind} weights do not have: use weights=Binary()"
+        )
+
+
 def _check_margin(model: Model) -> None:
     if is_concrete(model):
         limit = 20.0 * float(model.deviation)
@@ -129,6 +137,7 @@ def _check_learnable(model: Model) -> None:
 @in_float64
 def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`."""
+    _check_discrete(model)
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
@@ -142,6 +151,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
 
     There the interior minimum of ``phi(d)`` touches zero: ``phi = 0`` and ``dphi/dd = 0``.
     """
+    _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _touching_zero(model, alpha, *lowest(scan_margins(model, alpha)))
@@ -153,6 +163,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
 
     There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``.
     """
+    _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _fold_in_margin(model, alpha, *flattest(scan_margins(model, alpha)))
@@ -163,7 +174,16 @@ def alpha_u(model: Model) -> Threshold:
     """``alpha'_U``: largest load at which the local entropy around maximum-margin references is monotonic.
 
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
+
+    With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
+    the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
+    ``alpha'_U`` lies below it. Where no load between half the largest one and the largest one separates monotonic local
+    entropies from others, ``result`` says so and the numbers are NaN.
+
+    Raises:
+        ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
     """
+    _check_discrete(model)
     model = as_float64(model)
     return _fold_in_alpha(model, *flattest(scan_zero_entropy(model)))
 
