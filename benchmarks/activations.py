@@ -19,10 +19,15 @@ import fmjax
 
 jax.config.update("jax_enable_x64", True)
 
+
+def steep(a, u):
+    return jnp.tanh(a * u)
+
+
 FAMILIES = {
     "leaky ReLU, slope": (fmjax.LeakyReLU, 0.5),
     "h_1, h_2, h_3, coefficients": (fmjax.Hermite, [0.8, 0.3, 0.5]),
-    "tanh(a u), a": (lambda a: jax.tree_util.Partial(lambda a, u: jnp.tanh(a * u), a), 1.0),
+    "tanh(a u), a": (lambda a: jax.tree_util.Partial(steep, a), 1.0),
 }
 
 

@@ -61,15 +61,17 @@ def _vanishing(functional: Equilibrium, at: Callable, scan: Float[Array, " scan"
     """Free coordinates and control where ``S = 0``, with errors.
 
     ``at(functional, control)`` gives the functional and ``alpha``. Newton starts from the last point of a scan over the
-    control, ordered towards ``S = 0``, that has ``S > 0``.
+    control, ordered towards ``S = 0``, that has ``S > 0``. Along it the entropy falls: where it rises again, beyond the end
+    of the branch, Newton went elsewhere (with a teacher to ``q`` close to ``R^2``, which no quadrature resolves).
     """
     still, scan = jax.lax.stop_gradient((functional, scan))
 
     def typical(control):
         _, root, _ = equilibrium_root(*jax.lax.stop_gradient(at(still, control)))
-        return root.value, root.converged & (root.at.value > 0)
+        return root.value, jnp.where(root.converged, root.at.value, jnp.inf)
 
-    frees, alive = jax.vmap(typical)(scan)
+    frees, entropies = jax.vmap(typical)(scan)
+    alive = jnp.isfinite(entropies) & (entropies > 0) & (entropies <= jax.lax.cummin(entropies))
     last = _SCAN - 1 - jnp.argmax(alive[::-1])
 
     def residual(y, level):
