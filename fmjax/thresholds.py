@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
-from fmjax.solvers.front import as_float64, in_float64, require
+from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
 from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
 from fmjax.solvers.scan import flattest, lowest, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
@@ -63,6 +63,21 @@ def _check_alpha(alpha: Any) -> None:
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
 
 
+def _check_discrete(model: Model) -> None:
+    if is_concrete(model) and not model.weights.discrete:
+        kind = type(model.weights).__name__
+        raise ValueError(
+            f"this threshold needs references of zero entropy, which {kind} weights do not have: use weights=Binary()"
+        )
+
+
+def _check_margin(model: Model) -> None:
+    if is_concrete(model):
+        limit = 20.0 * float(model.deviation)
+        allowed = f"margins between -{limit:.6g} and {limit:.6g} are supported, 20 deviations of the pre-activation"
+        require("margin", model.margin, lambda k: np.abs(k) < limit, allowed)
+
+
 @in_float64
 def capacity(model: Model) -> Threshold:
     """Largest number of patterns per weight that typically has solutions, ``alpha_c(kappa)``.
@@ -75,7 +90,7 @@ def capacity(model: Model) -> Threshold:
         >>> print(f"{fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.0)).value:.10f}")
         0.8330785997
     """
-    require("margin", model.margin, lambda k: np.abs(k) < 20, "margins between -20 and 20 are supported")
+    _check_margin(model)
     functional = as_float64(Equilibrium(model))
     if not model.weights.discrete:
         return _volume(functional)
@@ -128,6 +143,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
         >>> print(f"{fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value:.8f}")
         0.41806250
     """
+    _check_discrete(model)
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
@@ -141,6 +157,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
 
     There the interior minimum of ``phi(d)`` touches zero: ``phi = 0`` and ``dphi/dd = 0``.
     """
+    _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _touching_zero(model, alpha, *lowest(scan_margins(model, alpha)))
@@ -152,6 +169,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
 
     There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``.
     """
+    _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _fold_in_margin(model, alpha, *flattest(scan_margins(model, alpha)))
@@ -162,7 +180,16 @@ def alpha_u(model: Model) -> Threshold:
     """``alpha'_U``: largest load at which the local entropy around maximum-margin references is monotonic.
 
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
+
+    With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
+    the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
+    ``alpha'_U`` lies below it. Where no load between half the largest one and the largest one separates monotonic local
+    entropies from others, ``result`` says so and the numbers are NaN.
+
+    Raises:
+        ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
     """
+    _check_discrete(model)
     model = as_float64(model)
     return _fold_in_alpha(model, *flattest(scan_zero_entropy(model)))
 
@@ -173,8 +200,8 @@ _end_of_branch = jax.jit(end_of_branch)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Systems. Unknowns: free coordinates of the reference and of the counted solutions, logit(distance), margin, then what is
-# special.
+# Systems. Unknowns: free coordinates of the reference and of the counted solutions, logit(distance), margin in deviations of
+# the pre-activation, then what is special.
 
 
 class _Unknowns(eqx.Module):
@@ -189,9 +216,9 @@ class _Unknowns(eqx.Module):
 
     def functionals(self, model: Model, alpha: _Scalar, level: int) -> tuple[Equilibrium, FranzParisi, FranzParisiControls]:
         """Functionals at quadrature ``level`` and the controls of the second."""
-        size = 1.5 if level else 1.0
-        equilibrium = Equilibrium(model.with_margin(self.margin)).resized(size)
-        functional = FranzParisi(model, self.margin).resized(size)
+        size, margin = 1.5 if level else 1.0, self.margin * model.deviation
+        equilibrium = Equilibrium(model.with_margin(margin)).resized(size)
+        functional = FranzParisi(model, margin).resized(size)
         reference = equilibrium.order(self.reference, EquilibriumControls(alpha))
         return equilibrium, functional, FranzParisiControls(alpha, jax.nn.sigmoid(self.position), reference)
 
@@ -224,7 +251,8 @@ def _initial(model, alpha, margin, row, neighbours):
     moving = (frees[1] - frees[0]) / (positions[1] - positions[0])
     moving = jnp.where(jnp.all(neighbours.converged), moving, 0.0)
     here, position = free(row)
-    return _Unknowns(Equilibrium(model.with_margin(margin)).free(row.reference), here, position, margin, moving)
+    reference = Equilibrium(model.with_margin(margin)).free(row.reference)
+    return _Unknowns(reference, here, position, margin / model.deviation, moving)
 
 
 def _fold_equations(functional, controls, free, position, moving):
@@ -237,11 +265,15 @@ def _fold_equations(functional, controls, free, position, moving):
     return jnp.concatenate(jax.jvp(equations, (free, position), (moving, jnp.ones_like(position))))
 
 
-def _solve(residual: Callable[[_Unknowns, int], list[Array]], guess: _Unknowns, alpha, found, which) -> Threshold:
+def _solve(residual: Callable[[_Unknowns, int], list[Array]], guess: _Unknowns, model, alpha, found, which) -> Threshold:
     """The threshold named by ``which`` of the unknowns, where all equations of ``residual(unknowns, level)`` hold."""
     start, unravel = ravel_pytree(guess)
     y, error, root = square_root(lambda y, level: jnp.hstack(residual(unravel(y), level)), start)
-    at, errors, status = unravel(y), unravel(error), jnp.where(found, root.status, NO_CANDIDATE)
+    at, errors = (
+        eqx.tree_at(lambda unknowns: unknowns.margin, unravel(numbers), replace_fn=lambda margin: margin * model.deviation)
+        for numbers in (y, error)
+    )
+    status = jnp.where(found, root.status, NO_CANDIDATE)
     alpha = alpha if at.alpha is None else at.alpha
 
     def known(number):
@@ -261,7 +293,7 @@ def _touching_zero(model, alpha, _, margin, row, neighbours, found):
 
     guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
     guess = eqx.tree_at(lambda guess: guess.moving, guess, None)
-    return _solve(residual, guess, alpha, found, lambda at: at.margin)
+    return _solve(residual, guess, model, alpha, found, lambda at: at.margin)
 
 
 @jax.jit
@@ -272,7 +304,7 @@ def _fold_in_margin(model, alpha, _, margin, row, neighbours, found):
         return [reference_gradient, _fold_equations(functional, controls, at.free, at.position, at.moving)]
 
     guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
-    return _solve(residual, guess, alpha, found, lambda at: at.margin)
+    return _solve(residual, guess, model, alpha, found, lambda at: at.margin)
 
 
 @jax.jit
@@ -284,7 +316,7 @@ def _fold_in_alpha(model, alpha, margin, row, neighbours, found):
 
     guess = _initial(jax.lax.stop_gradient(model), alpha, margin, row, neighbours)
     guess = eqx.tree_at(lambda guess: guess.alpha, guess, alpha, is_leaf=lambda leaf: leaf is None)
-    return _solve(residual, guess, alpha, found, lambda at: at.alpha)
+    return _solve(residual, guess, model, alpha, found, lambda at: at.alpha)
 
 
 @jax.jit

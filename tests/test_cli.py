@@ -356,6 +356,19 @@ def test_franz_parisi_rows_come_in_the_order_asked():
     assert alone["rows"][0]["entropy"] == pytest.approx(document["rows"][1]["entropy"], abs=1e-10)
 
 
+def test_franz_parisi_with_a_teacher_documents_how_close_counted_solutions_are_to_it():
+    """At margins 0 the teacher is to a counted solution what another typical one is: ``R = t``."""
+    at = ("--alpha", 0.9, "--reference-margin", 0, "--distance", 0.4, "--distance", 0.2)
+    document = answer("franz-parisi", *at, "--task", "teacher-student")
+    assert (document["task"], document["reference_margin"]) == ("teacher-student", 0)
+    assert [row["distance"] for row in document["rows"]] == [0.4, 0.2]
+    for row in document["rows"]:
+        assert row["result"] == "converged"
+        assert row["teacher_overlap"] == pytest.approx(row["cross_overlap"], abs=1e-7)
+        assert row["generalisation_error"] == pytest.approx(math.acos(row["teacher_overlap"]) / math.pi, abs=1e-12)
+        assert 0 < row["error_estimate"] < 1e-7
+
+
 def test_the_largest_reference_margin_is_kappa_max():
     largest = answer("threshold", "kappa-max", "--alpha", 0.5)
     assert largest["name"] == "kappa-max"

@@ -1,5 +1,7 @@
 """Tree committees: kernels against closed forms and scipy, the theory against an independent program and exact limits."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,6 +77,34 @@ def test_a_linear_committee_is_a_perceptron():
     assert abs(one.distance - two.distance) < 1e-11
     one, two = (fmjax.thresholds.kappa_max(model, 0.5).value for model in (fmjax.Perceptron(), double))
     assert abs(2.0 * one - two) < 1e-11  # margins in units of the pre-activation
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1e-4])
+def test_margins_scale_with_the_activation_and_nothing_else_changes(factor):
+    model = fmjax.TreeCommittee(jnp.tanh, margin=0.1)
+    scaled = fmjax.TreeCommittee(lambda u: factor * jnp.tanh(u), margin=0.1 * factor)
+    one, two = (fmjax.thresholds.capacity(each) for each in (model, scaled))
+    assert abs(one.value - two.value) < 1e-12
+    for alpha in (0.05, 0.5):
+        one, two = (fmjax.thresholds.kappa_max(each, alpha) for each in (model, scaled))
+        assert two.result == "converged"
+        assert abs(two.value / (factor * one.value) - 1.0) < 1e-12
+        assert two.error_estimate < 1e-10 * factor
+    with pytest.raises(ValueError, match="margin"):
+        fmjax.thresholds.capacity(scaled.with_margin(13.0 * factor))  # tanh has deviation 0.63: 20 of them are the limit
+
+
+@pytest.mark.slow
+def test_onsets_of_flat_regions_scale_with_the_activation_too():
+    model, scaled = fmjax.TreeCommittee("relu"), fmjax.TreeCommittee(lambda u: 1000.0 * jnp.maximum(u, 0.0))
+    for threshold in (fmjax.thresholds.kappa_min, fmjax.thresholds.kappa_u):
+        one, two = (threshold(each, 0.5) for each in (model, scaled))
+        assert two.result == "converged"
+        assert abs(two.value / (1000.0 * one.value) - 1.0) < 1e-9
+        assert abs(two.distance / one.distance - 1.0) < 1e-7
+    one, two = (fmjax.thresholds.alpha_u(each) for each in (model, scaled))
+    assert abs(two.value - one.value) < 1e-10
+    assert abs(two.margin / (1000.0 * one.margin) - 1.0) < 1e-9
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -185,31 +215,62 @@ def test_climbing_no_step_is_refused():
 
 
 @pytest.mark.slow
-def test_alpha_u_of_a_committee_is_where_the_fold_meets_the_largest_margin_and_is_differentiable():
-    @jax.jit
-    def value(slope):
-        return fmjax.thresholds.alpha_u(fmjax.TreeCommittee(fmjax.LeakyReLU(slope))).value
-
+def test_alpha_u_of_a_committee_is_where_the_fold_meets_the_largest_margin():
     found = fmjax.thresholds.alpha_u(fmjax.TreeCommittee("relu"))
     assert found.result == "converged"
     assert abs(fmjax.thresholds.kappa_u(fmjax.TreeCommittee("relu"), float(found.value)).value - found.margin) < 1e-8
-    at = jnp.asarray(0.1)
-    assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-8
+
+
+def ratio(model):
+    flat, capacity = fmjax.thresholds.alpha_u(model), fmjax.thresholds.capacity(model)
+    return flat.value / capacity.value, (flat.value, capacity.value, flat.distance)
+
+
+of_kernels = jax.jit(jax.value_and_grad(ratio, has_aux=True))  # one program for all families
+
+
+@pytest.mark.slow
+def test_the_gradient_of_alpha_u_over_alpha_c_in_the_activation_is_that_of_its_differences():
+    def value(family, parameters):
+        return of_kernels(jax.tree.map(jnp.asarray, fmjax.TreeCommittee(family(parameters))))[0][0]
+
+    for family, at in ((fmjax.LeakyReLU, jnp.asarray(0.5)), (fmjax.Hermite, jnp.array([0.8, 0.3, 0.5]))):
+        model, pull_back = jax.vjp(lambda parameters, family=family: fmjax.TreeCommittee(family(parameters)), at)
+        (slope,) = pull_back(of_kernels(jax.tree.map(jnp.asarray, model))[1])
+        assert np.linalg.norm(slope) > 1e-3
+        np.testing.assert_allclose(slope, differences(partial(value, family), at, 1e-3), atol=1e-8)
 
 
 @pytest.mark.parametrize(
     ("activation", "named"),
     [
         (3.0, ["function", "3.0", "tanh"]),
+        (None, ["function", "None", "tanh"]),
+        (jnp.maximum, ["one number", "trace", "argument"]),
+        (lambda u: max(u, 0.0), ["one number", "trace", "jnp.where"]),
+        (np.tanh, ["one number", "trace", "jnp.tanh"]),
         ("softsign", ["relu", "'softsign'"]),
         (lambda u: jnp.stack([u, u]), ["one number"]),
+        (lambda u: u > 0, ["real number", "bool"]),
         (lambda u: 0.1 + 0.0 * u, ["zero variance", "0.1"]),
+        (lambda u: -0.0 * u, ["zero variance", "is 0 everywhere"]),
+        (fmjax.Hermite(jnp.zeros(2)), ["zero variance"]),
         (jnp.log, ["finite", "nan"]),
+        (lambda u: 1.0 / u, ["finite", "at 0", "inf"]),
+        (fmjax.LeakyReLU(jnp.nan), ["finite", "nan"]),
+        (lambda u: u * jnp.exp(u**2), ["finite variance", "tanh"]),
+        (lambda u: u * jnp.exp(jnp.abs(u) ** 2.7), ["finite variance", "tanh"]),
         (jnp.square, ["even", "odd"]),
         (jnp.cos, ["even", "odd"]),
+        (fmjax.LeakyReLU(-1.0), ["even", "odd"]),
+        (fmjax.Hermite(jnp.array([0.0, 1.0])), ["even", "odd"]),
         (lambda u: jnp.clip(u, -1.0, 1.0), ["kinks"]),
     ],
-    ids=["number", "unknown name", "vector", "constant", "not finite", "square", "cosine", "kink not named"],
+    ids=[
+        *("number", "nothing", "of two numbers", "Python's if", "numpy", "unknown name", "vector", "truth value"),
+        *("constant", "zero", "zero sum", "log", "pole", "slope not a number", "infinite variance", "overflow"),
+        *("square", "cosine", "modulus", "even sum", "kink not named"),
+    ],
 )
 def test_an_activation_without_a_kernel_is_refused_in_one_sentence(activation, named):
     with pytest.raises(ValueError, match=r".") as error:

@@ -157,6 +157,34 @@ def test_a_symmetric_constraint_has_no_labels_to_learn():
         fmjax.Model(fmjax.Binary(), fmjax.Perceptron().architecture, fmjax.SymmetricMargin(0.5), teacher=True)
 
 
+@pytest.mark.parametrize("alpha", [0.1, 0.25, 0.344, 0.451, 0.9, 1.2])
+def test_no_entropy_is_left_at_the_largest_margin_and_the_search_for_it_stays_on_the_branch(alpha):
+    largest = fmjax.thresholds.kappa_max(fmjax.Perceptron(teacher=True), alpha)
+    assert largest.result == "converged"
+    assert largest.value > 0
+    point = typical(alpha, largest.value)
+    assert abs(point.entropy) < 1e-10
+    place = [float(getattr(point.order, name)) for name in ("q", "R", "q_hat", "R_hat")]
+    assert free_entropy(alpha, float(largest.value), *place) == pytest.approx(0.0, abs=1e-9)
+    assert point.order.q_hat > 0.1  # of the root beyond the branch: 1e-4
+
+
+@pytest.mark.slow
+def test_planted_alpha_u_is_where_the_slope_around_maximum_margin_references_changes_sign():
+    model = fmjax.Perceptron(teacher=True)
+    found = fmjax.thresholds.alpha_u(model)
+    assert found.result == "converged"
+    assert 1.0 < found.value < fmjax.thresholds.perfect_generalisation(model).value
+    near = found.distance * jnp.geomspace(0.8, 1.25, 7)
+    for shift, monotonic in ((-0.003, True), (0.003, False)):
+        alpha = float(found.value) + shift
+        largest = float(fmjax.thresholds.kappa_max(model, alpha).value)
+        assert largest == pytest.approx(float(found.margin), abs=2e-3)
+        around = fmjax.curve(fmjax.FranzParisi(model, largest), alpha=alpha, distance=near)
+        assert set(around.result) == {"converged"}
+        assert (float(jnp.min(around.slope)) > 0) == monotonic
+
+
 @pytest.mark.parametrize("distance", [0.02, 0.1])
 def test_both_potentials_around_a_reference_agree_with_nested_sums(distance):
     """Entropic and energetic potential at order parameters of no saddle point, by the three-dimensional oracle."""

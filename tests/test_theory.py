@@ -70,6 +70,17 @@ def test_the_derivative_of_capacity_is_that_of_its_differences():
     assert abs(jax.grad(value)(0.1) - difference) < 1e-7
 
 
+def test_thresholds_of_a_reference_without_entropy_refuse_continuous_weights():
+    model = fmjax.Perceptron(weights=fmjax.Spherical())
+    named = fmjax.thresholds
+    for threshold in (
+        named.alpha_u,
+        *(partial(each, alpha=0.5) for each in (named.kappa_max, named.kappa_min, named.kappa_u)),
+    ):
+        with pytest.raises(ValueError, match="Spherical weights"):
+            threshold(model)
+
+
 def test_spherical_weights_at_zero_margin_have_capacity_two():
     threshold = fmjax.thresholds.capacity(fmjax.Perceptron(weights=fmjax.Spherical()))
     assert abs(threshold.value - 2.0) < threshold.error_estimate < 1e-8

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["ACTIVATIONS", "Activation", "Erf", "Hermite", "LeakyReLU", "ReLU", "Sign", "spread"]
+__all__ = ["ACTIVATIONS", "REACH", "Activation", "Erf", "Hermite", "LeakyReLU", "ReLU", "Sign", "spread"]
 
 _Scalar = Float[Array, ""]
 
-_REACH = 11.0  # standard deviations: exp(-60) is left out, also of activations that grow like a power
+REACH = 11.0  # standard deviations: exp(-60) is left out, also of activations that grow like a power
 _NODES = 64  # of Gauss and Legendre between two kinks: 1e-15 for tanh, whose poles are 1.6 away
 
 
@@ -114,9 +114,9 @@ class Hermite(Activation):
 
     def spread(self, angle: Float[Array, " n"]) -> Float[Array, " n"]:
         """``sum_k c_k^2 (1 - q^k)``, with ``1 - q^k = (1 - q) (1 + q + ... + q^(k-1))``."""
-        powers = jnp.cos(angle)[:, None] ** np.arange(self.coefficients.size)
+        powers = jnp.cos(angle)[:, None] ** np.arange(len(self.coefficients))
         gap = 2.0 * jnp.square(jnp.sin(0.5 * angle))
-        return gap * (jnp.cumsum(powers, axis=1) @ jnp.square(self.coefficients))
+        return gap * (jnp.cumsum(powers, axis=1) @ jnp.square(jnp.asarray(self.coefficients)))
 
 
 def _gelu(u: _Scalar) -> _Scalar:
@@ -180,7 +180,7 @@ def spread(
         # Even in y: twice the half line.
         return weight @ jnp.sum(inner_weight * jnp.square(apply(u) - apply(v)), axis=1)
 
-    half, whole = np.array([0.0, _REACH]), np.array([-_REACH, _REACH])
+    half, whole = np.array([0.0, REACH]), np.array([-REACH, REACH])
 
     def acute(cosine, sine):
         return mean_square(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models.activation import ACTIVATIONS, Activation, spread
+from fmjax.models.activation import ACTIVATIONS, REACH, Activation, spread
 from fmjax.models.architecture import Architecture
 
 __all__ = ["CommitteeArchitecture"]
@@ -226,7 +226,14 @@ def _checked(activation: Any, kinks: Any) -> tuple[Callable, tuple[float, ...]]:
     places = np.atleast_1d(np.asarray(kinks, float))
     if places.ndim != 1 or not np.isfinite(places).all():
         raise ValueError(f"kinks = {kinks!r} are not places of an activation: give finite numbers, like kinks=(-1.0, 1.0)")
-    answer = jax.eval_shape(activation, jax.ShapeDtypeStruct((), float))
+    try:
+        answer = jax.eval_shape(activation, jax.ShapeDtypeStruct((), float))
+    except TypeError as error:  # what JAX raises for what it cannot trace is one, too
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(
+            "an activation is a function of one number that JAX can trace: write it with jnp.tanh and jnp.where instead of "
+            f"math.tanh, np.tanh and if; tracing this one says: {reason}"
+        ) from error
     if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
         raise ValueError(f"an activation takes one number to one real number, this one to {answer}: try jnp.tanh")
     return activation, tuple(float(place) for place in np.unique(places))
@@ -244,7 +251,15 @@ def _check(architecture: CommitteeArchitecture, activation: Callable, kinks: tup
     if not np.isfinite(power):
         raise ValueError(f"the activation must have a finite variance on Gaussian inputs; it is {power:g}: try jnp.tanh")
     if power <= _NEGLIGIBLE**2 * np.max(np.square(values)):
-        raise ValueError(f"the activation has zero variance, it is {values[0]:g} everywhere: nothing can be learned with it")
+        level = values[0] + 0.0  # not -0
+        raise ValueError(f"the activation has zero variance, it is {level:g} everywhere: nothing can be learned with it")
+    ends = REACH * np.array([-np.sqrt(2.0), -1.0, 1.0, np.sqrt(2.0)])  # of the square over which the kernel is integrated
+    left_out = np.square(np.asarray(jax.vmap(activation)(jnp.asarray(ends)))) * np.exp(-0.5 * ends**2)
+    if not np.max(left_out) <= _RESOLVED * power:
+        raise ValueError(
+            f"the activation must have a finite variance on Gaussian inputs, and from {REACH:g} deviations of them at most; "
+            "it grows faster: try jnp.tanh"
+        )
     angles = np.append((0.5 * (_LOW + _HIGH)[:, None] + 0.5 * (_HIGH - _LOW)[:, None] * _CHECKS).ravel(), -0.5 * np.pi)
     finer = _finer(activation, kinks, jnp.asarray(0.5 * np.pi - angles))
     exact = np.asarray(finer / architecture.power)

@@ -45,10 +45,14 @@ class Model(eqx.Module):
         return self.constraint.margin
 
     @property
+    def deviation(self) -> Float[Array, ""]:
+        """Standard deviation of the pre-activation, in units of the margin."""
+        return jnp.sqrt(jnp.asarray(self.architecture.variance()))
+
+    @property
     def unit_constraint(self) -> Constraint:
         """The constraint on the pre-activation divided by its standard deviation: what the replica theory works with."""
-        scale = jnp.sqrt(jnp.asarray(self.architecture.variance()))
-        return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / scale)
+        return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / self.deviation)
 
     def generalisation_error(self, overlap: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
         """Probability ``arccos(Q(R)) / pi`` that a solution at overlap ``R`` with the teacher mislabels a new pattern.

@@ -12,7 +12,7 @@ from fmjax.models import Model
 from fmjax.replica import Equilibrium, FranzParisi
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.saddle import SaddlePoint
-from fmjax.solvers.zero_entropy import largest_load, largest_margin
+from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
 
 __all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy"]
 
@@ -50,7 +50,10 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
 @jax.jit
 def _zero_entropy_line(functional: Equilibrium) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     functional = jax.lax.stop_gradient(functional)
-    alphas = largest_load(functional) * jnp.linspace(1.0, 0.5, _REFERENCES)
+    # With a teacher no bound is near the load at which solutions end.
+    teacher = functional.model.teacher
+    largest = largest_alpha(functional)[0].value[-1] if teacher else largest_load(functional)
+    alphas = largest * jnp.linspace(1.0, 0.5, _REFERENCES)
     margins = jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[-1])(alphas)
     return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 

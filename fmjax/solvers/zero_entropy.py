@@ -41,44 +41,47 @@ def square_root(
     return value, 1.5 * error + 1e-14 * (1.0 + jnp.abs(value)), root
 
 
+def _with_margin(functional: Equilibrium, margin) -> Equilibrium:
+    """``functional`` at a margin that is given in standard deviations of the pre-activation, as in all scans."""
+    model = functional.model
+    return Equilibrium(model.with_margin(margin * model.deviation), functional.nodes)
+
+
 def _annealed(functional: Equilibrium, alpha, margin):
     """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one.
 
     Given the label of a teacher, ``P`` is at most twice as large, and at most one.
     """
-    model = functional.model.with_margin(margin)
+    model = _with_margin(functional, margin).model
     satisfied = model.unit_constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
     return jnp.log(2.0) + alpha * (jnp.minimum(satisfied + jnp.log(2.0), 0.0) if model.teacher else satisfied)
 
 
-def _at_zero(functional: Equilibrium, alphas, margins, unknown: str):
-    """Solve ``S = 0`` for ``unknown`` from the last point of a scan, ordered towards ``S = 0``, that has ``S > 0``."""
+def _vanishing(functional: Equilibrium, at: Callable, scan: Float[Array, " scan"]) -> tuple[Root, Float[Array, " n"]]:
+    """Free coordinates and control where ``S = 0``, with errors.
 
-    def at(functional, control, other):
-        alpha, margin = (control, other) if unknown == "alpha" else (other, control)
-        return Equilibrium(functional.model.with_margin(margin), functional.nodes), alpha
+    ``at(functional, control)`` gives the functional and ``alpha``. Newton starts from the last point of a scan over the
+    control, ordered towards ``S = 0``, that has ``S > 0``. Along it the entropy falls: where it rises again, beyond the end
+    of the branch, Newton went elsewhere (with a teacher to ``q`` close to ``R^2``, which no quadrature resolves).
+    """
+    still, scan = jax.lax.stop_gradient((functional, scan))
 
-    still, alphas, margins = jax.lax.stop_gradient((functional, alphas, margins))
+    def typical(control):
+        _, root, _ = equilibrium_root(*jax.lax.stop_gradient(at(still, control)))
+        return root.value, jnp.where(root.converged, root.at.value, jnp.inf)
 
-    def typical(alpha, margin):
-        _, root, _ = equilibrium_root(Equilibrium(still.model.with_margin(margin), still.nodes), alpha)
-        return root.value, root.converged & (root.at.value > 0)
-
-    frees, alive = jax.vmap(typical)(alphas, margins)
+    frees, entropies = jax.vmap(typical)(scan)
+    alive = jnp.isfinite(entropies) & (entropies > 0) & (entropies <= jax.lax.cummin(entropies))
     last = _SCAN - 1 - jnp.argmax(alive[::-1])
-    control = (alphas if unknown == "alpha" else margins)[last]
-    return at, jnp.append(frees[last], control), jnp.any(alive)
 
-
-def _polish(functional, other, at, guess, found):
     def residual(y, level):
-        chosen, alpha = at(functional.refined() if level else functional, y[-1], other)
+        chosen, alpha = at(functional.refined() if level else functional, y[-1])
         controls = EquilibriumControls(alpha)
         value, gradient = jax.value_and_grad(chosen)(y[:-1], controls)
         return jnp.append(gradient, value)
 
-    value, error, root = square_root(residual, guess)
-    status = jnp.where(found, root.status, NO_CANDIDATE)
+    value, error, root = square_root(residual, jnp.append(frees[last], scan[last]))
+    status = jnp.where(jnp.any(alive), root.status, NO_CANDIDATE)
     value = jnp.where(status == CONVERGED, value, jnp.nan)
     return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
 
@@ -98,14 +101,15 @@ def largest_load(functional: Equilibrium) -> Float[Array, ""]:
 
 def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors; the scan covers `largest_load`."""
-    margin = jnp.asarray(functional.model.margin)
     alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
-    at, guess, found = _at_zero(functional, alphas, jnp.full(_SCAN, margin), "alpha")
-    return _polish(functional, margin, at, guess, found)
+    return _vanishing(functional, lambda functional, alpha: (functional, alpha), alphas)
 
 
-def margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""], below: float) -> Float[Array, " scan"]:
-    """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed."""
+def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Float[Array, " scan"]:
+    """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed.
+
+    In standard deviations of the pre-activation.
+    """
 
     def halve(_, bracket):
         low, high = bracket
@@ -114,14 +118,16 @@ def margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""], below:
         return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
 
     low, _ = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-30.0), jnp.asarray(30.0)))
-    return low - below * jnp.linspace(1.0, 0.0, _SCAN)
+    return low - 3.0 * jnp.linspace(1.0, 0.0, _SCAN)
 
 
 def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
-    margins = margins_below_bound(functional, jax.lax.stop_gradient(alpha), 3.0)
-    at, guess, found = _at_zero(functional, jnp.full(_SCAN, alpha), margins, "margin")
-    return _polish(functional, alpha, at, guess, found)
+    margins = _margins_below_bound(functional, jax.lax.stop_gradient(alpha))
+    root, error = _vanishing(functional, lambda functional, margin: (_with_margin(functional, margin), alpha), margins)
+    unit = functional.model.deviation
+    root = eqx.tree_at(lambda root: root.value, root, root.value.at[-1].multiply(unit))
+    return root, error.at[-1].multiply(jax.lax.stop_gradient(unit))
 
 
 def vanishing_volume(functional: Equilibrium, gap: float) -> Float[Array, ""]:
