@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
-from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, describe
+from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Outcome
 from fmjax.solvers.scan import flattest, lowest, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
@@ -29,7 +29,7 @@ __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_
 _Scalar = Float[Array, ""]
 
 
-class Threshold(eqx.Module):
+class Threshold(eqx.Module, Outcome):
     """A critical point.
 
     Attributes:
@@ -47,16 +47,6 @@ class Threshold(eqx.Module):
     margin: Float[Array, "*batch"]
     distance: Float[Array, "*batch"]
     status: Int[Array, "*batch"]
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether ``value`` means anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not."""
-        return describe(self.status)
 
 
 def _check_alpha(alpha: Any) -> None:

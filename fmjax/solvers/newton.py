@@ -18,6 +18,7 @@ __all__ = [
     "OUT_OF_STEPS",
     "STALLED",
     "Equations",
+    "Outcome",
     "Root",
     "System",
     "describe",
@@ -45,6 +46,22 @@ def describe(status: Int[Array, "*batch"] | int) -> str | np.ndarray:
     """The sentence for a status code; an array of sentences for an array of codes."""
     codes = np.asarray(status)
     return _SENTENCES[int(codes)] if codes.ndim == 0 else np.asarray(_SENTENCES, dtype=object)[codes]
+
+
+class Outcome:
+    """Mixed into Modules of numbers that may not have been found: their ``status`` is one of the codes of this module."""
+
+    status: Int[Array, "*batch"]
+
+    @property
+    def converged(self) -> Bool[Array, "*batch"]:
+        """Whether the numbers mean anything; usable under `jax.jit`."""
+        return self.status == CONVERGED
+
+    @property
+    def result(self) -> str | np.ndarray:
+        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
+        return describe(self.status)
 
 
 _FROZEN = 1e-14

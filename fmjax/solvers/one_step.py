@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.replica import Clusters, OneStep
-from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, describe, newton
+from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Outcome, Root, newton
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["ClusterPoint", "ClusterPotential", "ClusterRoots", "breaking_at", "one_step_root"]
@@ -71,7 +71,7 @@ class ClusterPotential(eqx.Module):
     excess: Float[Array, "*batch scan"]
 
 
-class ClusterPoint(eqx.Module):
+class ClusterPoint(eqx.Module, Outcome):
     """What one step of replica-symmetry breaking makes of a replica-symmetric answer.
 
     Attributes:
@@ -108,16 +108,6 @@ class ClusterPoint(eqx.Module):
     error_estimate: Float[Array, "*batch"]
     code: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether the numbers mean anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status)
 
     @property
     def phase(self) -> str | np.ndarray:

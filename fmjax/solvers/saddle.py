@@ -7,11 +7,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from fmjax.replica import Equilibrium, EquilibriumControls, Functional, ReplicaSymmetric, expand, replicon
-from fmjax.solvers.newton import CONVERGED, Root, describe, implicit_root, newton, solve_scaled
+from fmjax.solvers.newton import Outcome, Root, implicit_root, newton, solve_scaled
 
 __all__ = [
     "SaddlePoint",
@@ -30,7 +29,7 @@ _SWEEPS = 100
 _STEADY = 1e-12
 
 
-class SaddlePoint(eqx.Module):
+class SaddlePoint(eqx.Module, Outcome):
     """A stationary point of a free-entropy functional, or a batch of them.
 
     Attributes:
@@ -60,16 +59,6 @@ class SaddlePoint(eqx.Module):
     error_estimate: Float[Array, "*batch"]
     steps: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether the numbers mean anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status)
 
 
 def saddle_root(
