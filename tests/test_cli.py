@@ -120,8 +120,8 @@ def no_theory(monkeypatch):
             ["--distance", "far", "number"],
         ),
         (
-            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "0.1", "--rsb", "1"],
-            ["--rsb", "1", "0"],
+            ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.1", "--distance", "0.1", "--rsb", "2"],
+            ["--rsb", "2", "0", "1"],
         ),
         (
             ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0", "--distance", "0.1", "--distances", "0:1:3"],
