@@ -22,7 +22,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     """Two panels: entropy and slope against distance, the second with an inset at small distances."""
     with styled():
         figure, (left, right) = canvas(7.0, 3.1, columns=2)
-        inset = right.inset_axes((0.44, 0.5, 0.55, 0.48))
+        inset = right.inset_axes((0.55, 0.58, 0.44, 0.4))
         for place in (left, right, inset):
             place.axhline(0.0, color="0.6", linewidth=0.6)
         for color, part in each(dataset, "alpha"):

@@ -30,13 +30,14 @@ _MOVE, _SMALLEST_M, _TRIALS = 0.04, 0.02, 60  # of m
 _BALANCED = 1e-10  # a complexity that is zero
 _VANISHING = 1e-7  # the largest complexity at which the search for that may end
 
-FROZEN, CLUSTERED, BROKEN, EMPTY, UNDECIDED = range(5)
+FROZEN, CLUSTERED, BROKEN, EMPTY, UNDECIDED, UNKNOWN = range(6)
 _PHASES = (
     "isolated solutions, replica symmetry is exact",
     "clusters, the replica-symmetric entropy is exact",
     "clusters, replica symmetry is broken",
     "no solutions",
     "replica symmetry is unstable, no clusters were found",
+    "not known, see the result",
 )
 
 
@@ -304,6 +305,9 @@ def breaking_at(one: OneStep, symmetric: SaddlePoint, free: Float[Array, " n"], 
     code = jnp.select([entropy < 0.0, broken, clustered, unstable], [EMPTY, BROKEN, CLUSTERED, UNDECIDED], FROZEN)
     residual = jnp.where(clustered, chosen.residual, symmetric.residual)
     status = jnp.where(symmetric.converged & clustered, chosen.status, symmetric.status)
+    # A stable solution that the scan saw and Newton lost: nothing can be said without it.
+    status = jnp.where(symmetric.converged & jnp.any(stable & ~good), STALLED, status)
+    code = jnp.where(status == CONVERGED, code, UNKNOWN)
     nan = jnp.where(good, 0.0, jnp.nan)
     return ClusterPoint(
         symmetric=symmetric,
