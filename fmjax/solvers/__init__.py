@@ -1,9 +1,9 @@
 """How a functional is solved: Newton in free coordinates, continuation, and the front door `solve` and `curve`."""
 
 from fmjax.solvers.ascent import Climb, climb
+from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.front import clusters, curve, solve
 from fmjax.solvers.newton import describe
-from fmjax.solvers.one_step import ClusterPoint
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["Climb", "ClusterPoint", "SaddlePoint", "climb", "clusters", "curve", "describe", "solve"]

@@ -21,8 +21,9 @@ from fmjax.replica import (
     OneStep,
     RobustEnsemble,
 )
+from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import local_entropy
-from fmjax.solvers.one_step import ClusterPoint, breaking_at
+from fmjax.solvers.one_step import breaking_at
 from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_margin

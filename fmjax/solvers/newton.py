@@ -42,10 +42,10 @@ _SENTENCES = (
 )
 
 
-def describe(status: Int[Array, "*batch"] | int) -> str | np.ndarray:
-    """The sentence for a status code; an array of sentences for an array of codes."""
-    codes = np.asarray(status)
-    return _SENTENCES[int(codes)] if codes.ndim == 0 else np.asarray(_SENTENCES, dtype=object)[codes]
+def describe(code: Int[Array, "*batch"] | int, sentences: tuple[str, ...] = _SENTENCES) -> str | np.ndarray:
+    """The sentence for a code, of a status unless others are given; an array of sentences for an array of codes."""
+    codes = np.asarray(code)
+    return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
 
 
 class Outcome:
