@@ -14,6 +14,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 import hypothesis
 import jax
 import jaxtyping
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 
@@ -26,3 +27,14 @@ jaxtyping.install_import_hook([f"fmjax.{part}" for part in sorted(PARTS)], "bear
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 25_000
+
+
+@pytest.fixture(autouse=True)
+def forget_programs():
+    """Linux gives a process 65,530 memory maps; a large compiled program takes thousands, and JAX aborts at the end of them."""
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
