@@ -34,7 +34,7 @@ MOST_MAPS = 25_000
 
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """Linux gives a process 65,530 memory maps; a large compiled program takes thousands, and JAX aborts at the end of them."""
+    """Linux gives a process 65,530 memory maps; a large compiled program takes thousands, and without one JAX aborts."""
     yield
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
