@@ -1,11 +1,15 @@
 """From a result to text and an exit status: what every command does after computing."""
 
 import contextlib
+import hashlib
 import inspect
 import json
 import math
+import os
+import platform
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -58,8 +62,29 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def _keep_programs() -> None:
+    """Have JAX keep compiled programs for the next command and for workers, unless the user has told it where to.
+
+    In a folder per processor: they run on the kind that they were compiled for, and a home may be shared by several.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    lines = []
+    with contextlib.suppress(OSError):  # what is not Linux
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    # Other lines hold the clock, which changes.
+    features = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    processor = f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    kept = caches / "fmjax" / "programs" / processor
+    with contextlib.suppress(OSError):  # a home that cannot be written to: every command compiles
+        kept.mkdir(parents=True, exist_ok=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(kept)
+
+
 def run(compute: Callable[[], tuple[str, bool]]) -> None:
     """Compute a text and whether all of it converged; print it; turn what can go wrong into an exit status."""
+    _keep_programs()  # an environment variable, which JAX reads when it is imported
     import jax
 
     jax.config.update("jax_enable_x64", True)
