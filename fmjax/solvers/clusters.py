@@ -9,10 +9,10 @@ from jaxtyping import Array, Bool, Float, Int
 from fmjax.solvers.newton import Outcome, describe
 from fmjax.solvers.saddle import SaddlePoint
 
-__all__ = ["ClusterPoint", "ClusterPotential", "ClusterRoots"]
+__all__ = ["PHASES", "UNKNOWN", "ClusterPoint", "ClusterPotential", "ClusterRoots"]
 
 FROZEN, CLUSTERED, BROKEN, EMPTY, UNDECIDED, UNKNOWN = range(6)
-_PHASES = (
+PHASES = (
     "isolated solutions, replica symmetry is exact",
     "clusters, the replica-symmetric entropy is exact",
     "clusters, replica symmetry is broken",
@@ -94,4 +94,4 @@ class ClusterPoint(eqx.Module, Outcome):
     @property
     def phase(self) -> str | np.ndarray:
         """How the solutions are organised, as a sentence; an object array of them for a batch."""
-        return describe(self.code, _PHASES)
+        return describe(self.code, PHASES)

@@ -47,6 +47,7 @@ def _evaluate(plan: Plan, static: dict[str, Any], columns: dict[str, np.ndarray]
     padded = -(-whole // devices) * devices
     # Blocks at the edges are filled up with their last point: one program for all.
     rows = {name: np.pad(values, (0, padded - size), mode="edge") for name, values in columns.items()}
+    rows["point"] = np.arange(padded)  # there may be no other column: all controls may be part of the program
     along = plan.along()
     program = _program(plan, static, rows, along)
     return {name: np.asarray(values)[:size] for name, values in program(rows, along).items()}

@@ -15,8 +15,9 @@ import numpy as np
 from fmjax import models, thresholds
 from fmjax.message_passing import Instance, focusing
 from fmjax.models import Architecture, Binary, Margin, Model, PerceptronArchitecture, Spherical, SymmetricMargin
-from fmjax.replica import Equilibrium, FranzParisi
-from fmjax.solvers import curve, newton, solve
+from fmjax.replica import Equilibrium, FranzParisi, OneStep, RobustEnsemble
+from fmjax.solvers import clusters, curve, newton, solve
+from fmjax.solvers.clusters import PHASES, UNKNOWN
 from fmjax.special import log_H
 from fmjax.sweeps.quantity import Control, Output, Quantity, Values
 
@@ -33,6 +34,9 @@ _MODEL = {
 _ALPHA = Control("load, patterns per weight", low=0.0, open_low=True)
 _MARGIN = Control("margin kappa of the solutions", 0.0)
 _SEED = Control("seed of the instance", low=0, high=2**31 - 1, integer=True)
+_REFERENCE_MARGIN = Control("margin of the reference")
+_DISTANCE = Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True)
+_LEARNABLE = {"task": Control("where labels come from", "teacher-student", words=("teacher-student",), static=True)}
 _NATS = "nats per weight"
 _BOUND = Output(_NATS, "absolute bound on the error, from a finer rule")
 _TEACHER = Output("1", "overlap R with the teacher; 0 for random labels")
@@ -82,17 +86,47 @@ def _entropy(values: Values) -> dict[str, Any]:
     return known | {"residual": point.residual, "result": point.status}
 
 
-def _franz_parisi(values: Values) -> dict[str, Any]:
+def _around_reference(solver: Callable[..., Any], values: Values) -> tuple[Any, jax.Array]:
+    """What a solver finds around a typical solution of the reference's margin, and its status."""
     model, alpha, margin = _model(values), values["alpha"], values["reference_margin"]
-    # A typical solution of that margin must exist: inside a program nobody checks it.
+    # Such a solution must exist: inside a program nobody checks it.
     reference = solve(Equilibrium(model.with_margin(margin)), alpha=alpha)
     exists = (reference.status == newton.CONVERGED) & (not model.weights.discrete or reference.entropy > _NO_SOLUTIONS)
-    found = curve(FranzParisi(model, margin), alpha=alpha, distance=values["distance"])
-    status = jnp.where(exists, found.status, newton.REFERENCE_FAILED)
+    found = solver(FranzParisi(model, margin), alpha=alpha, distance=values["distance"])
+    return found, jnp.where(exists, found.status, newton.REFERENCE_FAILED)
+
+
+def _franz_parisi(values: Values) -> dict[str, Any]:
+    found, status = _around_reference(curve, values)
     numbers = {"entropy": found.entropy, "slope": found.slope, "overlap": found.order.q, "cross_overlap": found.order.t}
     numbers |= {"teacher_overlap": found.order.R}
     known = _known(status, **numbers, error_estimate=found.error_estimate)
     return known | {"residual": found.residual, "result": status}
+
+
+def _clusters(values: Values) -> dict[str, Any]:
+    found, status = _around_reference(clusters, values)
+    numbers = {"symmetric_entropy": found.symmetric.entropy, "symmetric_replicon": found.symmetric.replicon}
+    names = ("entropy", "slope", "q0", "q1", "m", "complexity", "internal_entropy", "error_estimate")
+    numbers |= {name: getattr(found, name) for name in names}
+    phase = jnp.where(status == newton.CONVERGED, found.code, UNKNOWN)
+    counts = {"stable_clusters": jnp.sum(found.roots.stable, axis=-1), "phase": phase}
+    return _known(status, **numbers) | counts | {"residual": found.residual, "result": status}
+
+
+def _check_clusters(values: Values) -> None:
+    try:
+        OneStep(FranzParisi(_model(values), 0.0))
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _robust_ensemble(values: Values) -> dict[str, Any]:
+    functional = RobustEnsemble(_model(values), values["replicas"])
+    found = curve(functional, alpha=values["alpha"], distance=values["distance"])
+    numbers = {"entropy": found.entropy, "slope": found.slope, "cross_overlap": found.order.q0}
+    known = _known(found.status, **numbers, error_estimate=found.error_estimate)
+    return known | {"residual": found.residual, "result": found.status}
 
 
 def _threshold(solver: Callable[..., thresholds.Threshold], *arguments: str) -> Callable[[Values], dict[str, Any]]:
@@ -105,6 +139,7 @@ def _threshold(solver: Callable[..., thresholds.Threshold], *arguments: str) -> 
 
 
 def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, block: int, cost: float) -> Quantity:
+    """A row whose value is a threshold; ``controls`` may narrow those that choose a model."""
     units = "1"  # loads, and margins in units of the stability
     outputs = {
         "value": Output(units, about),
@@ -113,7 +148,7 @@ def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, blo
     }
     arguments = [name for name in controls if name == "alpha"]
     solved = _threshold(solver, *arguments)
-    return Quantity(about, {**controls, **_MODEL}, outputs, _SENTENCES, solved, block, cost, check=_model)
+    return Quantity(about, {**controls, **_MODEL, **controls}, outputs, _SENTENCES, solved, block, cost, check=_model)
 
 
 def _focusing(values: Values) -> dict[str, Any]:
@@ -186,9 +221,9 @@ QUANTITIES: dict[str, Quantity] = {
         "local entropy of solutions at a distance from a typical reference",
         {
             "alpha": _ALPHA,
-            "reference_margin": Control("margin of the reference"),
+            "reference_margin": _REFERENCE_MARGIN,
             "margin": _MARGIN,
-            "distance": Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True),
+            "distance": _DISTANCE,
             **_MODEL,
         },
         {
@@ -205,6 +240,58 @@ QUANTITIES: dict[str, Quantity] = {
         block=4,
         seconds=4e-3,
         check=_model,
+    ),
+    "clusters": Quantity(
+        "one step of replica-symmetry breaking of solutions at a distance from a typical reference",
+        {
+            "alpha": _ALPHA,
+            "reference_margin": _REFERENCE_MARGIN,
+            "margin": _MARGIN,
+            "distance": _DISTANCE,
+            **_MODEL,
+        },
+        {
+            "symmetric_entropy": Output(_NATS, "replica-symmetric local entropy"),
+            "symmetric_replicon": Output("1", "positive where replica symmetry is locally stable"),
+            "entropy": Output(_NATS, "entropy of the one-step solution; negative: there are no solutions"),
+            "slope": Output(_NATS, "d entropy / d distance"),
+            "q0": Output("1", "overlap of two solutions of different clusters"),
+            "q1": Output("1", "overlap of two solutions of one cluster"),
+            "m": Output("1", "block size; 1 where the symmetric entropy is exact"),
+            "complexity": Output(_NATS, "log of the number of clusters"),
+            "internal_entropy": Output(_NATS, "entropy of one cluster"),
+            "stable_clusters": Output("1", "stable solutions at m = 1 with q0 < q1 < 1", "int32"),
+            "phase": Output("1", "; ".join(f"{code}: {phase}" for code, phase in enumerate(PHASES)), "int32"),
+            "error_estimate": Output(_NATS, _BOUND.about + " of the entropy"),
+            "residual": _RESIDUAL,
+        },
+        _SENTENCES,
+        _clusters,
+        block=1,
+        seconds=0.35,
+        check=_check_clusters,
+    ),
+    "robust-ensemble": Quantity(
+        "entropy per replica of several solutions at a distance from each other",
+        {
+            "alpha": _ALPHA,
+            "margin": _MARGIN,
+            "replicas": Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True),
+            "distance": Control("Hamming distance per weight of any two replicas", low=0.0, high=0.5, along=True),
+            **_MODEL,
+        },
+        {
+            "entropy": Output("nats per weight and replica", "log of the number of groups of replicas"),
+            "slope": Output("nats per weight and replica", "d entropy / d distance"),
+            "cross_overlap": Output("1", "overlap q0 of replicas of two groups"),
+            "error_estimate": Output("nats per weight and replica", _BOUND.about + " of entropy and slope"),
+            "residual": _RESIDUAL,
+        },
+        _SENTENCES,
+        _robust_ensemble,
+        block=4,
+        seconds=0.01,
+        check=lambda values: RobustEnsemble(_model(values), 2.0),
     ),
     "capacity": _threshold_row(
         "alpha_c(kappa), the largest load with solutions", {"margin": _MARGIN}, thresholds.capacity, 64, 0.01
@@ -228,6 +315,12 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "alpha-u": _threshold_row(
         "alpha'_U, largest load with a monotonic local entropy", {"margin": _MARGIN}, thresholds.alpha_u, 1, 3.0
+    ),
+    "perfect-generalisation": _threshold_row(
+        "load above which typical solutions are the teacher", _LEARNABLE, thresholds.perfect_generalisation, 1, 0.01
+    ),
+    "spinodal": _threshold_row(
+        "load up to which solutions other than the teacher trap a search", _LEARNABLE, thresholds.spinodal, 1, 0.01
     ),
     "focusing": Quantity(
         "solutions of random instances by focusing belief propagation",

@@ -18,6 +18,7 @@ class Control:
         default: used where the request is silent; None: the request must give it.
         low, high: closed range; ``open_low``: ``low`` itself is not allowed.
         integer: whole numbers only.
+        infinite: infinity, too.
         words: the allowed words, for a control that is not a number.
         static: part of the compiled program: each value has its own program, and its own blocks.
         along: the whole axis goes into one call, as an array: a curve costs little more than one of its points.
@@ -29,6 +30,7 @@ class Control:
     high: float | int = np.inf
     open_low: bool = False
     integer: bool = False
+    infinite: bool = False
     words: tuple[str, ...] = ()
     static: bool = False
     along: bool = False
@@ -40,12 +42,15 @@ class Control:
             return "one of " + ", ".join(self.words)
         kind = "an integer" if self.integer else "a finite number"
         low = f" {'above' if self.open_low else 'from'} {self.low:g}" if np.isfinite(self.low) else ""
-        return kind + low + (f" up to {self.high:g}" if np.isfinite(self.high) else "")
+        high = f" up to {self.high:g}" if np.isfinite(self.high) else ""
+        return kind + low + high + (", or inf" if self.infinite else "")
 
     def allows(self, value: Any) -> bool:
         """Whether one value may be asked for."""
         if self.words:
             return value in self.words
+        if self.infinite and value == np.inf:
+            return True
         above = value > self.low if self.open_low else value >= self.low
         return bool(np.isfinite(value) and above and value <= self.high and (not self.integer or value == round(value)))
 
