@@ -37,8 +37,8 @@ class Threshold(eqx.Module, Outcome):
     """A critical point; ``value`` is NaN where it was not found.
 
     Attributes:
-        value: the threshold: a margin, in units of the pre-activation (``kappa_max``, ``kappa_min``, ``kappa_u``), or patterns
-            per weight (the others).
+        value: the threshold: a margin in units of the pre-activation (``kappa_max``, ``kappa_min``, ``kappa_u``), or
+            patterns per weight (the others).
         error_estimate: absolute bound on its error, from a finer quadrature rule.
         alpha: patterns per weight there.
         margin: margin there: of the reference (``kappa_min``, ``kappa_u``, ``alpha_u``) or of the solutions (the others).

@@ -124,7 +124,7 @@ def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.nd
         progress: wraps the loop over pairs.
 
     Returns:
-        Overlaps, pairs in the order of `itertools.combinations`.
+        Overlaps in [-1, 1], shape ``(pairs,)``, in the order of `itertools.combinations`.
     """
     layers = [np.asarray(matrix, np.float32) for matrix in networks]
     pairs = list(combinations(range(len(layers[0])), 2))
