@@ -44,7 +44,7 @@ def fmjax_command(
       entropy  log of the number of solutions, per weight, in nats; negative: none
 
     \b
-    In every answer of the theory
+    In answers of the theory
       result          "converged", or a sentence that says why not
       error_estimate  absolute bound on the error, from a finer quadrature
       residual        what Newton's method left of its equations

@@ -300,6 +300,13 @@ def polarisation(
 
     Raises:
         ValueError: an option that makes no sense, or a batch of instances.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.message_passing import Instance, polarisation
+        >>> seen = polarisation(Instance.random(jax.random.key(0), size=101, alpha=0.3), sweeps=40)
+        >>> seen.magnetisations.shape, seen.errors.shape
+        ((40, 101), (40,))
     """
     schedule = PseudoReinforcement() if schedule is None else schedule
     dtype = check_options(dtype, damping, schedule.sweeps, form)
