@@ -98,7 +98,7 @@ class Layered(eqx.Module):
 
     Example:
         >>> import jax
-        >>> nodes, weights = Layered(40)(jnp.array([1e3]), jnp.array([-1e3]))  # a step of width 1e-3 at u = 1
+        >>> nodes, weights = jax.jit(Layered(40))(jnp.array([1e3]), jnp.array([-1e3]))  # a step of width 1e-3 at u = 1
         >>> step = expectation(lambda u: jax.nn.sigmoid(1e3 * (u - 1.0)), nodes, weights)
         >>> print(f"{step:.5f} {jax.scipy.stats.norm.sf(1.0):.5f}")
         0.15866 0.15866
