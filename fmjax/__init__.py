@@ -10,6 +10,13 @@ equations of statistical physics. A guided tour of the symbols, in the order in 
     Delta       stability of a pattern, :math:`w \cdot \xi / \sqrt N`; the weights solve it when Delta >= kappa
     kappa       margin: how far from the decision boundary every pattern must lie. `margin` in code
 
+**What is learned** (:class:`Model`; :func:`Perceptron` and :func:`TreeCommittee` make the usual ones). Three parts:
+
+    weights       :class:`Binary`, or real on a sphere, :class:`Spherical`
+    architecture  one unit, or a tree committee of many hidden ones; their activation is any function, :class:`LeakyReLU` and
+                  :class:`Hermite` have parameters to differentiate
+    constraint    :class:`Margin`, Delta >= kappa, or :class:`SymmetricMargin`, -kappa <= Delta <= kappa
+
 **Typical solutions** (:class:`Equilibrium`). Draw solutions uniformly at random, at margin kappa:
 
     q           overlap of two of them, :math:`w \cdot w' / N`
@@ -37,11 +44,19 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     complexity  log of the number of clusters, per weight; negative: there are none
     frozen      q1 = 1, every solution a cluster of its own: what binary weights do
 
+**Several solutions close together** (:class:`RobustEnsemble`). No reference, but replicas that are all alike:
+
+    y           how many, up to infinitely many
+    q1          overlap of any two of them; their entropy is per weight and replica
+    q0          overlap of replicas of two such groups
+
 **Thresholds of the landscape** (:mod:`thresholds`). As the reference margin grows at fixed alpha:
 
     kappa_min   above it, phi(d) is nowhere negative: the reference is no longer cut off from the rest
     kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
+
+All of them can be differentiated; :func:`climb` follows such gradients in the parameters of a model.
 
 **Single instances** (:mod:`message_passing`). The same questions without replicas, on given patterns:
 
@@ -62,9 +77,12 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     transition  :func:`thresholds.perfect_generalisation`: above that load the teacher is the only typical solution, although
                 others trap a search for it up to :func:`thresholds.spinodal`
 
+**Grids** (:mod:`sweeps`). :func:`sweep` computes any of these quantities over a product of controls, into a store that
+survives interruption; :func:`open` reads it as an xarray dataset.
+
 **How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
 makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
-JAX. What they return says how far it can be trusted:
+JAX, integrals from :mod:`quadrature` and :mod:`special`. What they return says how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
     error_estimate  absolute bound on the error of the value, from a second, finer quadrature rule

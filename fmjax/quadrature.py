@@ -41,6 +41,14 @@ class GaussHermite(eqx.Module):
 
     Nodes come from `scipy.special.roots_hermitenorm`, which is stable at any size (NumPy's ``hermegauss`` returns NaN
     weights from 372 nodes on).
+
+    Args:
+        size: number of nodes.
+
+    Example:
+        >>> nodes, weights = GaussHermite(3)()
+        >>> print(f"{expectation(lambda u: u**4, nodes, weights):.6f}")  # E[u^4] = 3
+        3.000000
     """
 
     size: int = eqx.field(static=True)
@@ -56,13 +64,17 @@ class Trapezoid(eqx.Module):
 
     For an integrand analytic in the strip ``|Im u| < s`` the error decays like ``exp(-2 pi s / step)``, plus the tail
     ``exp(-width**2 / 2)`` that is cut off.
+
+    Args:
+        size: number of nodes, ``step = 2 width / size`` apart.
+        width: end of the interval, in standard deviations.
     """
 
     size: int = eqx.field(static=True)
     width: float = eqx.field(static=True, default=8.5)
 
     def __call__(self) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
-        """Nodes and weights, shape ``(size,)`` each."""
+        """Nodes and weights, shape ``(size,)`` each; the weights sum to one but for what is cut off."""
         step = 2 * self.width / self.size
         nodes = step * (np.arange(self.size) + 0.5) - self.width
         return jnp.asarray(nodes), jnp.asarray(step / np.sqrt(2 * np.pi) * np.exp(-0.5 * nodes**2))
@@ -80,6 +92,16 @@ class Layered(eqx.Module):
     whose node density is proportional to ``1 / sqrt(width_i**2 + (u - centre_i)**2)`` near each layer: the number of
     nodes needed grows only with the logarithm of the sharpness. The integrand must vanish (to the accuracy wanted) at
     ``lower`` and ``upper``: the Gaussian does it at +-9, a one-sided layer may do it earlier.
+
+    Args:
+        size: number of nodes.
+
+    Example:
+        >>> import jax
+        >>> nodes, weights = jax.jit(Layered(40))(jnp.array([1e3]), jnp.array([-1e3]))  # a step of width 1e-3 at u = 1
+        >>> step = expectation(lambda u: jax.nn.sigmoid(1e3 * (u - 1.0)), nodes, weights)
+        >>> print(f"{step:.5f} {jax.scipy.stats.norm.sf(1.0):.5f}")
+        0.15866 0.15866
     """
 
     size: int = eqx.field(static=True)
@@ -91,7 +113,14 @@ class Layered(eqx.Module):
         lower: Float[Array, ""] | float = -9.0,
         upper: Float[Array, ""] | float = 9.0,
     ) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
-        """Nodes and weights of ``E[f(u)]``, shape ``(size,)`` each, for layers at ``|slopes * u + offsets| <~ 1``."""
+        """Nodes and weights of ``E[f(u)]``, shape ``(size,)`` each, for layers at ``|slopes * u + offsets| <~ 1``.
+
+        Args:
+            slopes: ``s_i``, one over the width of each layer, shape ``(layers,)``; of either sign.
+            offsets: ``o_i``, shape ``(layers,)``.
+            lower: where the integrand vanishes, or is cut off, on the left.
+            upper: on the right.
+        """
         nodes, log_weights = self.log_rule(slopes, offsets, lower, upper)
         return nodes, jnp.exp(log_weights)
 
@@ -102,7 +131,14 @@ class Layered(eqx.Module):
         lower: Float[Array, ""] | float = -9.0,
         upper: Float[Array, ""] | float = 9.0,
     ) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
-        """Nodes and logarithms of the weights, for integrands that grow where the weights underflow."""
+        """Nodes and logarithms of the weights, for integrands that grow where the weights underflow.
+
+        Args:
+            slopes: ``s_i``, one over the width of each layer, shape ``(layers,)``; of either sign.
+            offsets: ``o_i``, shape ``(layers,)``.
+            lower: where the integrand vanishes, or is cut off, on the left.
+            upper: on the right.
+        """
         slopes, offsets, lower, upper = jax.lax.stop_gradient(
             (jnp.asarray(slopes), jnp.asarray(offsets), jnp.asarray(lower), jnp.asarray(upper))
         )
@@ -153,5 +189,14 @@ def expectation(
     nodes: Float[Array, " size"],
     weights: Float[Array, " size"],
 ) -> Float[Array, " *out"]:
-    """``sum_i weights_i function(nodes_i)`` for a scalar ``function``, by `jax.vmap`."""
+    """``E[f(u)] = sum_i weights_i function(nodes_i)`` for a ``function`` of one number, by `jax.vmap`.
+
+    Args:
+        function: of one number, to an array of shape ``(*out)``.
+        nodes: of a rule, shape ``(size,)``.
+        weights: of the same rule, shape ``(size,)``.
+
+    Returns:
+        The mean, shape ``(*out)``.
+    """
     return jnp.tensordot(weights, jax.vmap(function)(nodes), axes=1)

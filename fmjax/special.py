@@ -137,7 +137,20 @@ def log_2cosh(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
 def derivatives(
     function: Callable[[Array], Array], x: Float[Array, "*shape"]
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """First and second derivative of a function that acts on each element of ``x``, by automatic differentiation."""
+    """First and second derivative of a function that acts on each element of ``x``, by automatic differentiation.
+
+    Args:
+        function: of an array of any shape, element by element, like `log_H`.
+        x: where, shape ``(*shape)``.
+
+    Returns:
+        Both derivatives, shape ``(*shape)`` each.
+
+    Example:
+        >>> slope, curvature = derivatives(log_H, jnp.asarray(0.0))
+        >>> print(f"{slope:.5f} {curvature:.5f}")
+        -0.79788 -0.63662
+    """
 
     def first(x: Array) -> Array:
         return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]

@@ -2,6 +2,10 @@
 
 Each threshold appends conditions to saddle equations and controls to their unknowns; autodiff gives the Jacobian, a coarse
 scan the start, and the implicit function theorem the derivatives. Nobody supplies a guess.
+
+All functions take a `Model`, compute in float64 and return a `Threshold`. They work under `jax.jit`, `jax.vmap` and
+`jax.grad`, with respect to ``alpha`` and the array leaves of the model. What makes no sense raises before anything runs,
+unless it is being traced; what was not found is NaN, and ``result`` says why.
 """
 
 from __future__ import annotations
@@ -30,14 +34,16 @@ _Scalar = Float[Array, ""]
 
 
 class Threshold(eqx.Module, Outcome):
-    """A critical point.
+    """A critical point; ``value`` is NaN where it was not found.
 
     Attributes:
-        value: the threshold: patterns per weight (``capacity``, ``alpha_u``) or a margin.
+        value: the threshold: a margin in units of the pre-activation (``kappa_max``, ``kappa_min``, ``kappa_u``), or
+            patterns per weight (the others).
         error_estimate: absolute bound on its error, from a finer quadrature rule.
         alpha: patterns per weight there.
-        margin: margin there: of the solutions (``capacity``, ``kappa_max``) or of the reference (the others).
-        distance: Hamming distance per weight at which it happens; of two typical solutions for the zero-entropy line.
+        margin: margin there: of the reference (``kappa_min``, ``kappa_u``, ``alpha_u``) or of the solutions (the others).
+        distance: Hamming distance per weight from the reference at which it happens; for the others that of two typical
+            solutions, which is 0 at the capacity of continuous weights.
         status: integer code behind ``result``.
     """
 
@@ -75,6 +81,12 @@ def capacity(model: Model) -> Threshold:
     Discrete weights: ``S(alpha_c, kappa) = 0``. Continuous ones: the volume of solutions shrinks to a point, ``q -> 1``.
     For binary weights at margin 0, ``alpha_c = 0.833078599...`` (Krauth and Mezard 1989; Ding and Sun 2019).
 
+    Args:
+        model: what is learned, at its own margin.
+
+    Raises:
+        ValueError: a margin of more than 20 deviations of the pre-activation; tracing with float64 off, as everywhere here.
+
     Example:
         >>> import fmjax
         >>> print(f"{fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.0)).value:.10f}")
@@ -101,6 +113,12 @@ def perfect_generalisation(model: Model) -> Threshold:
     of solutions with ``R < 1`` has more as long as ``S(alpha) > 0``, so that the two cross where it vanishes (Gyorgyi 1990,
     Sompolinsky, Tishby and Seung 1990). ``distance`` is that of two solutions on the branch ``R < 1``, which lives on to
     its `spinodal`.
+
+    Args:
+        model: discrete weights with ``teacher=True``, at margin 0.
+
+    Raises:
+        ValueError: the model has no teacher, other weights, or another margin.
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
@@ -112,6 +130,10 @@ def spinodal(model: Model) -> Threshold:
     """Load at which the branch of solutions with ``R < 1`` ends: up to it they trap a search for the teacher.
 
     There the branch turns back: ``d alpha / d R = 0``. Beyond, ``R = 1`` is the only typical solution.
+    ``model`` is that of `perfect_generalisation`.
+
+    Raises:
+        ValueError: as for `perfect_generalisation`.
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
@@ -128,6 +150,14 @@ def _check_learnable(model: Model) -> None:
 def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`.
 
+    Args:
+        model: what is learned; its own margin does not matter.
+        alpha: patterns per weight, positive; beyond `capacity` at margin 0 the answer is negative.
+
+    Raises:
+        ValueError: ``alpha`` is not positive and finite, or the weights are not discrete: their entropy is not that of a
+            number of solutions.
+
     Example:
         >>> import fmjax
         >>> print(f"{fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value:.8f}")
@@ -143,9 +173,16 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
 
 @in_float64
 def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Reference margin above which the local entropy is nowhere negative.
+    """Reference margin above which the local entropy is nowhere negative (Baldassi et al. 2021, figure 3).
 
-    There the interior minimum of ``phi(d)`` touches zero: ``phi = 0`` and ``dphi/dd = 0``.
+    There the interior minimum of ``phi(d)``, see `FranzParisi`, touches zero: ``phi = 0`` and ``dphi/dd = 0``.
+
+    Args:
+        model: the counted solutions, at their own margin; the margin of the reference is what is looked for.
+        alpha: patterns per weight, positive.
+
+    Raises:
+        ValueError: as for `kappa_max`.
     """
     _check_discrete(model)
     _check_alpha(alpha)
@@ -155,9 +192,13 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
 
 @in_float64
 def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Reference margin above which the local entropy increases all the way to its maximum.
+    """Reference margin above which the local entropy increases all the way to its maximum (Baldassi et al. 2021, figure 3).
 
-    There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``.
+    There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``. ``model`` and ``alpha`` are those of
+    `kappa_min`.
+
+    Raises:
+        ValueError: as for `kappa_max`.
     """
     _check_discrete(model)
     _check_alpha(alpha)
@@ -169,12 +210,16 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
 def alpha_u(model: Model) -> Threshold:
     """``alpha'_U``: largest load at which the local entropy around maximum-margin references is monotonic.
 
-    ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy.
+    ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy (Baldassi et al. 2021,
+    figure 4). For binary weights at margin 0, ``alpha'_U = 0.729032811``.
 
     With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
     the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
     ``alpha'_U`` lies below it. Where no load between half the largest one and the largest one separates monotonic local
     entropies from others, ``result`` says so and the numbers are NaN.
+
+    Args:
+        model: the counted solutions, at their own margin.
 
     Raises:
         ValueError: weights that are not discrete: their entropy is not that of a number of solutions.

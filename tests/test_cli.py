@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+import typer
 import xarray as xr
 from typer.testing import CliRunner
 
@@ -249,6 +250,31 @@ def test_figures_report_convergence_by_exit_status(converged, status, monkeypatc
     result = fmjax_command("figure", "phase-diagram", "--quick", "--out", tmp_path)
     assert (result.exit_code, result.stdout) == (status, "")
     assert calls == [("phase-diagram", tmp_path, True)]
+
+
+# Help ------------------------------------------------------------------------------------------------------------------
+
+
+def commands(command, path=()):
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(typer.main.get_command(app))], ids=" ".join)
+def test_help_is_whole_and_fits_a_terminal(path):
+    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    text, _, listed = result.stdout.partition("\nCommands:\n")
+    assert "..." not in listed, "the first sentence of a command is too long for the list"
+    lines = [line for line in text.splitlines() if not line.startswith("    fmjax ")]
+    assert len(lines) < len(text.splitlines()), "there is no example"
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_help_names_every_quantity_of_a_sweep():
+    text = fmjax_command("sweep", "--help").stdout
+    assert all(name in text for name in fmjax.sweeps.QUANTITIES)
 
 
 # The configuration file -----------------------------------------------------------------------------------------------

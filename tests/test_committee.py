@@ -291,3 +291,10 @@ def test_an_activation_with_its_kinks_named_is_accepted():
 def test_kinks_that_are_not_places_are_refused():
     with pytest.raises(ValueError, match="kinks"):
         fmjax.TreeCommittee("relu", kinks=(jnp.inf,))
+
+
+def test_a_committee_made_with_float64_off_is_the_same():
+    with jax.enable_x64(False):
+        found = fmjax.TreeCommittee("relu")
+    expected = fmjax.TreeCommittee("relu")
+    assert jax.tree.all(jax.tree.map(np.array_equal, found, expected))

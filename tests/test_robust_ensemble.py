@@ -161,3 +161,8 @@ def test_a_wrong_request_is_refused(arguments, named):
     result = CliRunner().invoke(app, ["robust-ensemble", "--alpha", "0.6", *arguments])
     assert result.exit_code == 2
     assert named in result.stderr
+
+
+def test_other_weights_than_binary_ones_are_refused():
+    with pytest.raises(TypeError, match="binary weights, not Spherical"):
+        fmjax.RobustEnsemble(fmjax.Perceptron(weights=fmjax.Spherical()), math.inf)

@@ -40,8 +40,14 @@ def fmjax_command(
       alpha    load, patterns per weight (P/N)
       K        margin kappa: every pattern has stability w.xi/sqrt(N) >= K
       D        Hamming distance per weight from the reference, between 0 and 1
-      KT       margin of the reference, a typical solution around which others are counted
-      entropy  log of the number of solutions, per weight, in nats; negative: there are none
+      KT       margin of the reference, a typical solution: others lie around it
+      entropy  log of the number of solutions, per weight, in nats; negative: none
+
+    \b
+    In answers of the theory
+      result          "converged", or a sentence that says why not
+      error_estimate  absolute bound on the error, from a finer quadrature
+      residual        what Newton's method left of its equations
 
     \b
     Examples
@@ -56,7 +62,7 @@ def fmjax_command(
 
     \b
     Exit status
-      0 done   2 the request makes no sense   3 part of the answer did not converge
+      0 done  2 the request makes no sense  3 part of the answer did not converge
     """
 
 

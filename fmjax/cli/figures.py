@@ -35,13 +35,16 @@ def figure(
     """Compute and draw one figure.
 
     \b
+    Writes figure-NAME.nc, .png and .pdf. What is finished is not computed again.
+
+    \b
     2              distance of typical solutions against margin
     3              Franz-Parisi entropy against distance, one curve per phase
     4              the same at kappa_max(alpha), and its slope, around alpha'_U
     5              entropy against margin, and kappa_max against alpha
     6, 7           figure 4 for tree committees of ReLU and of sign units
-    8              binary multilayer networks on images: error, overlap, local energy
-    phase-diagram  kappa_min, kappa_u, kappa_max and alpha'_U in the (alpha, margin) plane
+    8              binary networks on images: error, overlap, local energy
+    phase-diagram  kappa_min, kappa_u, kappa_max, alpha'_U against load and margin
     one-step       one step of replica-symmetry breaking, and the robust ensemble
 
     \b
@@ -57,10 +60,11 @@ def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
     """Every figure and threshold, and a report of them.
 
     \b
-    Writes figures, data, report.html and report.json: what the paper says next to
-    what the run found. An interrupted run goes on where it stopped; a directory that
-    holds results of other settings is left alone. On 2 cores --quick takes about ten
-    minutes; in full it takes hours, most of them for the networks of figure 8.
+    Writes figures, data, report.html and report.json: what the paper says next
+    to what the run found. An interrupted run goes on where it stopped; a
+    directory that holds results of other settings is left alone. On 2 cores
+    --quick takes about ten minutes; in full it takes hours, most of them for the
+    networks of figure 8.
 
     \b
     Example

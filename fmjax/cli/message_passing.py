@@ -73,8 +73,9 @@ def local_entropy(
 
     \b
     gamma          field along the solution that was found
-    distance       Hamming distance per weight from it, mean over samples, and standard deviation
-    entropy        log of the number of solutions at that distance, per weight, nats
+    distance       Hamming distance per weight from it, mean over samples
+    entropy        log of the number of solutions there, per weight, nats
+    ..._std        standard deviations over samples
     samples        how many of the samples converged there
 
     \b

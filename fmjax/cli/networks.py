@@ -34,7 +34,7 @@ def networks(
         float | None, typer.Option("--learning-rate", metavar="R", help="Step size at the start; it falls to 0.")
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", metavar="B", help="Patterns per step.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="I", help="Of everything random.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="I", help="Seed of everything random.")] = None,
     checkpoints: Annotated[
         Path | None, typer.Option("--checkpoints", metavar="DIR", help="Keep the training here, and go on from it.")
     ] = None,

@@ -93,7 +93,7 @@ class Setup:
         Architecture, typer.Option("--architecture", help="One unit, or a tree committee of many hidden ones.")
     ] = Architecture.PERCEPTRON
     activation: Annotated[
-        Activation | None, typer.Option("--activation", help="Hidden units of a committee.", show_default=False)
+        Activation | None, typer.Option("--activation", help="Hidden units; a committee needs them.", show_default=False)
     ] = None
     slope: Annotated[
         float | None,

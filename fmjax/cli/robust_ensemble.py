@@ -25,7 +25,9 @@ def robust_ensemble(
     setup: Setup,
     ctx: typer.Context,
     alpha: AlphaOption,
-    replicas: Annotated[float, typer.Option(metavar="Y|inf", parser=_replicas, help="Number of replicas, larger than 1.")],
+    replicas: Annotated[
+        float, typer.Option(metavar="Y|inf", parser=_replicas, help="Number of replicas, above 1 and up to 64, or inf.")
+    ],
     margin: MarginOption = 0.0,
     overlap: Annotated[
         list[float] | None,
@@ -37,8 +39,11 @@ def robust_ensemble(
 ) -> tuple[Document, bool]:
     """Count groups of solutions close together.
 
+    Overlaps are given one by one (--overlap) or as a grid (--overlaps).
+
     \b
-    entropy        log of the number of groups of Y solutions at this mutual overlap, per weight and replica, nats
+    entropy        log of the number of groups of Y solutions at this mutual
+                   overlap, per weight and replica, nats
     slope          d entropy / d distance
     distance       (1 - overlap)/2
     cross_overlap  q0, of replicas of two groups

@@ -9,7 +9,9 @@ from fmjax.cli.running import run, text_of
 
 
 def sweep(
-    request: Annotated[Path, typer.Argument(metavar="FILE.toml", show_default=False, help="What to compute, and where.")],
+    request: Annotated[
+        Path, typer.Argument(metavar="FILE.toml", show_default=False, help="The request: a quantity and its grid.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="STORE.zarr", help="Directory for the results, made new.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a store that is there, after checking it.")] = False,
     workers: Annotated[
@@ -25,8 +27,11 @@ def sweep(
     """Compute a quantity over a grid of controls.
 
     \b
-    The file names a quantity and its controls: numbers, lists, START:STOP:COUNT
-    or START:STOP:COUNT:log.
+    The file names a quantity: entropy, franz-parisi, capacity, kappa-max,
+    kappa-min, kappa-u, alpha-u, focusing, networks or first-moment. Its controls
+    have the names of the options of that command: numbers, words, lists of them,
+    START:STOP:COUNT or START:STOP:COUNT:log. A wrong name is answered with those
+    that there are.
       quantity = "franz-parisi"
       block = 4                 # points, here curves, per block: optional
       [grid]
@@ -37,7 +42,7 @@ def sweep(
     \b
     By default this process computes, on all its devices and cores. Every finished
     block is kept: whatever stopped a run, --resume goes on with it. A block that
-    does not read back as it was written is computed again.
+    does not read back as it was written is computed again. In Python,
     fmjax.open("STORE.zarr") gives the results as an xarray dataset.
 
     \b

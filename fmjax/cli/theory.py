@@ -113,10 +113,12 @@ def franz_parisi(
     ] = None,
     rsb: Annotated[Breaking, typer.Option(help="Steps of replica-symmetry breaking.")] = Breaking.NONE,
 ) -> tuple[Document, bool]:
-    """Local entropy: count solutions around a typical one, at distances given one by one or as a grid.
+    """Local entropy: count solutions around a typical one.
+
+    Distances are given one by one (--distance) or as a grid (--distances).
 
     \b
-    entropy        phi(d), log of the number of solutions at distance d, per weight, nats
+    entropy        phi(d): log of the number of solutions there, per weight, nats
     slope          d phi / d d
     overlap        q of two counted solutions of the same reference
     cross_overlap  t of a counted solution with another typical reference

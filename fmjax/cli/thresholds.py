@@ -13,12 +13,21 @@ def threshold_command() -> None:
     """A critical load or margin, with its error estimate.
 
     \b
-    capacity   alpha_c(K), where the entropy of solutions vanishes
-    kappa-max  the same line read the other way: largest margin at load alpha
-    kappa-min  reference margin at which the minimum of phi(d) touches zero
-    kappa-u    reference margin at which phi(d) becomes monotonic below its maximum
-    alpha-u    load at which kappa-u reaches kappa-max
-    perfect-generalisation  load above which only the teacher is left
+    Typical solutions of margin K end at the load alpha_c(K), or, read the other
+    way, at the margin kappa_max(alpha): there their entropy vanishes.
+
+    \b
+    The local entropy phi(d) counts solutions at distance d from a typical one,
+    the reference (fmjax franz-parisi). As the margin of the reference grows
+      kappa-min  above it, phi(d) is nowhere negative
+      kappa-u    above it, phi(d) rises all the way up to its maximum
+      alpha-u    the load from which on it does not, even at kappa_max
+
+    \b
+    In every answer
+      value     the threshold; error_estimate is an absolute bound on its error
+      margin    of the solutions, or of the reference
+      distance  of two typical solutions, or from the reference, where it happens
 
     \b
     Example
@@ -32,7 +41,10 @@ def _answer(name: str, found: Any) -> tuple[Document, bool]:
 
 
 def capacity(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, bool]:
-    """alpha_c(K): load at which the entropy at margin K vanishes.
+    """alpha_c(K), the largest load with solutions.
+
+    \b
+    There the entropy of typical solutions of margin K vanishes.
 
     \b
     Example
@@ -42,7 +54,10 @@ def capacity(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, bool]:
 
 
 def kappa_max(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
-    """kappa_max(alpha): the largest margin at which solutions exist.
+    """kappa_max(alpha), the largest possible margin.
+
+    \b
+    There the entropy of typical solutions at load alpha vanishes.
 
     \b
     Example
@@ -52,10 +67,11 @@ def kappa_max(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
 
 
 def kappa_min(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
-    """kappa_min(alpha): margin of the reference above which phi >= 0.
+    """kappa_min(alpha): above it phi(d) >= 0.
 
     \b
-    There the interior minimum of the local entropy phi(d) touches zero.
+    The margin of the reference at which the interior minimum of the local
+    entropy phi(d) touches zero. Counted are solutions of margin 0.
 
     \b
     Example
@@ -65,10 +81,11 @@ def kappa_min(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
 
 
 def kappa_u(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
-    """kappa_u(alpha): margin of the reference above which phi rises.
+    """kappa_u(alpha): above it phi(d) is monotonic.
 
     \b
-    From there on the local entropy phi(d) is monotonic up to its maximum.
+    The margin of the reference from which on the local entropy phi(d) rises all
+    the way up to its maximum. Counted are solutions of margin 0.
 
     \b
     Example
@@ -78,10 +95,11 @@ def kappa_u(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
 
 
 def alpha_u(setup: Setup) -> tuple[Document, bool]:
-    """alpha'_U: load at which kappa_u(alpha) = kappa_max(alpha).
+    """alpha'_U, the load where kappa_u = kappa_max.
 
     \b
-    Up to it, phi(d) around a solution of largest margin rises monotonically.
+    Up to it, phi(d) around a solution of largest margin rises monotonically. It
+    takes about a minute, most of it compilation.
 
     \b
     Example
@@ -91,11 +109,13 @@ def alpha_u(setup: Setup) -> tuple[Document, bool]:
 
 
 def perfect_generalisation(setup: Setup) -> tuple[Document, bool]:
-    """Load above which the teacher alone is left, with its spinodal.
+    """Load above which only the teacher is left.
 
     \b
+    R is the overlap of a solution with the teacher.
     value     where the entropy of solutions with R < 1 falls to that of R = 1
     spinodal  where the branch R < 1 ends; in between it is metastable
+    It needs --task teacher-student.
 
     \b
     Example

@@ -1,4 +1,9 @@
-"""Single instances of the binary perceptron: belief propagation, focusing, and the entropy around what it finds."""
+"""Single instances of the binary perceptron: belief propagation, focusing, and the entropy around what it finds.
+
+An `Instance` holds the patterns, of one problem or of a batch. `belief_propagation` gives the mean of every weight over its
+solutions, `bethe_entropy` their number; `focusing` looks for a solution, and `local_entropy` counts those around it. All run
+on any device, in float32 unless told otherwise, and say in ``result`` how they ended.
+"""
 
 from fmjax.message_passing.belief_propagation import Beliefs, belief_propagation
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy

@@ -122,15 +122,19 @@ def belief_propagation(
     Args:
         instance: one, or a batch, which is solved by `jax.vmap`.
         fields: external fields ``h`` per weight, shape ``(N,)`` or ``(batch, N)``; zero by default.
-        form: ``"amp"`` or ``"edge"``.
-        start: messages to start from; those of `form` for zero fields by default.
+        form: ``"amp"``, the O(N + P) form, or ``"edge"``, message by message.
+        start: messages to start from, which decide the form; without information by default.
         damping: part of the old messages kept in every sweep, in [0, 1).
         sweeps: largest number of sweeps.
         tolerance: of the residual (see `Beliefs`); by default 5e-6 in float32, 1e-6 in float64.
         dtype: float32 or float64.
 
+    Returns:
+        `Beliefs`: ``magnetisations`` in [-1, 1], shape ``(N,)`` or ``(batch, N)``, and a ``result``, which tells where
+        messages did not converge or contradict each other.
+
     Raises:
-        ValueError: an option that makes no sense, or fields of another shape.
+        ValueError: an option that makes no sense, float64 where JAX has it off, or fields of another shape.
 
     Example:
         >>> import jax

@@ -34,6 +34,9 @@ def bethe_free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*b
     Args:
         instance: one, or a batch.
         beliefs: of `belief_propagation` on it. Without convergence the value means nothing.
+
+    Returns:
+        ``phi``, a scalar, or shape ``(batch,)``.
     """
     return _over_batch(_free_entropy, instance, beliefs)
 
@@ -49,7 +52,10 @@ def bethe_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*batch"
 
     Args:
         instance: one, or a batch.
-        beliefs: of `belief_propagation` on it.
+        beliefs: of `belief_propagation` on it; see `bethe_free_entropy` for errors.
+
+    Returns:
+        ``S``, a scalar, or shape ``(batch,)``.
     """
     return _over_batch(_entropy, instance, beliefs)
 

@@ -48,6 +48,10 @@ class Schedule(eqx.Module):
 
     .. math::
         c = \mathrm{atanh}(\tanh\gamma \tanh B), \qquad u = \mathrm{atanh}(\tanh\gamma \tanh((y - 1) c)).
+
+    Attributes:
+        steps: number of couplings.
+        sweeps: largest number of sweeps at each; fewer where the fields stop changing.
     """
 
     steps: eqx.AbstractVar[int]
@@ -55,13 +59,13 @@ class Schedule(eqx.Module):
 
     @abstractmethod
     def message(self, step: Int[Array, ""], field: _Field) -> _Field:
-        """``u`` at step 0, 1, ..., ``steps - 1`` in the fields ``B``."""
+        """``u`` at a ``step`` 0, 1, ..., ``steps - 1``; ``field`` is ``B``, and ``u`` has its shape ``(N,)``."""
 
 
 class PseudoReinforcement(Schedule):
     r"""``gamma = atanh(sqrt rho)`` and ``y = (2 - rho) / (1 - rho)`` grow together, ``rho = step / steps``.
 
-    From 2 replicas that ignore each other to infinitely many that are one.
+    From 2 replicas that ignore each other to infinitely many that are one; ``steps`` and ``sweeps`` as for every `Schedule`.
     """
 
     steps: int = eqx.field(static=True, default=500)
@@ -75,7 +79,16 @@ class PseudoReinforcement(Schedule):
 
 
 class Scoping(Schedule):
-    r"""Fixed ``y``, ``gamma`` on a regular grid from 0 to ``gamma_max``; ``y = inf`` is allowed: ``u = gamma sign B``."""
+    r"""Fixed ``y``, ``gamma`` on a regular grid of ``steps`` values from 0 to ``gamma_max``.
+
+    Args:
+        y: replicas, at least 2; infinitely many by default: ``u = gamma sign B``.
+        gamma_max: the last coupling, positive.
+        steps, sweeps: as for every `Schedule`.
+
+    Raises:
+        ValueError: ``y`` or ``gamma_max`` makes no sense.
+    """
 
     y: float = eqx.field(static=True, default=math.inf)
     gamma_max: float = eqx.field(static=True, default=3.0)
@@ -97,7 +110,8 @@ class Scoping(Schedule):
 class Reinforcement(Schedule):
     r"""Reinforced belief propagation, ``gamma = inf``: ``u = rho B / (1 - rho)``, ``rho = step / steps``.
 
-    At a fixed point ``u = rho (B + u)``: the field of the sweep before, fed back with a growing rate.
+    At a fixed point ``u = rho (B + u)``: the field of the sweep before, fed back with a growing rate; ``steps`` and
+    ``sweeps`` as for every `Schedule`.
     """
 
     steps: int = eqx.field(static=True, default=500)
@@ -164,18 +178,18 @@ def focusing(
 
     Args:
         instance: one, or a batch, which is solved by `jax.vmap`: all go on until the last one is done.
-        schedule: `PseudoReinforcement` by default: up to 500 sweeps.
+        schedule: `PseudoReinforcement` by default, up to 500 sweeps; or `Scoping`, or `Reinforcement`.
         form: ``"amp"``, or ``"edge"``, forty times slower.
         damping: part of the old messages kept in every sweep. Without damping the `"amp"` form never finds anything.
         tolerance: change of the fields at which the coupling goes up before the sweeps of a step are used up.
         dtype: float32 or float64.
 
     Returns:
-        the solution, or the best weights met. At margin 0 and N >= 1000 almost always solved up to alpha = 0.7, hardly
-        ever from 0.76 on.
+        `Focused`: the solution, or the best weights met. At margin 0 and N >= 1000 almost always solved up to alpha = 0.7,
+        hardly ever from 0.76 on.
 
     Raises:
-        ValueError: an option that makes no sense.
+        ValueError: an option that makes no sense, or float64 where JAX has it off.
 
     Example:
         >>> import jax
@@ -270,10 +284,29 @@ def polarisation(
 ) -> Polarisation:
     """Watch `focusing` make up its mind: the magnetisations of one instance after each of the first ``sweeps`` sweeps.
 
-    The other arguments are those of `focusing`, and so is the iteration. Memory: ``sweeps * N`` numbers.
+    The iteration is that of `focusing`.
+
+    Args:
+        instance: one, not a batch.
+        schedule: as for `focusing`; of the others, too, the defaults are those.
+        sweeps: how many to watch; memory for ``sweeps * N`` numbers.
+        form: ``"amp"`` or ``"edge"``.
+        damping: part of the old messages kept in every sweep.
+        tolerance: change of the fields at which the coupling goes up.
+        dtype: float32 or float64.
+
+    Returns:
+        A `Polarisation`.
 
     Raises:
         ValueError: an option that makes no sense, or a batch of instances.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.message_passing import Instance, polarisation
+        >>> seen = polarisation(Instance.random(jax.random.key(0), size=101, alpha=0.3), sweeps=40)
+        >>> seen.magnetisations.shape, seen.errors.shape
+        ((40, 101), (40,))
     """
     schedule = PseudoReinforcement() if schedule is None else schedule
     dtype = check_options(dtype, damping, schedule.sweeps, form)

@@ -42,6 +42,9 @@ class Instance(eqx.Module):
         patterns: shape ``(P, N)``, or ``(batch, P, N)``: int8 (±1), or float32 of unit variance.
         margin: ``kappa``, in units of the stability ``w . xi / sqrt(N)``; the same for a batch.
 
+    Raises:
+        ValueError: patterns of another shape, or of 2^24 weights or more: sums would not be exact in float32.
+
     Example:
         >>> import jax
         >>> from fmjax.message_passing import Instance
@@ -83,7 +86,7 @@ class Instance(eqx.Module):
             samples: None for one instance; else a batch, sample ``i`` drawn with ``fold_in(key, i)``.
 
         Raises:
-            ValueError: a size, load, margin or number of samples that makes no sense.
+            ValueError: a size, load, margin, kind or number of samples that makes no sense.
         """
         check_request(size, alpha, margin)
         if kind not in {"binary", "gaussian"}:
@@ -101,6 +104,11 @@ class Instance(eqx.Module):
         cls, patterns: Real[Array | np.ndarray, "P N"], labels: Real[Array | np.ndarray, " P"], margin: float = 0.0
     ) -> Instance:
         """The problem of given ±1 patterns and ±1 labels.
+
+        Args:
+            patterns: shape ``(P, N)``.
+            labels: shape ``(P,)``.
+            margin: margin ``kappa``, in units of the stability.
 
         Raises:
             ValueError: an entry or a label is not ±1.
@@ -143,7 +151,11 @@ class Instance(eqx.Module):
         return self.threshold - 1.0 if self.patterns.dtype == jnp.int8 else self.threshold
 
     def sums(self, weights: Int8[Array, "*batch N"]) -> Int[Array, "*batch P"] | Float[Array, "*batch P"]:
-        """``sum_i xi_i w_i`` of every pattern: exact integers for ±1 patterns."""
+        """``sum_i xi_i w_i`` of every pattern: exact integers for ±1 patterns.
+
+        Args:
+            weights: ±1 as int8, shape ``(N,)``; ``(batch, N)`` for a batch.
+        """
         if self.is_batch:
             return lax.map(lambda pair: Instance(pair[0], self.margin).sums(pair[1]), (self.patterns, weights))
         exact = jnp.int32 if self.patterns.dtype == jnp.int8 else jnp.float32
@@ -154,7 +166,7 @@ class Instance(eqx.Module):
         return _over_blocks(self.patterns, exact, add, jnp.zeros(self.count, exact))
 
     def errors(self, weights: Int8[Array, "*batch N"]) -> Int[Array, "*batch"]:
-        """Number of patterns that ``weights`` violate."""
+        """Number of patterns that ``weights`` (as for `sums`) violate: those of a sum below `threshold`."""
         return jnp.sum(self.sums(weights) < self.threshold, axis=-1)
 
 

@@ -104,6 +104,9 @@ def local_entropy(
         tolerance: as for `belief_propagation`.
         dtype: float32 or float64.
 
+    Returns:
+        A `LocalEntropy`: ``distance``, ``entropy`` in nats per weight and ``result`` for each field.
+
     Raises:
         ValueError: fields that do not increase, a reference that is not ±1, another option that makes no sense.
 

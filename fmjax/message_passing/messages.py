@@ -92,11 +92,11 @@ class AMP(eqx.Module):
 
     @classmethod
     def start(cls, instance: Instance, dtype: Any) -> AMP:
-        """Fields and responses of zero."""
+        """Fields and responses of zero for an ``instance``, float32 or float64 as ``dtype`` says."""
         return cls(jnp.zeros(instance.size, dtype), jnp.zeros(instance.count, dtype))
 
     def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[AMP, Check]:
-        """New messages, and what those before say of the patterns."""
+        """New messages for an ``instance`` in ``external`` fields, and what those before say of the patterns."""
         total = self.field + external
         m, variance = moments(total)
         V = at_least(jnp.sum(variance)) / instance.size
@@ -142,7 +142,7 @@ class Edges(eqx.Module):
 
     @classmethod
     def start(cls, instance: Instance, dtype: Any) -> Edges:
-        """Messages of zero."""
+        """Messages of zero for an ``instance``, float32 or float64 as ``dtype`` says."""
         return cls(jnp.zeros(instance.patterns.shape, dtype))
 
     @property
@@ -156,7 +156,7 @@ class Edges(eqx.Module):
         return self.messages
 
     def sweep(self, instance: Instance, external: Float[Array, " N"]) -> tuple[Edges, Check]:
-        """New messages, and what those before say of the patterns."""
+        """New messages for an ``instance`` in ``external`` fields, and what those before say of the patterns."""
         patterns = instance.patterns.astype(external.dtype)
         total = self.field + external
         m, variance = moments(total - self.messages)

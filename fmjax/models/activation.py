@@ -53,6 +53,11 @@ class LeakyReLU(Activation):
 
     Args:
         slope: ``s``, differentiable; 0 is ReLU, 1 is linear.
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.LeakyReLU(0.1)(jnp.asarray(-2.0)):.1f}")
+        -0.2
     """
 
     slope: Float[Array, ""] | float = 0.1
@@ -100,6 +105,11 @@ class Hermite(Activation):
 
     Args:
         coefficients: ``c_1, c_2, ...``, shape ``(n,)``, differentiable.
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.Hermite(jnp.array([0.0, 1.0]))(jnp.asarray(2.0)):.6f}")  # (u^2 - 1) / sqrt(2)
+        2.121320
     """
 
     coefficients: Float[Array, " n"]

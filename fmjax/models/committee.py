@@ -158,6 +158,9 @@ class CommitteeArchitecture(Architecture):
 
     ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses
     are on the rising branch, and NaN below it.
+
+    Attributes:
+        power: ``Q(1)``, the variance of ``Delta``.
     """
 
     power: Float[Array, ""]
@@ -186,10 +189,15 @@ class CommitteeArchitecture(Architecture):
 
     @staticmethod
     def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:
-        """The architecture with hidden units ``activation``; see `TreeCommittee`."""
-        function, kinks = _checked(activation, kinks)
-        architecture = _tabulate(function, kinks)
-        _check(architecture, function, kinks)
+        """The architecture with hidden units ``activation``, cut at its ``kinks``; arguments as in `TreeCommittee`.
+
+        Raises:
+            ValueError: the activation has no kernel, or one that was not resolved.
+        """
+        with jax.enable_x64(True):  # a kernel in float32 would be refused, for reasons that are not the activation's
+            function, kinks = _checked(activation, kinks)
+            architecture = _tabulate(function, kinks)
+            _check(architecture, function, kinks)
         return architecture
 
 

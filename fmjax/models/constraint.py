@@ -18,13 +18,16 @@ class Constraint(eqx.Module):
 
     A new constraint is one scalar, `log_weight`, plus where that scalar is not smooth (`edges`) and where the allowed
     set ends (`support`): quadrature places its nodes with them.
+
+    Attributes:
+        margin: in units of the pre-activation; in those of its deviation inside the theory (`Model.unit_constraint`).
     """
 
     margin: eqx.AbstractVar[Float[Array, ""] | float]
 
     @abstractmethod
     def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """``ln P[mean + std * z satisfies the constraint]``, ``z ~ N(0, 1)``."""
+        """``ln P[mean + std * z satisfies the constraint]``, ``z ~ N(0, 1)``, for arrays of shapes that broadcast."""
 
     @abstractmethod
     def edges(self) -> Float[Array, " edges"]:
@@ -37,6 +40,9 @@ class Constraint(eqx.Module):
 
 class Margin(Constraint):
     """Stability at least ``margin``: ``log_weight = ln H((margin - mean) / std)``.
+
+    Args:
+        margin: in units of the pre-activation, differentiable.
 
     Example:
         >>> import fmjax, jax.numpy as jnp
@@ -61,7 +67,10 @@ class Margin(Constraint):
 
 
 class SymmetricMargin(Constraint):
-    """Stability at most ``margin`` in absolute value (the symmetric binary perceptron).
+    """Stability at most ``margin`` in absolute value (the symmetric binary perceptron, Aubin, Perkins and Zdeborova 2019).
+
+    Args:
+        margin: half the width of the allowed interval, positive, in units of the pre-activation; differentiable.
 
     Example:
         >>> import fmjax, jax.numpy as jnp

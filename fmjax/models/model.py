@@ -27,6 +27,18 @@ class Model(eqx.Module):
         constraint: what a pattern asks of the pre-activation, its sign counted from the label.
         teacher: whether labels are those of a network of the same prior and architecture, with random weights, instead of
             random. It classifies at margin 0.
+
+    Raises:
+        ValueError: a teacher, and another constraint than `Margin`.
+
+    Example:
+        `Perceptron` and `TreeCommittee` make the usual ones; this is the symmetric binary perceptron.
+
+        >>> import fmjax
+        >>> from fmjax.models import PerceptronArchitecture
+        >>> model = fmjax.Model(fmjax.Binary(), PerceptronArchitecture(), fmjax.SymmetricMargin(1.0))
+        >>> model.margin
+        1.0
     """
 
     weights: Weights
@@ -59,12 +71,15 @@ class Model(eqx.Module):
 
         Their two pre-activations are Gaussian of correlation ``Q(R)``: the error of one solution drawn at random, not of
         a vote over solutions.
+
+        Args:
+            overlap: ``R``, in [-1, 1], any shape.
         """
         correlation = jnp.vectorize(self.architecture.kernel)(overlap)
         return jnp.arccos(jnp.clip(correlation, -1.0, 1.0)) / jnp.pi
 
     def with_margin(self, margin: Float[Array, ""] | float) -> Model:
-        """The same model at another margin."""
+        """The same model at another ``margin``, in units of the pre-activation."""
         return eqx.tree_at(lambda model: model.constraint.margin, self, margin)
 
 
@@ -75,6 +90,9 @@ def Perceptron(margin: Float[Array, ""] | float = 0.0, *, weights: Weights | Non
         margin: margin in units of the stability (a pattern has unit variance per weight).
         weights: prior of the weights, `Binary` by default.
         teacher: labels from a teacher perceptron instead of random ones.
+
+    Returns:
+        A `Model`, differentiable with respect to ``margin``.
 
     Example:
         >>> import fmjax, jax.numpy as jnp
@@ -106,6 +124,9 @@ def TreeCommittee(
         kinks: where ``g`` or its slope jumps: ``(-1.0, 1.0)`` for ``jnp.clip(u, -1, 1)``. The quadrature is cut there.
         weights: prior of the weights, `Binary` by default.
         teacher: labels from a teacher committee instead of random ones.
+
+    Returns:
+        A `Model`, differentiable with respect to ``margin`` and the parameters of the activation.
 
     Raises:
         ValueError: the activation is not callable, not finite, constant or even, or its kernel was not resolved, which says

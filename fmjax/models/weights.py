@@ -19,11 +19,12 @@ _Fields = Float[Array, " fields"]
 
 
 class LocalField(eqx.Module):
-    """What fixes the distribution of the field on a weight of a solution around a reference ``w~``.
+    """What fixes the distribution of the field on a weight of a solution around a reference ``w~``, as numbers.
 
     The field is ``t_hat / sqrt(q~_hat) x + sqrt(residual_hat) y + eta w~ + R_hat w*``, with ``w~`` drawn in the field
     ``sqrt(q~_hat) x + R~_hat w*``; ``residual_hat = q_hat - t_hat**2 / q~_hat`` and ``eta = p_hat - t_hat``. The teacher's
-    weight is ``w* = 1``; without a teacher ``R~_hat = R_hat = 0``. A tilde is written ``reference_``.
+    weight is ``w* = 1``; without a teacher ``R~_hat = R_hat = 0``. In code the tilde is written out: ``reference_q_hat``,
+    ``reference_R_hat``.
     """
 
     reference_q_hat: _Scalar
@@ -36,7 +37,7 @@ class LocalField(eqx.Module):
 
 
 class Weights(eqx.Module):
-    """Prior of one weight, normalised so that ``<w^2> = 1``.
+    """Prior of one weight, normalised so that ``<w^2> = 1``: `Binary`, `Spherical`, or one's own.
 
     A prior says two things: the free entropy of a weight in a given field (`log_partition`), and which fields occur in a
     cavity (`typical`, `local`). The entropic potential ``G_S`` is the mean of the former over the latter.
@@ -59,16 +60,28 @@ class Weights(eqx.Module):
     def typical(self, q_hat: _Scalar, R_hat: _Scalar, nodes: int) -> tuple[_Fields, _Fields]:
         """Fields ``sqrt(q_hat) x + R_hat w*`` on a weight of a typical solution, and their probabilities.
 
-        ``w*`` is the weight of the teacher; without one ``R_hat = 0``.
+        ``w*`` is the weight of the teacher; without one ``R_hat = 0``. ``nodes`` says how many fields stand for the Gaussian
+        ``x``.
         """
 
     @abstractmethod
     def local(self, at: LocalField, nodes: int) -> tuple[_Fields, _Fields]:
-        """Fields on a weight of a solution around a reference, and their probabilities."""
+        """Fields on a weight of a solution around a reference, and their probabilities.
+
+        ``at`` says what the reference imposes, ``nodes`` how many fields there are in each dimension.
+        """
 
 
 class Binary(Weights):
-    """Weights ``+1`` and ``-1`` with equal prior weight (counting measure: ``S(alpha=0) = ln 2``)."""
+    """Weights ``+1`` and ``-1`` with equal prior weight (counting measure: ``S(alpha=0) = ln 2``).
+
+    The free entropy of one weight is ``ln sum_w e^{field w} = ln 2cosh(field)``.
+
+    Example:
+        >>> import fmjax
+        >>> print(f"{fmjax.Binary().log_partition(jnp.asarray(0.0)):.6f}")  # ln 2
+        0.693147
+    """
 
     discrete: ClassVar[bool] = True
 
@@ -111,7 +124,13 @@ class Spherical(Weights):
 
     The multiplier of the norm is eliminated: with ``<B^2>`` the mean square field on a weight,
     ``G_S = ext_l [l - ln l + <B^2>/l - 1] / 2`` at ``l = (1 + sqrt(1 + 4 <B^2>))/2``. Only this mean matters: one field
-    stands for all.
+    stands for all. Solutions are counted by volume, so that entropies are negative for every ``alpha > 0``.
+
+    Example:
+        >>> import fmjax
+        >>> model = fmjax.Perceptron(margin=0.0, weights=fmjax.Spherical())
+        >>> print(f"{fmjax.thresholds.capacity(model).value:.6f}")  # Cover 1965, Gardner 1988
+        2.000000
     """
 
     discrete: ClassVar[bool] = False

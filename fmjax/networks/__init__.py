@@ -7,6 +7,8 @@
 >>> trained = networks.train(config, task.inputs, task.labels, jax.random.key(0))
 >>> trained.error.shape
 (1, 2)
+
+`run` does all of it for a `Study`, training, overlaps, threshold and local energy; `STUDIES` holds one for each data set.
 """
 
 from fmjax.networks.binary import BinaryMLP, class_scores, mistakes, sign

@@ -86,6 +86,21 @@ def mistakes(
 
     A pattern is right only if its class has a score above all others. Scores are few integers, so ties are common; a tie is
     a mistake, which treats all classes alike.
+
+    Args:
+        weights: layers of ±1, as for `class_scores`.
+        inputs: patterns, shape ``(patterns, inputs)``.
+        labels: class of each pattern, from 0, shape ``(patterns,)``.
+
+    Returns:
+        0 or 1, shape ``(patterns,)``.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from fmjax.networks import mistakes
+        >>> layer = jnp.array([[1, -1], [1, 1]])  # two inputs, two classes
+        >>> print(mistakes([layer], jnp.array([[1.0, 0.5], [1.0, 0.0]]), jnp.array([1, 0])))
+        [1. 0.]
     """
     scores = class_scores(weights, inputs)
     own = jax.nn.one_hot(labels, scores.shape[-1], dtype=bool)

@@ -153,9 +153,18 @@ def load(name: str, split: Split = "train") -> tuple[UInt8[np.ndarray, "images p
         name: digits, mnist, fashion-mnist or cifar10.
         split: which part; digits has only one, which is returned for both.
 
+    Returns:
+        Images, shape ``(images, pixels)``, grey levels or colours as bytes, and labels from 0 to 9, shape ``(images,)``.
+
     Raises:
         FileNotFoundError: the data set is not here; the message says how to get it.
         ValueError: the name is unknown, or a file is damaged.
+
+    Example:
+        >>> from fmjax.networks import load
+        >>> images, labels = load("digits")
+        >>> images.shape, labels[:3]
+        ((1797, 64), array([0, 1, 2], dtype=uint8))
     """
     if name == "digits":
         from sklearn.datasets import load_digits
@@ -183,6 +192,9 @@ def load_task(name: str) -> Task:
 
     Args:
         name: one of `TASKS`: the ten classes of a data set, or ``mnist-odd-even``, the parity of its digits.
+
+    Returns:
+        A `Task`.
 
     Raises:
         FileNotFoundError: the data set is not here; the message says how to get it.

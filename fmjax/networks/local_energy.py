@@ -84,6 +84,14 @@ def local_energy(
 
     Raises:
         ValueError: a fraction lies outside [0, 1], or there is no draw.
+
+    Example:
+        >>> import jax, numpy as np
+        >>> from fmjax.networks import local_energy, random_networks
+        >>> networks = random_networks((9, 5, 1), 2, jax.random.key(0))
+        >>> inputs, labels = np.eye(9, dtype=np.float32), np.zeros(9, np.int32)
+        >>> local_energy(networks, inputs, labels, np.array([0.0, 0.5]), jax.random.key(1), draws=4).shape
+        (2, 3, 2, 4)
     """
     at = np.asarray(fractions, np.float32)
     if draws < 1 or at.size == 0 or not np.all((at >= 0) & (at <= 1)):
@@ -138,6 +146,14 @@ def shape_at_zero(
 
     Raises:
         ValueError: 0 is not the first fraction, or fewer than three others reach to ``largest``.
+
+    Example:
+        >>> import numpy as np
+        >>> from fmjax.networks import shape_at_zero
+        >>> f = np.array([0.0, 0.01, 0.02, 0.04])
+        >>> found = shape_at_zero(f, (0.5 * f + f**2)[None, None, :, None], 0.05)
+        >>> print(f"{found.slope[0]:.3f} {found.curvature[0]:.3f}")
+        0.500 2.000
     """
     used = (fractions > 0) & (fractions <= largest)
     if fractions[0] != 0 or used.sum() < 3:

@@ -124,7 +124,13 @@ def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.nd
         progress: wraps the loop over pairs.
 
     Returns:
-        Overlaps, pairs in the order of `itertools.combinations`.
+        Overlaps in [-1, 1], shape ``(pairs,)``, in the order of `itertools.combinations`.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.networks import pair_overlaps, random_networks
+        >>> pair_overlaps(random_networks((9, 5, 1), 4, jax.random.key(0))).shape
+        (6,)
     """
     layers = [np.asarray(matrix, np.float32) for matrix in networks]
     pairs = list(combinations(range(len(layers[0])), 2))
@@ -144,6 +150,12 @@ def mean_overlap(overlaps: Float[np.ndarray, " pairs"], networks: int) -> tuple[
 
     Returns:
         Mean and standard error; the error of 2 networks is not known, NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from fmjax.networks import mean_overlap
+        >>> print("{:.3f} {:.3f}".format(*mean_overlap(np.array([0.2, 0.3, 0.4]), 3)))
+        0.300 0.115
     """
     pairs = np.array(list(combinations(range(networks), 2)))
     if networks < 3:

@@ -141,13 +141,13 @@ class Equilibrium(ReplicaSymmetric):
         return jnp.stack([-order.gap, order.R, order.q_hat, order.R_hat])
 
     def of_natural(self, natural: Float[Array, " n"]) -> EquilibriumOrder:
-        """Order parameters from the vector of `natural`."""
+        """Order parameters from the vector of `natural`: the inverse map."""
         (shift, *R), (q_hat, *R_hat) = jnp.split(natural, 2)
         zero = jnp.zeros_like(shift)
         return EquilibriumOrder(1.0 + shift, q_hat, -shift, *(R or [zero]), *(R_hat or [zero]))
 
     def order(self, free: Float[Array, " n"], controls: Any = None) -> EquilibriumOrder:
-        """Order parameters from free coordinates."""
+        """Order parameters from ``free`` coordinates; ``controls`` do not matter."""
         split = self.sizes[0]
         overlaps, conjugates = self.overlaps(free[:split], controls), self.conjugates(free[split:], controls)
         return EquilibriumOrder(overlaps.q, conjugates.q_hat, overlaps.gap, overlaps.R, conjugates.R_hat)

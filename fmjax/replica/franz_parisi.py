@@ -81,7 +81,8 @@ class FranzParisi(ReplicaSymmetric):
 
     Args:
         model: weights x architecture x constraint of the counted solutions.
-        reference_margin: margin of the reference; a typical solution at that margin is drawn.
+        reference_margin: margin of the reference, in units of the pre-activation, at most `thresholds.kappa_max`; a typical
+            solution at that margin is drawn.
         nodes: nodes in ``x`` and in ``w`` of the energetic integral, and in ``u`` and in ``x`` of the entropic one.
     """
 
@@ -213,7 +214,8 @@ class FranzParisi(ReplicaSymmetric):
     def blend(rules: tuple[Float[Array, "2 x w"], Float[Array, "2 x w"]], fraction: Float[Array, ""]) -> tuple:
         """A rule between two: nodes on the weighted mean of their maps, which is smooth and monotonic as well.
 
-        Laying a rule costs more than using it; one that is blended costs little.
+        Laying a rule costs more than using it; one that is blended costs little. ``rules`` are two, stacked; ``fraction`` is
+        the share of the second.
         """
         nodes, log_weights = rules
         share = jnp.stack([1.0 - fraction, fraction])

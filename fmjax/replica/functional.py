@@ -56,11 +56,11 @@ class Functional(eqx.Module):
 
     @abstractmethod
     def rule(self, overlaps: Any, controls: Any) -> Any:
-        """Quadrature nodes and weights of the energetic term, placed for these overlaps; they carry no derivative."""
+        """Quadrature ``rule`` of the energetic term: nodes and weights, placed for these overlaps, without derivatives."""
 
     @abstractmethod
     def energetic(self, overlaps: Any, controls: Any, rule: Any) -> _Scalar:
-        """``G_E``, one pattern in the cavity field (``alpha`` multiplies it)."""
+        """``G_E``, one pattern in the cavity field (``alpha`` multiplies it), by a given `rule`."""
 
     @abstractmethod
     def resized(self, factor: float) -> Functional:
@@ -71,7 +71,7 @@ class Functional(eqx.Module):
         return self.resized(1.5)
 
     def move(self, controls: Any, position: Float[Array, ""]) -> Any:
-        """``controls`` with another value of the functional's own control."""
+        """``controls`` with its own control, the one that `control` names, at another ``position``."""
         return eqx.tree_at(lambda c: getattr(c, self.control), controls, position)
 
     @abstractmethod
@@ -83,7 +83,8 @@ class Functional(eqx.Module):
     ) -> Float[Array, " coordinates"]:
         """Where a Newton step leads: each coordinate moves by at most two.
 
-        On its own: one that the entropy hardly depends on must not slow down the others.
+        Each on its own: one that the entropy hardly depends on must not slow down the others. ``free`` and ``step`` have the
+        shape ``(coordinates,)``.
         """
         return free + jnp.clip(step, -_LONGEST, _LONGEST)
 
@@ -96,7 +97,7 @@ class Functional(eqx.Module):
         return self.with_rule(free, controls, self.rule_at(free, controls))
 
     def with_rule(self, free: Float[Array, " coordinates"], controls: Any, rule: Any) -> _Scalar:
-        """The free entropy per weight, computed with given quadrature nodes."""
+        """The free entropy per weight, computed with the quadrature nodes of a given ``rule``."""
         overlaps = self.overlaps(free[: self.sizes[0]], controls)
         conjugates = self.conjugates(free[self.sizes[0] :], controls)
         return (
@@ -126,7 +127,7 @@ class ReplicaSymmetric(Functional):
 
     @abstractmethod
     def pattern(self, overlaps: Any, controls: Any, rule: Any) -> tuple[Float[Array, ...], _Scalar, Float[Array, ...]]:
-        """Means of the pre-activation over counted solutions of one cavity, its standard deviation, and probabilities."""
+        """By a `rule`: means of the pre-activation over counted solutions of a cavity, its deviation, and probabilities."""
 
     def entropic(self, conjugates: Any, controls: Any) -> _Scalar:
         """``G_S``."""
@@ -168,6 +169,12 @@ def expand(functional: Functional, free: Float[Array, " n"], controls: Any, rule
 
     The two integrals dominate the cost and each depends on its own half of the coordinates, so each is differentiated
     along its own directions only.
+
+    Args:
+        functional: what to expand.
+        free: where, shape ``(n,)``.
+        controls: at which alpha, distance, reference.
+        rule: nodes and weights of the energetic term, from ``functional.rule_at``.
     """
     split, size = functional.sizes[0], free.size
 

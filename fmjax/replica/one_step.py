@@ -55,6 +55,12 @@ class OneStep(eqx.Module):
     Args:
         symmetric: `Equilibrium` or `FranzParisi` of a model with binary weights.
         nodes: of the table, and of the inner integrals of a pattern and of a weight.
+
+    Raises:
+        TypeError: the weights are not binary.
+
+    Methods take ``m`` and ``free``, the coordinates of the symmetric functional and two for ``Delta, Delta^``; ``controls``,
+    ``overlaps``, ``conjugates`` and the energetic ``rule`` are those of the symmetric functional.
     """
 
     symmetric: ReplicaSymmetric
@@ -123,7 +129,7 @@ class OneStep(eqx.Module):
         return self.with_rule(free, controls, m, self.symmetric.rule_at(free[:-2], controls))
 
     def with_rule(self, free: Float[Array, " n"], controls: Any, m: _Scalar, rule: Any) -> _Scalar:
-        """The free entropy per weight, computed with given quadrature nodes."""
+        """The free entropy per weight, computed with the quadrature nodes of a given ``rule``."""
         return self.symmetric.with_rule(free[:-2], controls, rule) + (m - 1.0) * self.excess(free, controls, m, rule)
 
     def coarse(self) -> OneStep:

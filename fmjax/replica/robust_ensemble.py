@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import Model
+from fmjax.models import Binary, Model
 from fmjax.quadrature import Layered
 from fmjax.replica import blocks
 from fmjax.replica.functional import Functional
@@ -95,6 +95,10 @@ class RobustEnsemble(Functional):
         model: weights x architecture x constraint; the weights are binary.
         replicas: ``y``, from 1 (typical solutions) to 64, beyond which the inner integrals are not resolved, or infinite.
         nodes: of the outer and of the inner integrals.
+
+    Raises:
+        ValueError: another number of replicas, or a model with a teacher.
+        TypeError: the weights are not binary.
     """
 
     model: Model
@@ -108,6 +112,10 @@ class RobustEnsemble(Functional):
             raise ValueError(
                 f"replicas = {self.replicas:g} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
             )
+        weights = self.model.weights
+        if not isinstance(weights, Binary):
+            kind = type(weights).__name__
+            raise TypeError(f"the replicas of a robust ensemble have binary weights, not {kind} ones: use weights=Binary()")
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
 

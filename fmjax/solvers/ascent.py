@@ -53,6 +53,12 @@ def climb(
         steps: how many.
         optimiser: `optax.adam(0.05)` unless given.
 
+    Returns:
+        A `Climb`: all ``parameters`` and ``values`` on the way, and the ``best``, not always the last: Adam overshoots.
+
+    Raises:
+        ValueError: fewer than one step, or tracing with float64 off.
+
     Example:
         >>> import jax.numpy as jnp
         >>> import fmjax

@@ -66,7 +66,7 @@ def as_float64(tree: Any) -> Any:
 
 
 def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
-    """`ValueError` if a concrete ``value`` breaks a condition; traced values pass."""
+    """`ValueError` if a concrete ``value`` is not finite or breaks a condition; traced values pass."""
     if not is_concrete(value):
         return
     array = np.asarray(value, float)
@@ -120,12 +120,13 @@ _robust_entropy = jax.jit(robust_entropy)
 
 @in_float64
 def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None) -> SaddlePoint:
-    """Stationary point of a free-entropy functional.
+    """Stationary point of a free-entropy functional: ``d phi / d order = 0``, by Newton's method.
 
     Args:
         functional: `Equilibrium` (typical solutions) or `FranzParisi` (solutions around a reference).
         alpha: patterns per weight, positive.
-        distance: Hamming distance per weight from the reference, in [0, 1] (local entropies only).
+        distance: Hamming distance per weight from the reference, in [0, 1] (local entropies only). The curve is followed
+            to it from its maximum: many distances cost little more in one `curve`.
 
     Returns:
         A `SaddlePoint`: ``entropy`` in nats per weight, ``order``, ``error_estimate``, ``result``. Failure to converge is
@@ -133,7 +134,8 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         for batches.
 
     Raises:
-        ValueError: alpha not positive, distance outside [0, 1], or a reference margin above ``kappa_max(alpha)``.
+        ValueError: alpha not positive, distance outside [0, 1], a reference margin above ``kappa_max(alpha)``, another
+            functional, or tracing with float64 off.
 
     Example:
         >>> import fmjax
@@ -158,14 +160,15 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
         functional: `FranzParisi`, followed from its maximum towards both ends, or `RobustEnsemble`, followed inwards from
             the distance of typical solutions, where it ends.
         alpha: patterns per weight, positive.
-        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order.
+        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order; of replicas, in (0, 0.5).
 
     Returns:
-        A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``. Rows beyond the end of the
-        replica-symmetric branch say so in ``result``; their numbers mean nothing.
+        A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``: ``entropy`` in nats per weight (and
+        replica), ``slope`` its derivative. Rows beyond the end of the replica-symmetric branch say so in ``result``; their
+        numbers mean nothing. Differentiable like that of `solve`.
 
     Raises:
-        ValueError: as for `solve`.
+        ValueError: as for `solve`; distances that are not an array of one dimension.
     """
     _check(functional, alpha, distance)
     if np.ndim(distance) != 1:
@@ -199,9 +202,9 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = N
     """One step of replica-symmetry breaking: how counted solutions are organised, and what that does to their entropy.
 
     Args:
-        functional: `Equilibrium` or `FranzParisi`, of binary weights.
+        functional: `Equilibrium` or `FranzParisi`, of binary weights; the equations are those of `fmjax.replica.OneStep`.
         alpha: patterns per weight, positive.
-        distance: from the reference, in [0, 1], shape ``(n,)`` (local entropies only).
+        distance: Hamming distances per weight from the reference, in [0, 1], shape ``(n,)`` (local entropies only).
 
     Example:
         >>> import fmjax
@@ -211,10 +214,12 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = N
 
     Returns:
         A `ClusterPoint`: ``phase``, ``entropy``, ``q0``, ``q1``, ``m``, ``complexity``, ``internal_entropy``, all solutions
-        at ``m = 1`` in ``roots``, and the replica-symmetric answer in ``symmetric``. Without derivatives.
+        at ``m = 1`` in ``roots``, and the replica-symmetric answer in ``symmetric``. Entropies and complexities are in nats
+        per weight. Without derivatives.
 
     Raises:
-        ValueError, TypeError: as for `solve`; weights that are not binary.
+        ValueError: as for `curve`.
+        TypeError: another functional, or weights that are not binary.
     """
     _check(functional, alpha, distance)
     if not isinstance(functional, (Equilibrium, FranzParisi)):

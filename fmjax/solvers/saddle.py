@@ -37,11 +37,11 @@ class SaddlePoint(eqx.Module, Outcome):
         slope: its derivative along the functional's own control: ``d entropy / d distance`` for a local entropy,
             ``d entropy / d alpha`` for typical solutions.
         order: order parameters (``.q``, ``.q_hat``, ...).
-        reference: those of the reference of a local entropy; None for typical solutions.
-        distance: Hamming distance per weight: from the reference, or between two typical solutions.
+        reference: those of the reference of a local entropy; None otherwise.
+        distance: Hamming distance per weight: from the reference, between two typical solutions, or between two replicas.
         alpha: patterns per weight.
         residual: largest saddle equation left over, in free coordinates (entropy per unit of relative change).
-        replicon: positive where replica symmetry is locally stable (`fmjax.replica.stability`).
+        replicon: positive where replica symmetry is locally stable (`fmjax.replica.stability`); NaN for a robust ensemble.
         error_estimate: absolute bound on the errors of ``entropy`` and ``slope`` from a quadrature with half as many
             nodes again in each dimension.
         steps: evaluations of the saddle equations that Newton needed.

@@ -6,6 +6,8 @@
 ...     found = fmjax.sweep(request, f"{directory}/entropy.zarr")
 ...     print(f"{float(found.entropy.sel(alpha=0.5, margin=0.0)):.8f}", found.result.to_numpy().ravel()[0])
 0.31439007 converged
+
+`QUANTITIES` holds what can be computed, by name: each with its controls, its outputs and their units.
 """
 
 from fmjax.sweeps.plan import Plan, read

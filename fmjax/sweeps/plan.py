@@ -78,16 +78,16 @@ class Plan:
         return math.prod(self.shape)
 
     def place(self, index: int) -> tuple[int, ...]:
-        """A block's place among the blocks, along each axis."""
+        """The place of block ``index`` among the blocks, along each axis."""
         return tuple(int(i) for i in np.unravel_index(index, self.blocks)) if self.blocks else ()
 
     def region(self, index: int) -> tuple[slice, ...]:
-        """A block's box of the grid."""
+        """The box of the grid that block ``index`` covers."""
         sizes = zip(self.place(index), self.chunk, self.shape, strict=True)
         return tuple(slice(i * size, min((i + 1) * size, n)) for i, size, n in sizes)
 
     def columns(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray], tuple[int, ...]]:
-        """Static controls of a block, its other controls point by point, and the shape of its outputs."""
+        """Static controls of block ``index``, its other controls point by point, and the shape of its outputs."""
         region = self.region(index)
         box = {name: self.axes[name][part] for name, part in zip(self.axes, region, strict=True)}
         static = {name: value for name, value in self.fixed.items() if self.quantity.controls[name].static}
@@ -113,9 +113,21 @@ class Plan:
 def read(source: Path | str | Mapping[str, Any]) -> Plan:
     """The plan of a TOML file, or of a dictionary of the same form.
 
+    Args:
+        source: the file, or the dictionary: see `sweep`.
+
+    Returns:
+        A `Plan`: axes, blocks and everything that decides the results.
+
     Raises:
         ValueError: the request makes no sense; the message says what is wrong with which key.
         OSError: the file cannot be read.
+
+    Example:
+        >>> from fmjax.sweeps import read
+        >>> plan = read({"quantity": "capacity", "block": 4, "grid": {"margin": "0:1:11"}})
+        >>> plan.points, plan.count  # blocks of 4, 4 and 3
+        (11, 3)
     """
     if isinstance(source, Mapping):
         return plan_of(source)

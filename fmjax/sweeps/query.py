@@ -41,6 +41,9 @@ def open_store(path: Path | str) -> xr.Dataset:
     Attributes hold the request, versions and the git revision. A chunk that is damaged on disk raises when it is read:
     ``fmjax sweep --resume`` finds it and computes it again.
 
+    Args:
+        path: of the store, a directory.
+
     Raises:
         ValueError: ``path`` is not a store of `sweep`.
     """
@@ -58,7 +61,11 @@ def open_store(path: Path | str) -> xr.Dataset:
 
 
 def outcomes(dataset: xr.Dataset) -> dict[str, int]:
-    """How many points ended with each ``result``, success first; counted block by block."""
+    """How many points ended with each ``result``, success first; counted block by block.
+
+    Args:
+        dataset: of `open_store`, or what `sweep` returned.
+    """
     quantity = QUANTITIES[json.loads(dataset.attrs["request"])["quantity"]]
     counts = dict.fromkeys(quantity.sentences, 0)
     rows = dataset.result if dataset.result.ndim else dataset.result.expand_dims("point")

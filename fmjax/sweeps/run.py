@@ -80,13 +80,31 @@ def estimate(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> dict[str, Any]:
-    """What a sweep would take, computing nothing: the arguments are those of `sweep`, and so are its refusals.
+    """What a sweep would take, computing nothing.
+
+    Args:
+        request: as for `sweep`, and so are all the others.
+        out: the store; it need not be there.
+        resume: count what is left of a store that is there.
+        workers: processes of this machine.
+        scheduler: address of a dask scheduler; it is asked for its workers.
 
     Returns:
         ``points`` and ``blocks``, altogether and of them ``blocks_finished``; ``points_per_block``; ``bytes`` of the results
         before compression, of all and ``bytes_per_block``, which is what grows with a block in the memory of a worker (code
         and compiled programs take about a GiB per process beside it); ``workers`` at a time; ``seconds`` that the rest
         takes, without compilation: from the blocks that are there or, for none, from one core of an AMD EPYC.
+
+    Raises:
+        ValueError: as for `sweep`.
+        OSError: the file cannot be read, or no scheduler answers.
+
+    Example:
+        >>> from fmjax.sweeps import estimate
+        >>> request = {"quantity": "entropy", "grid": {"alpha": "0.1:0.8:1000", "margin": "0:0.2:100"}}
+        >>> found = estimate(request, "diagram.zarr")
+        >>> found["points"], found["blocks"], found["points_per_block"]
+        (100000, 200, 500)
     """
     plan, path = read(request), Path(out).absolute()
     finished, seconds = np.zeros(plan.count, bool), np.zeros(0)
