@@ -10,23 +10,22 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
+from fmjax.replica import Equilibrium
+from fmjax.solvers.folds import CriticalPoint, fold_in_alpha, fold_in_margin, touching_zero
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
-from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Outcome
+from fmjax.solvers.newton import CONVERGED, Outcome
 from fmjax.solvers.scan import flattest, lowest, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
-from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, square_root, vanishing_volume
+from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
 
 __all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation", "spinodal"]
 
@@ -187,7 +186,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _touching_zero(model, alpha, *lowest(scan_margins(model, alpha)))
+    return _around_reference("margin", touching_zero(model, alpha, lowest(scan_margins(model, alpha))), alpha)
 
 
 @in_float64
@@ -203,7 +202,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _fold_in_margin(model, alpha, *flattest(scan_margins(model, alpha)))
+    return _around_reference("margin", fold_in_margin(model, alpha, flattest(scan_margins(model, alpha))), alpha)
 
 
 @in_float64
@@ -226,132 +225,24 @@ def alpha_u(model: Model) -> Threshold:
     """
     _check_discrete(model)
     model = as_float64(model)
-    return _fold_in_alpha(model, *flattest(scan_zero_entropy(model)))
+    point = fold_in_alpha(model, flattest(scan_zero_entropy(model)))
+    return _around_reference("alpha", point, point.at.alpha)
+
+
+def _around_reference(name: str, point: CriticalPoint, alpha: Any) -> Threshold:
+    """The threshold that is the unknown of this name."""
+
+    def known(number):
+        return jnp.where(point.status == CONVERGED, number, jnp.nan)
+
+    value, error, alpha = known(getattr(point.at, name)), known(getattr(point.errors, name)), known(alpha)
+    distance = known(jax.nn.sigmoid(point.at.position))
+    return Threshold(value, error, alpha, known(point.at.margin), distance, point.status)
 
 
 _largest_margin = jax.jit(largest_margin)
 _largest_alpha = jax.jit(largest_alpha)
 _end_of_branch = jax.jit(end_of_branch)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Systems. Unknowns: free coordinates of the reference and of the counted solutions, logit(distance), margin in deviations of
-# the pre-activation, then what is special.
-
-
-class _Unknowns(eqx.Module):
-    """One point of the system: what its unknowns mean."""
-
-    reference: Float[Array, " r"]
-    free: Float[Array, " n"]
-    position: _Scalar
-    margin: _Scalar
-    moving: Float[Array, " n"] | None = None  # d free / d position along the curve
-    alpha: _Scalar | None = None
-
-    def functionals(self, model: Model, alpha: _Scalar, level: int) -> tuple[Equilibrium, FranzParisi, FranzParisiControls]:
-        """Functionals at quadrature ``level`` and the controls of the second."""
-        size, margin = 1.5 if level else 1.0, self.margin * model.deviation
-        equilibrium = Equilibrium(model.with_margin(margin)).resized(size)
-        functional = FranzParisi(model, margin).resized(size)
-        reference = equilibrium.order(self.reference, EquilibriumControls(alpha))
-        return equilibrium, functional, FranzParisiControls(alpha, jax.nn.sigmoid(self.position), reference)
-
-
-def _gradients(functional, controls, free, distance):
-    """``(phi, d phi/d free, d phi/d distance)`` at fixed quadrature nodes."""
-    rule = jax.lax.stop_gradient(functional.rule_at(free, controls))
-
-    def value(free, distance):
-        return functional.with_rule(free, eqx.tree_at(lambda c: c.distance, controls, distance), rule)
-
-    phi, (gradient, slope) = jax.value_and_grad(value, argnums=(0, 1))(free, distance)
-    return phi, gradient, slope
-
-
-def _saddle_of_reference(equilibrium, alpha, reference_free):
-    return jax.value_and_grad(equilibrium)(reference_free, EquilibriumControls(alpha))
-
-
-def _initial(model, alpha, margin, row, neighbours):
-    """Unknowns at a row of a scan, with the tangent from its neighbours."""
-    functional = FranzParisi(model, margin)
-
-    def free(row):
-        controls = FranzParisiControls(alpha, row.distance, row.reference)
-        position = jnp.log(row.distance) - jnp.log1p(-row.distance)
-        return functional.free(row.order, controls), position
-
-    frees, positions = jax.vmap(free)(neighbours)
-    moving = (frees[1] - frees[0]) / (positions[1] - positions[0])
-    moving = jnp.where(jnp.all(neighbours.converged), moving, 0.0)
-    here, position = free(row)
-    reference = Equilibrium(model.with_margin(margin)).free(row.reference)
-    return _Unknowns(reference, here, position, margin / model.deviation, moving)
-
-
-def _fold_equations(functional, controls, free, position, moving):
-    """Saddle equations, ``phi' = 0``, and their derivative along the curve: ``moving`` is ``d free/d position``."""
-
-    def equations(free, position):
-        _, gradient, slope = _gradients(functional, controls, free, jax.nn.sigmoid(position))
-        return jnp.append(gradient, slope)
-
-    return jnp.concatenate(jax.jvp(equations, (free, position), (moving, jnp.ones_like(position))))
-
-
-def _solve(residual: Callable[[_Unknowns, int], list[Array]], guess: _Unknowns, model, alpha, found, which) -> Threshold:
-    """The threshold named by ``which`` of the unknowns, where all equations of ``residual(unknowns, level)`` hold."""
-    start, unravel = ravel_pytree(guess)
-    y, error, root = square_root(lambda y, level: jnp.hstack(residual(unravel(y), level)), start)
-    at, errors = (
-        eqx.tree_at(lambda unknowns: unknowns.margin, unravel(numbers), replace_fn=lambda margin: margin * model.deviation)
-        for numbers in (y, error)
-    )
-    status = jnp.where(found, root.status, NO_CANDIDATE)
-    alpha = alpha if at.alpha is None else at.alpha
-
-    def known(number):
-        return jnp.where(status == CONVERGED, number, jnp.nan)
-
-    distance = jax.nn.sigmoid(at.position)
-    return Threshold(known(which(at)), known(which(errors)), known(alpha), known(at.margin), known(distance), status)
-
-
-@jax.jit
-def _touching_zero(model, alpha, _, margin, row, neighbours, found):
-    def residual(at, level):
-        equilibrium, functional, controls = at.functionals(model, alpha, level)
-        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, at.reference)
-        phi, gradient, slope = _gradients(functional, controls, at.free, controls.distance)
-        return [reference_gradient, gradient, phi, slope]
-
-    guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
-    guess = eqx.tree_at(lambda guess: guess.moving, guess, None)
-    return _solve(residual, guess, model, alpha, found, lambda at: at.margin)
-
-
-@jax.jit
-def _fold_in_margin(model, alpha, _, margin, row, neighbours, found):
-    def residual(at, level):
-        equilibrium, functional, controls = at.functionals(model, alpha, level)
-        _, reference_gradient = _saddle_of_reference(equilibrium, alpha, at.reference)
-        return [reference_gradient, _fold_equations(functional, controls, at.free, at.position, at.moving)]
-
-    guess = _initial(*jax.lax.stop_gradient((model, alpha, margin, row, neighbours)))
-    return _solve(residual, guess, model, alpha, found, lambda at: at.margin)
-
-
-@jax.jit
-def _fold_in_alpha(model, alpha, margin, row, neighbours, found):
-    def residual(at, level):
-        equilibrium, functional, controls = at.functionals(model, at.alpha, level)
-        entropy, reference_gradient = _saddle_of_reference(equilibrium, at.alpha, at.reference)
-        return [reference_gradient, _fold_equations(functional, controls, at.free, at.position, at.moving), entropy]
-
-    guess = _initial(jax.lax.stop_gradient(model), alpha, margin, row, neighbours)
-    guess = eqx.tree_at(lambda guess: guess.alpha, guess, alpha, is_leaf=lambda leaf: leaf is None)
-    return _solve(residual, guess, model, alpha, found, lambda at: at.alpha)
 
 
 @jax.jit
