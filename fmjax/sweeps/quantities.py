@@ -238,7 +238,7 @@ QUANTITIES: dict[str, Quantity] = {
         _SENTENCES,
         _franz_parisi,
         block=4,
-        seconds=4e-3,
+        seconds=1.7e-3,
         check=_model,
     ),
     "clusters": Quantity(

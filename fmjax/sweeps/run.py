@@ -235,17 +235,24 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     if workers is None and scheduler is None:
         yield None
         return
+    import dask.config
     from distributed import Client, LocalCluster
+
+    from fmjax.sweeps.cores import OwnCores
 
     # What happens to workers and scheduler is told by this module, once.
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     options = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL + 1}
+    # Dask has workers give memory back at once, and XLA asks for the same again and again: blocks took a quarter longer.
+    keep_memory = dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
     try:
-        with LocalCluster(n_workers=workers, **options) if workers else nullcontext(scheduler) as cluster:
+        with keep_memory, LocalCluster(n_workers=workers, **options) if workers else nullcontext(scheduler) as cluster:
             client = Client(cluster, timeout=_CONNECT)
             try:
+                if workers:
+                    client.register_plugin(OwnCores(workers))
                 yield client
             finally:
                 client.close(timeout=2)
