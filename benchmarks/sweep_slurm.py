@@ -14,14 +14,14 @@ def main():
 
     request, out = sys.argv[1:]
     resources = {
-        "cores": 8,  # of a worker's job
-        "processes": 8,  # one core each; for GPUs one process per job, and job_extra_directives=["--gpus=1"]
-        "memory": "16GB",
+        "cores": 1,  # of a worker's job, which SLURM keeps it to; for GPUs also job_extra_directives=["--gpus=1"]
+        "processes": 1,
+        "memory": "4GB",  # compiling takes two
         "walltime": "04:00:00",
         # and perhaps queue, account, and interface, the network device through which nodes see each other
     }
     with SLURMCluster(**resources) as cluster:
-        cluster.adapt(minimum_jobs=1, maximum_jobs=20)  # a job that ends is replaced; its blocks go to others
+        cluster.adapt(minimum_jobs=1, maximum_jobs=100)  # a job that ends is replaced; its blocks go to others
         found = fmjax.sweep(request, out, resume=Path(out).exists(), scheduler=cluster.scheduler_address, progress=True)
         print(fmjax.sweeps.outcomes(found))
 
