@@ -23,7 +23,7 @@ from fmjax.message_passing import (
 from fmjax.message_passing import (
     instance as instance_module,
 )
-from fmjax.message_passing.focusing import through
+from fmjax.message_passing.schedules import through
 
 from .oracles.message_passing import enumerate_weights, exact_messages
 
@@ -133,7 +133,7 @@ def test_the_fast_path_holds_no_float_array_of_the_size_of_the_patterns():
     from fmjax.message_passing.focusing import _focus
 
     instance = Instance.random(key(0), 4001, 0.7)
-    compiled = _focus.lower(instance, PseudoReinforcement(), "amp", 0.3, 1e-3, jnp.dtype("float32")).compile()
+    compiled = _focus.lower(instance, PseudoReinforcement(), False, "amp", 0.3, 1e-3, jnp.dtype("float32")).compile()
     floats = 4 * instance.count * instance.size
     temporary = compiled.compiled.memory_analysis().temp_size_in_bytes
     assert temporary < 0.1 * floats
@@ -512,6 +512,28 @@ def test_the_local_entropy_goes_from_that_of_all_solutions_to_zero():
     assert not good[501 * d < 5].any()
     assert all("Gaussian" in reason or "sweeps" in reason for reason in local.result[501 * d < 5])
     assert_finite(local)
+
+
+def test_solutions_at_the_end_of_the_schedule_lie_deeper_in_their_region_than_the_first():
+    instance = Instance.random(key(3), 1001, 0.5)
+    first, last = focusing(instance), focusing(instance, to_the_end=True)
+    assert (first.result, last.result) == ("solved", "solved")
+    assert first.sweeps < last.sweeps == PseudoReinforcement().steps
+    assert count_errors(instance, last.weights) == int(last.errors) == 0
+    smallest = [int(instance.sums(found.weights).min()) for found in (first, last)]
+    assert smallest[0] == 1  # the least that an odd number of signs allows
+    assert smallest[1] >= 3
+    around = [local_entropy(instance, found.weights) for found in (first, last)]
+    near = [np.interp(0.02, np.asarray(one.distance)[::-1], np.asarray(one.entropy)[::-1]) for one in around]
+    assert near[1] > near[0] + 5e-4
+
+
+def test_to_the_end_of_the_schedule_an_instance_that_is_not_solved_has_the_same_best_weights():
+    instance = Instance.random(key(0), 101, 1.2)
+    stopped, ended = focusing(instance), focusing(instance, to_the_end=True)
+    assert stopped.result == ended.result
+    assert "not solved" in ended.result
+    np.testing.assert_array_equal(stopped.weights, ended.weights)
 
 
 def test_fields_must_increase_and_the_reference_must_be_signs():

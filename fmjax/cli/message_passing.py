@@ -71,6 +71,9 @@ def local_entropy(
 ) -> None:
     """Entropy of solutions around those that focusing finds.
 
+    Focusing goes on after its first solution, which lies at the edge of a flat
+    region, to the end of its schedule.
+
     \b
     gamma          field along the solution that was found
     distance       Hamming distance per weight from it, mean over samples

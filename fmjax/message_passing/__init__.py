@@ -7,19 +7,11 @@ on any device, in float32 unless told otherwise, and say in ``result`` how they 
 
 from fmjax.message_passing.belief_propagation import Beliefs, belief_propagation
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
-from fmjax.message_passing.focusing import (
-    Focused,
-    Polarisation,
-    PseudoReinforcement,
-    Reinforcement,
-    Schedule,
-    Scoping,
-    focusing,
-    polarisation,
-)
+from fmjax.message_passing.focusing import Focused, Polarisation, focusing, polarisation
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import LocalEntropy, local_entropy
 from fmjax.message_passing.messages import AMP, Edges
+from fmjax.message_passing.schedules import PseudoReinforcement, Reinforcement, Schedule, Scoping
 
 __all__ = [
     "AMP",

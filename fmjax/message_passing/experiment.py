@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from fmjax.message_passing.focusing import Focused, Schedule, focusing
+from fmjax.message_passing.focusing import Focused, focusing
 from fmjax.message_passing.instance import Instance, check_request
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
+from fmjax.message_passing.schedules import Schedule
 from fmjax.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def find_solutions(
 def measure_entropies(
     size: int, alpha: float, *, seeds: Sequence[int], rows: int = 24, progress: Progress = silent
 ) -> xr.Dataset:
-    """`find_solutions`, and the local entropy around each of them.
+    """`find_solutions`, focusing up to the end of the schedule, and the local entropy around each of them.
 
     Args:
         size: number of weights.
@@ -77,7 +78,7 @@ def measure_entropies(
     found, measured = [], []
     for seed in progress(seeds, "samples"):
         instance = instance_of(seed, size, alpha)
-        found.append(_find(instance, None))
+        found.append(_find(instance, None, to_the_end=True))
         measured.append(_measure(instance, found[-1], gammas))
     dataset = _dataset(found, seeds, {"size": size, "alpha": alpha, "margin": 0.0})
     grid = ("sample", "row")
@@ -110,10 +111,10 @@ def average(dataset: xr.Dataset) -> dict[str, np.ndarray]:
     return columns | {"result": np.array(sentences, dtype=object)}
 
 
-def _find(instance: Instance, schedule: Schedule | None) -> dict[str, Any]:
+def _find(instance: Instance, schedule: Schedule | None, to_the_end: bool = False) -> dict[str, Any]:
     jax.block_until_ready(instance.patterns)
     start = time.perf_counter()
-    found: Focused = jax.block_until_ready(focusing(instance, schedule))
+    found: Focused = jax.block_until_ready(focusing(instance, schedule, to_the_end=to_the_end))
     seconds = time.perf_counter() - start
     sums = np.asarray(instance.sums(found.weights), dtype=float)
     return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
@@ -16,20 +14,11 @@ from jaxtyping import Array, Bool, Float, Int, Int8
 from fmjax.message_passing.belief_propagation import check_options, describe
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
+from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 
-__all__ = [
-    "Focused",
-    "Polarisation",
-    "PseudoReinforcement",
-    "Reinforcement",
-    "Schedule",
-    "Scoping",
-    "focusing",
-    "polarisation",
-]
+__all__ = ["Focused", "Polarisation", "focusing", "polarisation"]
 
 _Field = Float[Array, " N"]
-_Scalar = Float[Array, ""]
 
 SOLVED, NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(4)
 _SENTENCES = (
@@ -38,99 +27,6 @@ _SENTENCES = (
     "not solved: a sweep gave fields that are not finite",
     "not solved: some pattern cannot be satisfied by any weights",
 )
-
-
-class Schedule(eqx.Module):
-    r"""How the attraction between replicas grows: ``steps`` couplings, up to ``sweeps`` sweeps at each.
-
-    In `focusing` every weight has ``y`` replicas, each coupled with strength ``gamma`` to a centre. A replica in the field
-    ``B`` of its nodes receives from the ``y - 1`` others, through the centre, the field
-
-    .. math::
-        c = \mathrm{atanh}(\tanh\gamma \tanh B), \qquad u = \mathrm{atanh}(\tanh\gamma \tanh((y - 1) c)).
-
-    Attributes:
-        steps: number of couplings.
-        sweeps: largest number of sweeps at each; fewer where the fields stop changing.
-    """
-
-    steps: eqx.AbstractVar[int]
-    sweeps: eqx.AbstractVar[int]
-
-    @abstractmethod
-    def message(self, step: Int[Array, ""], field: _Field) -> _Field:
-        """``u`` at a ``step`` 0, 1, ..., ``steps - 1``; ``field`` is ``B``, and ``u`` has its shape ``(N,)``."""
-
-
-class PseudoReinforcement(Schedule):
-    r"""``gamma = atanh(sqrt rho)`` and ``y = (2 - rho) / (1 - rho)`` grow together, ``rho = step / steps``.
-
-    From 2 replicas that ignore each other to infinitely many that are one; ``steps`` and ``sweeps`` as for every `Schedule`.
-    """
-
-    steps: int = eqx.field(static=True, default=500)
-    sweeps: int = eqx.field(static=True, default=1)
-
-    def message(self, step: Int[Array, ""], field: _Field) -> _Field:
-        """``u`` in the fields ``B``."""
-        rho = step.astype(field.dtype) / self.steps
-        gamma = jnp.arctanh(jnp.sqrt(rho))
-        return through(gamma, through(gamma, field) / (1 - rho))
-
-
-class Scoping(Schedule):
-    r"""Fixed ``y``, ``gamma`` on a regular grid of ``steps`` values from 0 to ``gamma_max``.
-
-    Args:
-        y: replicas, at least 2; infinitely many by default: ``u = gamma sign B``.
-        gamma_max: the last coupling, positive.
-        steps, sweeps: as for every `Schedule`.
-
-    Raises:
-        ValueError: ``y`` or ``gamma_max`` makes no sense.
-    """
-
-    y: float = eqx.field(static=True, default=math.inf)
-    gamma_max: float = eqx.field(static=True, default=3.0)
-    steps: int = eqx.field(static=True, default=100)
-    sweeps: int = eqx.field(static=True, default=5)
-
-    def __check_init__(self):
-        if not (self.y >= 2 and math.isfinite(self.gamma_max) and self.gamma_max > 0):
-            raise ValueError(f"Scoping needs y >= 2 and a finite gamma_max > 0, not y={self.y}, gamma_max={self.gamma_max}")
-
-    def message(self, step: Int[Array, ""], field: _Field) -> _Field:
-        """``u`` in the fields ``B``."""
-        gamma = self.gamma_max * step.astype(field.dtype) / max(self.steps - 1, 1)
-        if math.isinf(self.y):
-            return gamma * jnp.sign(field)
-        return through(gamma, (self.y - 1) * through(gamma, field))
-
-
-class Reinforcement(Schedule):
-    r"""Reinforced belief propagation, ``gamma = inf``: ``u = rho B / (1 - rho)``, ``rho = step / steps``.
-
-    At a fixed point ``u = rho (B + u)``: the field of the sweep before, fed back with a growing rate; ``steps`` and
-    ``sweeps`` as for every `Schedule`.
-    """
-
-    steps: int = eqx.field(static=True, default=500)
-    sweeps: int = eqx.field(static=True, default=1)
-
-    def message(self, step: Int[Array, ""], field: _Field) -> _Field:
-        """``u`` in the fields ``B``."""
-        rho = step.astype(field.dtype) / self.steps
-        return rho / (1 - rho) * field
-
-
-def through(a: Float[Array, "*#shape"], b: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
-    r"""``atanh(tanh a tanh b)``: what is left of the field ``b`` behind a coupling ``a``, at any size of either.
-
-    With ``a >= b >= 0`` it is ``b + [ln(1 + e^{-2(a+b)}) - ln(1 + e^{-2(a-b)})] / 2``, odd in both.
-    """
-    large, small = jnp.maximum(jnp.abs(a), jnp.abs(b)), jnp.minimum(jnp.abs(a), jnp.abs(b))
-    size = small + 0.5 * (jnp.log1p(jnp.exp(-2 * (large + small))) - jnp.log1p(jnp.exp(-2 * (large - small))))
-    return jnp.sign(a) * jnp.sign(b) * size
 
 
 class Focused(eqx.Module):
@@ -163,6 +59,7 @@ def focusing(
     instance: Instance,
     schedule: Schedule | None = None,
     *,
+    to_the_end: bool = False,
     form: Form = "amp",
     damping: float = 0.3,
     tolerance: float = 1e-3,
@@ -176,9 +73,14 @@ def focusing(
     first ones without errors are returned. There are no restarts, and nothing random: the same instance gives the same
     answer.
 
+    The first solution lies at the edge of its region: some pattern has the smallest stability there is. Going on
+    `to_the_end` of the schedule leads inside. At N = 4001 and alpha = 0.5 the smallest stability went from 0.016 to 0.25,
+    and the entropy at distance 0.005 from 0.0297 to 0.0313, where typical solutions of the largest margin have 0.0314.
+
     Args:
         instance: one, or a batch, which is solved by `jax.vmap`: all go on until the last one is done.
         schedule: `PseudoReinforcement` by default, up to 500 sweeps; or `Scoping`, or `Reinforcement`.
+        to_the_end: go on after the first solution until the schedule ends, and return the last one met.
         form: ``"amp"``, or ``"edge"``, forty times slower.
         damping: part of the old messages kept in every sweep. Without damping the `"amp"` form never finds anything.
         tolerance: change of the fields at which the coupling goes up before the sweeps of a step are used up.
@@ -202,7 +104,7 @@ def focusing(
     if schedule.steps < 1:
         raise ValueError(f"a schedule needs at least one step, not {schedule.steps}")
     dtype = check_options(dtype, damping, schedule.sweeps, form)
-    return _focus(instance, schedule, form, damping, tolerance, dtype)
+    return _focus(instance, schedule, to_the_end, form, damping, tolerance, dtype)
 
 
 class _State(eqx.Module):
@@ -215,16 +117,24 @@ class _State(eqx.Module):
 
 @eqx.filter_jit
 def _focus(
-    instance: Instance, schedule: Schedule, form: Form, damping: float, tolerance: float, dtype: jnp.dtype
+    instance: Instance,
+    schedule: Schedule,
+    to_the_end: bool,
+    form: Form,
+    damping: float,
+    tolerance: float,
+    dtype: jnp.dtype,
 ) -> Focused:
     def one(patterns: Array) -> Focused:
         single = Instance(patterns, instance.margin)
-        return _focus_one(single, schedule, FORMS[form].start(single, dtype), damping, tolerance)
+        return _focus_one(single, schedule, to_the_end, FORMS[form].start(single, dtype), damping, tolerance)
 
     return (jax.vmap(one) if instance.is_batch else one)(instance.patterns)
 
 
-def _iteration(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> tuple:
+def _iteration(
+    instance: Instance, schedule: Schedule, to_the_end: bool, messages: AMP | Edges, damping: float, tolerance: float
+) -> tuple:
     """``(start, sweep, going_on)`` on one instance, as for `jax.lax.while_loop`."""
 
     def sweep(state: _State) -> _State:
@@ -232,9 +142,9 @@ def _iteration(instance: Instance, schedule: Schedule, messages: AMP | Edges, da
         new, check = old.sweep(instance, state.attraction)
         errors = check.errors
         weights = jnp.where(old.field + state.attraction < 0, -1, 1).astype(jnp.int8)
-        better = errors < best.errors
+        better = (errors < best.errors) | (errors == 0)
         finite = jnp.all(jnp.isfinite(new.compared))
-        status = jnp.where(errors == 0, SOLVED, jnp.where(finite, NOT_SOLVED, NOT_FINITE))
+        status = jnp.where(finite, jnp.where(errors == 0, SOLVED, NOT_SOLVED), NOT_FINITE)
         best = Focused(jnp.where(better, weights, best.weights), jnp.minimum(errors, best.errors), best.sweeps + 1, status)
         messages = damped(new, old, damping)
         attraction = damped(schedule.message(state.step, messages.field), state.attraction, damping)
@@ -242,7 +152,9 @@ def _iteration(instance: Instance, schedule: Schedule, messages: AMP | Edges, da
         return _State(messages, attraction, state.step + done, jnp.where(done, 0, state.sweeps_in_step + 1), best)
 
     def going_on(state: _State) -> Bool[Array, ""]:
-        return (state.best.status == NOT_SOLVED) & (state.step < schedule.steps)
+        status = state.best.status
+        more = (status == NOT_SOLVED) | (to_the_end & (status == SOLVED))
+        return more & (state.step < schedule.steps)
 
     zero = jnp.asarray(0)
     status = jnp.where(impossible(instance), CONTRADICTION, NOT_SOLVED)
@@ -250,8 +162,10 @@ def _iteration(instance: Instance, schedule: Schedule, messages: AMP | Edges, da
     return _State(messages, jnp.zeros_like(messages.field), zero, zero, best), sweep, going_on
 
 
-def _focus_one(instance: Instance, schedule: Schedule, messages: AMP | Edges, damping: float, tolerance: float) -> Focused:
-    start, sweep, going_on = _iteration(instance, schedule, messages, damping, tolerance)
+def _focus_one(
+    instance: Instance, schedule: Schedule, to_the_end: bool, messages: AMP | Edges, damping: float, tolerance: float
+) -> Focused:
+    start, sweep, going_on = _iteration(instance, schedule, to_the_end, messages, damping, tolerance)
     best = lax.while_loop(going_on, sweep, start).best
     # The last word is a count in int32, though the sums of the sweeps are exact as well for ±1 patterns.
     errors = instance.errors(best.weights)
@@ -321,7 +235,7 @@ def polarisation(
 def _watch(
     instance: Instance, schedule: Schedule, sweeps: int, form: Form, damping: float, tolerance: float, dtype: jnp.dtype
 ) -> Polarisation:
-    start, sweep, going_on = _iteration(instance, schedule, FORMS[form].start(instance, dtype), damping, tolerance)
+    start, sweep, going_on = _iteration(instance, schedule, False, FORMS[form].start(instance, dtype), damping, tolerance)
 
     def step(state: _State, _: None) -> tuple[_State, tuple[Array, Array]]:
         state = lax.cond(going_on(state), sweep, lambda state: state, state)
