@@ -62,24 +62,26 @@ plt.show()
 # %% [markdown]
 # ## The neighbourhood of what was found
 #
-# A field $\gamma$ along the solution makes BP count the solutions at a distance that shrinks as $\gamma$ grows. The theory's curve is that
-# of a typical reference at the largest margin, $\kappa_\max$: solutions found by focusing lie in regions at least as dense. Points
-# where BP did not converge say so and are drawn open.
+# A field $\gamma$ along a solution makes BP count the solutions at a distance that shrinks as $\gamma$ grows. The first solution that
+# focusing meets lies at the edge of its region; to the end of the schedule it goes inside, to a density of solutions that only typical
+# references at the largest margin, $\kappa_\max$, have (the theory's curve). Only points where BP converged are drawn.
 
 # %%
-easy = focusing(instance)
-local = local_entropy(instance, easy.weights)
 largest = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value
 curve = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), largest), alpha=0.5, distance=jnp.geomspace(2e-3, 0.4, 60))
 
-figure, axes = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
-axes.plot(curve.distance, curve.entropy, label=r"theory, reference at $\kappa_{\max}$")
-axes.plot(curve.distance, binary_entropy(curve.distance), ":k", label="binary entropy")
-good = local.converged
-axes.plot(local.distance[good], local.entropy[good], "o", ms=4, label="BP around a solution of focusing BP")
-axes.plot(local.distance[~good], local.entropy[~good], "o", ms=4, mfc="none", label="the same, not converged")
-axes.set(xlabel="distance $d$", ylabel="local entropy", xlim=(0, 0.4))
-axes.legend()
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+for axes in panels:
+    axes.plot(curve.distance, curve.entropy, label=r"theory, reference at $\kappa_{\max}$")
+    axes.plot(curve.distance, binary_entropy(curve.distance), ":k", label="binary entropy")
+for name, chosen in {"the first solution": focusing(instance), "the last one": focusing(instance, to_the_end=True)}.items():
+    local = local_entropy(instance, chosen.weights)
+    for axes in panels:
+        axes.plot(local.distance[local.converged], local.entropy[local.converged], "o", ms=4, label=f"BP around {name}")
+    print(f"{name}: smallest stability {instance.sums(chosen.weights).min() / instance.size**0.5:.3f}")
+panels[0].set(xlabel="distance $d$", ylabel="local entropy", xlim=(0, 0.4))
+panels[1].set(xlabel="distance $d$", xlim=(0, 0.02), ylim=(0, 0.1), xticks=(0, 0.01, 0.02))
+panels[0].legend()
 plt.show()
 
 # %% [markdown]
