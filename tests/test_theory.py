@@ -189,6 +189,31 @@ def test_the_maximum_over_distance_is_the_entropy_of_typical_solutions(alpha, ma
     assert abs(1 - 2 * distance - top.order.t[0]) < 5e-3
 
 
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.8])
+def test_at_equal_margins_entropy_and_slope_are_smooth_through_the_maximum(alpha):
+    point = typical(alpha, 0.0)
+    away = np.array([1e-6, 1e-4, 1e-3, 2e-3, 4e-3, 8e-3])
+    offset = np.concatenate([-away[::-1], [0.0], away])
+    curve = local(alpha, 0.0, 0.0, jnp.asarray(point.distance + offset))
+    assert curve.converged.all()
+    assert abs(curve.entropy[6] - point.entropy) < 1e-14
+    assert abs(curve.slope[6]) < 1e-14
+    assert abs(curve.order.t[6] - point.order.q) < 1e-12
+    assert jnp.all(curve.entropy <= point.entropy + 1e-14)
+    # Below and above a smooth maximum: d phi / d (offset^2) is that of the curvature, with corrections linear in the offset.
+    curvature = np.asarray(curve.slope)[offset != 0] / offset[offset != 0]
+    line = np.polynomial.Polynomial.fit(offset[offset != 0], curvature, 2)
+    np.testing.assert_allclose(curvature, line(offset[offset != 0]), atol=2e-3)
+    errors = np.abs(np.gradient(np.asarray(curve.entropy), offset) - np.asarray(curve.slope))[5:8]
+    assert errors.max() < 1e-5
+
+
+def test_knots_beside_the_maximum_do_not_spoil_the_rows_further_out():
+    distance = jnp.append(jnp.linspace(0.421, 0.45, 30), 0.4656)
+    assert local(0.1, 0.0, 0.03, distance).converged.all()
+    assert local(0.5, 0.0, 0.0, jnp.linspace(0.339, 0.36, 31)).converged.all()
+
+
 def test_local_entropy_stays_below_the_binary_entropy_and_reaches_it_without_patterns():
     distance = jnp.geomspace(1e-3, 0.5, 12)
     bound = binary_entropy(np.asarray(distance))

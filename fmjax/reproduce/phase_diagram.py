@@ -21,7 +21,10 @@ CAPTION = (
 
 def settings(quick: bool) -> dict[str, Any]:
     """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
-    inner = [0.1, 0.3, 0.5, 0.65, 0.7, 0.74] if quick else [*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.82]
+    # Both lines end between 0.7 and 0.75.
+    inner = [0.1, 0.3, 0.5, 0.65, 0.7, 0.74]
+    if not quick:
+        inner = sorted([*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.725, 0.74, 0.82])
     return {"loads": [0.05, 0.8330786, 91 if quick else 361], "alpha": inner}
 
 

@@ -14,9 +14,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.replica import Equilibrium, EquilibriumOrder, FranzParisi, FranzParisiControls, FranzParisiOrder
+from fmjax.replica import (
+    Equilibrium,
+    EquilibriumControls,
+    EquilibriumOrder,
+    FranzParisi,
+    FranzParisiControls,
+    FranzParisiOrder,
+)
 from fmjax.solvers.entry import beside_maximum
 from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root
+from fmjax.solvers.peak import Peak
 from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, quadrature_error, read, saddle_root, stability_at, tangent
 
 __all__ = ["local_entropy"]
@@ -33,6 +41,7 @@ _FAINT, _UNRESOLVED = 0.02, 4e-8
 _ROOM = 100.0  # second order of Newton's last step, relative to the first, per relative change of the order parameters
 _SLACK = 0.3  # of a coordinate that vanishes, beyond its values at the knots around
 _STEPS = 20  # evaluations of the saddle equations at a point between knots
+_NEARER = 0.65  # of what is left to the maximum, towards which coordinates run off like logarithms: the longest step
 _SECTIONS = 4  # below and above the maximum, inwards and outwards of the two starts
 
 
@@ -84,8 +93,11 @@ def _settle(functional: FranzParisi, guess: Float[Array, " n"], controls: FranzP
     return jax.lax.while_loop(moved, again, (guess, nothing, jnp.asarray(0)))[1]
 
 
-def _follow(functional: FranzParisi, alpha, reference, start, free, goal) -> tuple[_Knots, Int[Array, ""], Int[Array, ""]]:
+def _follow(
+    functional: FranzParisi, alpha, reference, start, free, goal, maximum
+) -> tuple[_Knots, Int[Array, ""], Int[Array, ""]]:
     """Knots from ``start`` (where ``free`` is a guess) to ``goal`` or as far as the branch goes: how many, and the steps."""
+    inwards = jnp.abs(goal - maximum) < jnp.abs(start - maximum)
 
     def proceed(state):
         _, count, reached, step, _ = state
@@ -94,8 +106,9 @@ def _follow(functional: FranzParisi, alpha, reference, start, free, goal) -> tup
     def body(state):
         knots, count, reached, step, steps = state
         remaining = goal - reached
-        move = jnp.where(count == 0, 0.0, jnp.clip(remaining, -step, step))
-        position = jnp.where((jnp.abs(remaining) <= step) & (count > 0), goal, reached + move)
+        longest = jnp.where(inwards, jnp.minimum(step, _NEARER * jnp.abs(reached - maximum)), step)
+        move = jnp.where(count == 0, 0.0, jnp.clip(remaining, -longest, longest))
+        position = jnp.where((jnp.abs(remaining) <= longest) & (count > 0), goal, reached + move)
         last = jnp.maximum(count - 1, 0)
         first = jnp.maximum(last - 1, 0)
         pair = [jax.lax.dynamic_slice_in_dim(leaf, first, 2) for leaf in (knots.position, knots.free, knots.tangent)]
@@ -161,7 +174,7 @@ def _trace(functional: FranzParisi, alpha, typical: EquilibriumOrder, positions:
 
     def follow(item):
         origin, free, goal = item
-        return _follow(functional, alpha, reference, origin, free, goal)
+        return _follow(functional, alpha, reference, origin, free, goal, middle)
 
     knots, counts, steps = jax.lax.map(follow, (origin, frees[index // 2], goal))
     travelled = jnp.where(jnp.arange(_KNOTS) < counts[:, None], jnp.abs(knots.position - origin[:, None]), jnp.inf)
@@ -206,19 +219,22 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
     def typical_at(margin):
         equilibrium = Equilibrium(model.with_margin(margin))
         free, root, _ = equilibrium_root(equilibrium, alpha)
-        return equilibrium.order(free), root.converged
+        return equilibrium.order(free), equilibrium(free, EquilibriumControls(alpha)), root.converged
 
     margins = jnp.stack([jnp.asarray(functional.reference_margin), jnp.asarray(model.margin)])
-    typical, exist = jax.vmap(typical_at)(margins)
+    typical, entropies, exist = jax.vmap(typical_at)(margins)
     reference = jax.tree.map(lambda leaf: leaf[0], typical)
+    peak = Peak(margins[0] == margins[1], entropies[0], reference)
 
     still_functional, still_alpha, still_typical, inside = jax.lax.stop_gradient((functional, alpha, typical, distance))
     inside = jnp.clip(inside, 1e-12, 1.0 - 1e-12)
     positions = jnp.log(inside) - jnp.log1p(-inside)
+    positions, close = jax.lax.stop_gradient(peak.aside(positions))
     traced = _trace(still_functional, still_alpha, still_typical, positions)
 
     def solve(item):
-        position, distance, section, away = item
+        position, asked, close, section, away = item
+        distance = jnp.where(close, jax.nn.sigmoid(position), asked)
 
         # Only what is needed: a knot's rule is large.
         def here(leaf, first, size):
@@ -246,16 +262,18 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
         entropy, slope, free = read(functional, root, controls, rule)
         order = functional.order(free, controls)
         overlaps = slice(0, functional.sizes[0])
-        natural = [still_functional.natural(y, still_controls) for y in (guess, root.value)]
-        near = jnp.all(jnp.abs(natural[1] - natural[0])[overlaps] < _JUMP)
+        found, *guesses = (still_functional.natural(y, still_controls)[overlaps] for y in (root.value, guess, line))
+        # A knot beside the maximum may spoil the polynomial, and not the line.
+        near = jnp.any(jnp.all(jnp.abs(found - jnp.stack(guesses)) < _JUMP, axis=1))
         # Twice: between two knots the quadrature error may be larger than at either of them (by a half, in 750 points).
         error = 2.0 * jnp.where(after > before, jnp.max(error), error[0]) + _slope_error(root, overlaps, order)
         status = jnp.where(after < count, jnp.where(root.converged & near, CONVERGED, STALLED), BRANCH_ENDED)
         stability = stability_at(functional, root, controls, rule)
+        entropy, slope, order, error = peak.between(close, asked, distance, (entropy, slope, order, error))
         return entropy, slope, root.residual, stability, jax.lax.stop_gradient(error), order, root.steps, status
 
     entropy, slope, residual, stability, error, order, evaluations, status = jax.lax.map(
-        solve, (positions, distance + (inside - jax.lax.stop_gradient(distance)), traced.section, traced.away)
+        solve, (positions, distance + (inside - jax.lax.stop_gradient(distance)), close, traced.section, traced.away)
     )
     status = jnp.where(jnp.all(exist), status, REFERENCE_FAILED)
     alphas, references = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, distance.shape), (alpha, reference))
