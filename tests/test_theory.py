@@ -208,6 +208,27 @@ def test_at_equal_margins_entropy_and_slope_are_smooth_through_the_maximum(alpha
     assert errors.max() < 1e-5
 
 
+def test_gradients_beside_the_maximum_of_equal_margins_are_those_of_differences():
+    at = typical(0.5, 0.0)
+    row = jnp.arange(32)
+
+    def entropy(alpha, margin, reference_margin, offset):
+        return local_padded(
+            alpha, margin, reference_margin, jnp.where(row == 0, at.distance + offset, 0.3), finer=False
+        ).entropy[0]
+
+    arguments = (0.5, 0.0, 0.0)
+    for offset in (0.0, 1e-3):
+        gradient = jax.grad(entropy, (0, 1, 2))(*arguments, offset)
+        for place, step in enumerate((1e-3, 5e-3, 5e-3)):
+            # Other margins are unequal: these values do not come from the maximum's own formula.
+            values = [
+                entropy(*(a + sign * step * (i == place) for i, a in enumerate(arguments)), offset) for sign in (1, -1)
+            ]
+            assert abs(gradient[place] - (values[0] - values[1]) / (2 * step)) < 1e-4
+    assert gradient[2] != 0.0
+
+
 def test_knots_beside_the_maximum_do_not_spoil_the_rows_further_out():
     distance = jnp.append(jnp.linspace(0.421, 0.45, 30), 0.4656)
     assert local(0.1, 0.0, 0.03, distance).converged.all()

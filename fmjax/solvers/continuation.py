@@ -224,7 +224,7 @@ def local_entropy(functional: FranzParisi, alpha: Float[Array, ""], distance: Fl
     margins = jnp.stack([jnp.asarray(functional.reference_margin), jnp.asarray(model.margin)])
     typical, entropies, exist = jax.vmap(typical_at)(margins)
     reference = jax.tree.map(lambda leaf: leaf[0], typical)
-    peak = Peak(margins[0] == margins[1], entropies[0], reference)
+    peak = Peak(margins[0] == margins[1], entropies[1], jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), typical))
 
     still_functional, still_alpha, still_typical, inside = jax.lax.stop_gradient((functional, alpha, typical, distance))
     inside = jnp.clip(inside, 1e-12, 1.0 - 1e-12)

@@ -27,8 +27,9 @@ class Peak(eqx.Module):
 
     Attributes:
         exists: whether margins are equal.
-        entropy: of typical solutions.
-        typical: their order parameters.
+        entropy: of typical solutions, those that are counted.
+        typical: order parameters, the mean of the reference's and the counted ones': as the margins part, the overlap of
+            the two kinds, which sets the distance, changes by the same amount with either.
     """
 
     exists: Bool[Array, ""]
@@ -50,7 +51,7 @@ class Peak(eqx.Module):
         """
         entropy, slope, order, error = numbers
         of, top = self.typical, 0.5 * self.typical.gap
-        span = end - top
+        span = jnp.where(close, end - top, 1.0)  # never zero: derivatives go through the branch that is not taken, too
         share = (distance - top) / span
         rise = (entropy - self.entropy) / span
         value = self.entropy + span * share**2 * (rise * (3.0 - 2.0 * share) + slope * (share - 1.0))
