@@ -2,7 +2,8 @@
 
     python tests/slow_sweep.py REQUEST STORE [resume] [workers=W] [scheduler=ADDRESS]
 
-Workers of dask load this file too (DASK_DISTRIBUTED__WORKER__PRELOAD). The numbers of points begun are appended to $LOG.
+Workers of dask load this file too (DASK_DISTRIBUTED__WORKER__PRELOAD) and call `dask_setup`. The numbers of points begun
+are appended to $LOG. Importing the file changes nothing, as pytest does that in search of doctests.
 """
 
 import json
@@ -23,11 +24,15 @@ def square(values):
 
 
 X = Control("a number", integer=True, static=True)
-QUANTITIES["slow"] = Quantity(
-    "x squared, slowly", {"x": X}, {"square": Output("1", "x^2")}, ("done",), square, 1, 0.03, on_host=True
-)
+SQUARES = Quantity("x squared, slowly", {"x": X}, {"square": Output("1", "x^2")}, ("done",), square, 1, 0.03, on_host=True)
+
+
+def dask_setup(worker):
+    QUANTITIES["slow"] = SQUARES
+
 
 if __name__ == "__main__":
+    dask_setup(None)
     request, out, *rest = sys.argv[1:]
     options = dict(word.split("=") for word in rest if "=" in word)
     if "workers" in options:
