@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
 from fmjax.replica import Equilibrium
+from fmjax.solvers.ahead import compiled_together
 from fmjax.solvers.folds import CriticalPoint, fold_in_alpha, fold_in_margin, touching_zero
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
 from fmjax.solvers.newton import CONVERGED, Outcome
@@ -186,7 +187,11 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference("margin", touching_zero(model, alpha, lowest(scan_margins(model, alpha))), alpha)
+
+    def chain(call, model, alpha):
+        return call(touching_zero, model, alpha, lowest(scan_margins(call, model, alpha)))
+
+    return _around_reference("margin", compiled_together(chain, model, alpha), alpha)
 
 
 @in_float64
@@ -202,7 +207,11 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference("margin", fold_in_margin(model, alpha, flattest(scan_margins(model, alpha))), alpha)
+
+    def chain(call, model, alpha):
+        return call(fold_in_margin, model, alpha, flattest(scan_margins(call, model, alpha)))
+
+    return _around_reference("margin", compiled_together(chain, model, alpha), alpha)
 
 
 @in_float64
@@ -224,8 +233,11 @@ def alpha_u(model: Model) -> Threshold:
         ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
     """
     _check_discrete(model)
-    model = as_float64(model)
-    point = fold_in_alpha(model, flattest(scan_zero_entropy(model)))
+
+    def chain(call, model):
+        return call(fold_in_alpha, model, flattest(scan_zero_entropy(call, model)))
+
+    point = compiled_together(chain, as_float64(model))
     return _around_reference("alpha", point, point.at.alpha)
 
 

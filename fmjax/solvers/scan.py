@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, FranzParisi
+from fmjax.solvers.ahead import Call
 from fmjax.solvers.continuation import local_entropy
 from fmjax.solvers.saddle import SaddlePoint
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
@@ -61,24 +62,28 @@ def _zero_entropy_line(functional: Equilibrium) -> tuple[Float[Array, " r"], Flo
 _largest_margin = jax.jit(largest_margin)
 
 
-def scan_margins(model: Model, alpha: float | _Scalar) -> Scan:
-    """References from just above the model's own margin to the largest one, denser at small margins."""
+def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
+    """References from just above the model's own margin to the largest one, denser at small margins.
+
+    ``call`` runs compiled programs, here and below, see `compiled_together`.
+    """
     still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = _largest_margin(Equilibrium(still), alpha)[0].value[-1]
+    largest = call(_largest_margin, Equilibrium(still), alpha)[0].value[-1]
     margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     alphas = jnp.full(_REFERENCES, alpha)
-    return Scan(alphas, margins, _local_entropies(still, alphas, margins))
+    return Scan(alphas, margins, call(_local_entropies, still, alphas, margins))
 
 
-def scan_zero_entropy(model: Model) -> Scan:
+def scan_zero_entropy(call: Call, model: Model) -> Scan:
     """Loads from the largest possible one down to half of it, with references of the largest margin there.
 
     Beyond the capacity there is no reference: its margin is NaN.
     """
-    alphas, margins = _zero_entropy_line(Equilibrium(model))
-    return Scan(alphas, margins, _local_entropies(model, alphas, margins))
+    alphas, margins = call(_zero_entropy_line, Equilibrium(model))
+    return Scan(alphas, margins, call(_local_entropies, model, alphas, margins))
 
 
+@jax.jit
 def lowest(scan: Scan) -> Start:
     """Start for a minimum that touches zero: the last reference whose curve is negative behind its first descent, there."""
     rows = scan.rows
@@ -88,6 +93,7 @@ def lowest(scan: Scan) -> Start:
     return _start(jnp.min(depth, axis=1) < 0, jnp.argmin(depth, axis=1), scan)
 
 
+@jax.jit
 def flattest(scan: Scan) -> Start:
     """Start for a fold: the last reference whose curve still descends below its maximum, where it descends most."""
     rows = scan.rows

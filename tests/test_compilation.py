@@ -1,0 +1,63 @@
+"""Chains of programs that are compiled side by side."""
+
+import threading
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from fmjax.solvers.ahead import compiled_together
+
+
+def fresh_chain():
+    @jax.jit
+    def first(x):
+        return jnp.sin(x), jnp.sum(x)
+
+    @jax.jit
+    def second(x, total, unused):
+        return jnp.where(jnp.isnan(unused), x * total, x + total)
+
+    def chain(call, x):
+        sine, total = call(first, x)
+        return call(second, sine, total, jnp.nan * total)
+
+    return chain
+
+
+def composed(x):
+    return jnp.sin(x) * jnp.sum(x)
+
+
+@pytest.fixture
+def compilations_are_logged():
+    jax.config.update("jax_log_compiles", True)  # the context manager of the same name is for one thread
+    yield
+    jax.config.update("jax_log_compiles", False)
+
+
+@pytest.mark.usefixtures("compilations_are_logged")
+def test_every_program_of_a_chain_is_compiled_once_and_in_another_thread(caplog):
+    x = jnp.arange(4.0)
+    found = compiled_together(fresh_chain(), x)
+    compiled = [record for record in caplog.records if record.message.startswith("Finished XLA compilation of jit(")]
+    threads = {name: [r.threadName for r in compiled if f"jit({name})" in r.message] for name in ("first", "second")}
+    assert [len(where) for where in threads.values()] == [1, 1]
+    assert threading.current_thread().name not in threads["first"] + threads["second"]
+    assert jnp.array_equal(found, composed(x))
+
+
+def test_a_chain_that_is_traced_gives_the_same_numbers_and_derivatives():
+    x, chain = jnp.arange(4.0), fresh_chain()
+    assert jnp.allclose(jax.jit(lambda x: compiled_together(chain, x))(x), composed(x))
+    found = jax.jacobian(lambda x: compiled_together(chain, x))(x)
+    assert jnp.allclose(found, jax.jacobian(composed)(x))
+
+
+def test_what_a_program_raises_while_it_is_traced_reaches_the_caller():
+    @jax.jit
+    def wrong(x):
+        raise ValueError("no such program")
+
+    with pytest.raises(ValueError, match="no such program"):
+        compiled_together(lambda call, x: call(wrong, x), jnp.arange(4.0))
