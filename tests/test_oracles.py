@@ -12,7 +12,6 @@ from .oracles.equilibrium import capacity, equilibrium, equilibrium_mpmath, maxi
 from .oracles.franz_parisi import REFERENCE_FILE, Order, functional, gradient, maximum, point_at, reference, solve
 
 TABLE = json.loads(REFERENCE_FILE.read_text(encoding="utf-8"))["rows"]
-STATISTICS = json.loads(enumeration.STATISTICS_FILE.read_text(encoding="utf-8"))["rows"]
 
 
 def binary_entropy(distance):
@@ -108,23 +107,22 @@ def test_mean_number_of_solutions_is_the_annealed_one():
         assert abs(np.mean(counts) - np.exp(10 * exact)) < 4 * np.std(counts) / np.sqrt(len(counts))
 
 
-@pytest.mark.parametrize("alpha", sorted({row["alpha"] for row in STATISTICS}))
+@pytest.mark.parametrize("alpha", [alpha for alpha, *_ in enumeration.CASES])
 def test_finite_sizes_converge_to_the_replica_result(alpha):
-    rows = [row for row in STATISTICS if row["alpha"] == alpha]
-    enumerated = [row for row in rows if "entropy" in row]
-    limit, error = enumeration.extrapolate([row["size"] for row in enumerated], [row["entropy"] for row in enumerated])
-    assert error < 2e-3
-    assert abs(limit - equilibrium(alpha, 0.0).entropy) < 3 * error
-    for place, one in enumerate(rows[0]["local"]):
-        limit, error = enumeration.extrapolate([row["size"] for row in rows], [row["local"][place] for row in rows])
-        (point,) = solve(reference(alpha, one["reference_margin"]), [one["distance"]])
-        assert error < 4e-3
-        assert abs(limit - point.entropy) < 3 * error
+    for limit in enumeration.limits(alpha):
+        if limit.distance is None:
+            assert limit.error < 2e-3
+            found = equilibrium(alpha, 0.0).entropy
+        else:
+            assert limit.error < 4e-3
+            (point,) = solve(reference(alpha, limit.reference_margin), [limit.distance])
+            found = point.entropy
+        assert abs(limit.value - found) < 3 * limit.error
 
 
 @pytest.mark.slow
 def test_statistics_are_reproduced():
-    row = STATISTICS[0]
+    row = enumeration.on_file()[0]
     distances = sorted({one["distance"] for one in row["local"]})
     again = enumeration.finite_size_entropies(
         row["size"], row["alpha"], enumeration.REFERENCE_MARGINS, distances, row["instances"], row["seed"]

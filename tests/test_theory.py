@@ -18,7 +18,6 @@ from tests.oracles import equilibrium as oracle
 
 REFERENCE = json.loads((Path(__file__).parent / "oracles" / "franz_parisi_reference.json").read_text())["rows"]
 CONNECTED = [row for row in REFERENCE if row["connected_to_maximum"]]
-SMALL_SYSTEMS = json.loads(enumeration.STATISTICS_FILE.read_text(encoding="utf-8"))["rows"]
 
 
 @jax.jit
@@ -112,18 +111,15 @@ def test_typical_entropy_and_overlap_agree_with_an_independent_program(alpha, ma
     assert abs(point.order.q - overlap) < 1e-12
 
 
-@pytest.mark.parametrize("alpha", sorted({row["alpha"] for row in SMALL_SYSTEMS}))
+@pytest.mark.parametrize("alpha", [alpha for alpha, *_ in enumeration.CASES])
 def test_entropies_of_enumerated_systems_extrapolate_to_those_of_the_theory(alpha):
-    rows = [row for row in SMALL_SYSTEMS if row["alpha"] == alpha]
-    enumerated = [row for row in rows if "entropy" in row]
-    limit, error = enumeration.extrapolate([row["size"] for row in enumerated], [row["entropy"] for row in enumerated])
-    assert error < 2e-3
-    assert abs(limit - typical(alpha, 0.0).entropy) < 3 * error
-    for place, one in enumerate(rows[0]["local"]):
-        limit, error = enumeration.extrapolate([row["size"] for row in rows], [row["local"][place] for row in rows])
-        found = local(alpha, 0.0, one["reference_margin"], jnp.array([one["distance"]]))
-        assert error < 4e-3
-        assert abs(limit - found.entropy[0]) < 3 * error
+    for limit in enumeration.limits(alpha):
+        if limit.distance is None:
+            found = typical(alpha, 0.0).entropy
+        else:
+            (found,) = local(alpha, 0.0, limit.reference_margin, jnp.array([limit.distance])).entropy
+        assert limit.error < 4e-3
+        assert abs(limit.value - found) < 3 * limit.error
 
 
 def test_entropy_without_patterns_is_ln_2():

@@ -16,12 +16,12 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 
-__all__ = ["Focused", "Polarisation", "focusing", "polarisation"]
+__all__ = ["SENTENCES", "Focused", "Polarisation", "focusing", "polarisation"]
 
 _Field = Float[Array, " N"]
 
 SOLVED, NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(4)
-_SENTENCES = (
+SENTENCES = (
     "solved",
     "not solved: the schedule ended before a solution was found",
     "not solved: a sweep gave fields that are not finite",
@@ -52,7 +52,7 @@ class Focused(eqx.Module):
     @property
     def result(self) -> str | np.ndarray:
         """``"solved"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status, _SENTENCES)
+        return describe(self.status, SENTENCES)
 
 
 def focusing(

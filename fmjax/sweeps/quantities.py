@@ -1,34 +1,26 @@
 """What a sweep can compute: each quantity is one function of one point of a grid of named controls.
 
 A new quantity is one row of `QUANTITIES`: its controls, its outputs, the sentences behind its status codes, and the
-function. Whatever is compiled, batched, cut into blocks, written and resumed knows nothing else about it.
+function, which stands in `evaluations`. Whatever is compiled, batched, cut into blocks, written and resumed knows nothing
+else about it.
 """
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from fmjax import thresholds
+from fmjax.message_passing.focusing import SENTENCES as FOCUSING_SENTENCES
+from fmjax.replica import RobustEnsemble
+from fmjax.solvers import newton
+from fmjax.solvers.clusters import PHASES
+from fmjax.sweeps import evaluations
+from fmjax.sweeps.quantity import Control, Output, Quantity
 
-from fmjax import models, thresholds
-from fmjax.message_passing import Instance, focusing
-from fmjax.models import Architecture, Binary, Margin, Model, PerceptronArchitecture, Spherical, SymmetricMargin
-from fmjax.replica import Equilibrium, FranzParisi, OneStep, RobustEnsemble
-from fmjax.solvers import clusters, curve, newton, solve
-from fmjax.solvers.clusters import PHASES, UNKNOWN
-from fmjax.special import log_H
-from fmjax.sweeps.quantity import Control, Output, Quantity, Values
-
-_CONSTRAINTS = {"margin": Margin, "symmetric": SymmetricMargin}
-_WEIGHTS = {"binary": Binary, "spherical": Spherical}
-_ACTIVATIONS = ("sign", "relu", "leaky-relu", "tanh", "erf", "gelu")
 _MODEL = {
-    "weights": Control("prior of a weight", "binary", words=tuple(_WEIGHTS), static=True),
-    "constraint": Control("what a pattern asks for", "margin", words=tuple(_CONSTRAINTS), static=True),
+    "weights": Control("prior of a weight", "binary", words=tuple(evaluations.WEIGHTS), static=True),
+    "constraint": Control("what a pattern asks for", "margin", words=tuple(evaluations.CONSTRAINTS), static=True),
     "architecture": Control("what the weights are wired into", "perceptron", words=("perceptron", "committee"), static=True),
-    "activation": Control("hidden units of a committee", "none", words=("none", *_ACTIVATIONS), static=True),
+    "activation": Control("hidden units of a committee", "none", words=("none", *evaluations.ACTIVATIONS), static=True),
     "task": Control("where labels come from", "storage", words=("storage", "teacher-student"), static=True),
 }
 _ALPHA = Control("load, patterns per weight", low=0.0, open_low=True)
@@ -41,101 +33,8 @@ _NATS = "nats per weight"
 _BOUND = Output(_NATS, "absolute bound on the error, from a finer rule")
 _TEACHER = Output("1", "overlap R with the teacher; 0 for random labels")
 _RESIDUAL = Output(_NATS, "what Newton's method left of the equations")
+_DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
 _SENTENCES = tuple(str(newton.describe(code)) for code in range(newton.NO_CANDIDATE + 1))
-_NO_SOLUTIONS = -1e-9  # an entropy below it
-
-
-@lru_cache  # called first by the check of a request: inside a program the kernel of a committee could not be checked
-def _architecture(activation: str) -> Architecture:
-    if activation == "none":
-        return PerceptronArchitecture()
-    committee = getattr(models, "TreeCommittee", None)
-    if committee is None:
-        raise ValueError("this version of fmjax has no committees: architecture must be perceptron")
-    return committee(activation).architecture
-
-
-def _model(values: Values) -> Model:
-    activation = values["activation"]
-    if (values["architecture"] == "committee") != (activation != "none"):
-        allowed = ", ".join(_ACTIVATIONS)
-        raise ValueError(f"a committee, and nothing else, has an activation, one of {allowed}: not {activation!r} here")
-    constraint = _CONSTRAINTS[values["constraint"]](values.get("margin", 0.0))
-    return Model(_WEIGHTS[values["weights"]](), _architecture(activation), constraint, values["task"] == "teacher-student")
-
-
-def _known(status: Any, **numbers: Any) -> dict[str, Any]:
-    """Outputs that mean something only where a solve converged: NaN elsewhere, so that nobody draws them."""
-    return {name: jnp.where(status == newton.CONVERGED, number, jnp.nan) for name, number in numbers.items()}
-
-
-def _first_moment(values: Values) -> dict[str, Any]:
-    return {"entropy": jnp.log(2.0) + values["alpha"] * log_H(values["margin"]), "result": jnp.asarray(0)}
-
-
-def _entropy(values: Values) -> dict[str, Any]:
-    point = solve(Equilibrium(_model(values)), alpha=values["alpha"])
-    numbers = {
-        "entropy": point.entropy,
-        "overlap": point.order.q,
-        "conjugate": point.order.q_hat,
-        "distance": point.distance,
-        "teacher_overlap": point.order.R,
-    }
-    known = _known(point.status, **numbers, error_estimate=point.error_estimate)
-    return known | {"residual": point.residual, "result": point.status}
-
-
-def _around_reference(solver: Callable[..., Any], values: Values) -> tuple[Any, jax.Array]:
-    """What a solver finds around a typical solution of the reference's margin, and its status."""
-    model, alpha, margin = _model(values), values["alpha"], values["reference_margin"]
-    # Such a solution must exist: inside a program nobody checks it.
-    reference = solve(Equilibrium(model.with_margin(margin)), alpha=alpha)
-    exists = (reference.status == newton.CONVERGED) & (not model.weights.discrete or reference.entropy > _NO_SOLUTIONS)
-    found = solver(FranzParisi(model, margin), alpha=alpha, distance=values["distance"])
-    return found, jnp.where(exists, found.status, newton.REFERENCE_FAILED)
-
-
-def _franz_parisi(values: Values) -> dict[str, Any]:
-    found, status = _around_reference(curve, values)
-    numbers = {"entropy": found.entropy, "slope": found.slope, "overlap": found.order.q, "cross_overlap": found.order.t}
-    numbers |= {"teacher_overlap": found.order.R}
-    known = _known(status, **numbers, error_estimate=found.error_estimate)
-    return known | {"residual": found.residual, "result": status}
-
-
-def _clusters(values: Values) -> dict[str, Any]:
-    found, status = _around_reference(clusters, values)
-    numbers = {"symmetric_entropy": found.symmetric.entropy, "symmetric_replicon": found.symmetric.replicon}
-    names = ("entropy", "slope", "q0", "q1", "m", "complexity", "internal_entropy", "error_estimate")
-    numbers |= {name: getattr(found, name) for name in names}
-    phase = jnp.where(status == newton.CONVERGED, found.code, UNKNOWN)
-    counts = {"stable_clusters": jnp.sum(found.roots.stable, axis=-1), "phase": phase}
-    return _known(status, **numbers) | counts | {"residual": found.residual, "result": status}
-
-
-def _check_clusters(values: Values) -> None:
-    try:
-        OneStep(FranzParisi(_model(values), 0.0))
-    except TypeError as error:
-        raise ValueError(str(error)) from None
-
-
-def _robust_ensemble(values: Values) -> dict[str, Any]:
-    functional = RobustEnsemble(_model(values), values["replicas"])
-    found = curve(functional, alpha=values["alpha"], distance=values["distance"])
-    numbers = {"entropy": found.entropy, "slope": found.slope, "cross_overlap": found.order.q0}
-    known = _known(found.status, **numbers, error_estimate=found.error_estimate)
-    return known | {"residual": found.residual, "result": found.status}
-
-
-def _threshold(solver: Callable[..., thresholds.Threshold], *arguments: str) -> Callable[[Values], dict[str, Any]]:
-    def evaluate(values: Values) -> dict[str, Any]:
-        found = solver(_model(values), *(values[name] for name in arguments))
-        numbers = {"value": found.value, "error_estimate": found.error_estimate, "at_distance": found.distance}
-        return _known(found.status, **numbers) | {"result": found.status}
-
-    return evaluate
 
 
 def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, block: int, cost: float) -> Quantity:
@@ -147,41 +46,10 @@ def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, blo
         "at_distance": Output("1", "Hamming distance per weight at which it happens"),
     }
     arguments = [name for name in controls if name == "alpha"]
-    solved = _threshold(solver, *arguments)
-    return Quantity(about, {**controls, **_MODEL, **controls}, outputs, _SENTENCES, solved, block, cost, check=_model)
-
-
-def _focusing(values: Values) -> dict[str, Any]:
-    instance = Instance.random(jax.random.key(values["seed"]), values["size"], values["alpha"], values["margin"])
-    found = focusing(instance)
-    stability = jnp.min(instance.sums(found.weights).astype(float), initial=jnp.inf) / jnp.sqrt(1.0 * instance.size)
-    return {"errors": found.errors, "sweeps": found.sweeps, "min_stability": stability, "result": found.status}
-
-
-_FOCUSING_SENTENCES = (
-    "solved",
-    "not solved: the schedule ended before a solution was found",
-    "not solved: a sweep gave fields that are not finite",
-    "not solved: some pattern cannot be satisfied by any weights",
-)
-
-
-def _networks(values: Values) -> dict[str, Any]:
-    from fmjax.networks import Config, load_task, train
-
-    task = load_task(values["dataset"])
-    if values["patterns"] > len(task.labels):
-        raise ValueError(f"{values['dataset']} has {len(task.labels)} images, fewer than patterns = {values['patterns']}")
-    sizes = (task.inputs.shape[1], *(values["width"],) * values["depth"], task.outputs)
-    # One choice of patterns for all networks: solutions are compared that solve the same problem.
-    chosen = np.random.default_rng(0).permutation(len(task.labels))[: values["patterns"]]
-    config = Config(sizes, (values["patterns"],), seeds=1, epochs=values["epochs"])
-    trained = train(config, task.inputs[chosen], task.labels[chosen], jax.random.key(values["seed"]))
-    error = float(trained.error[0, 0])
-    return {"train_error": error, "loss": float(trained.loss[-1, 0, 0]), "result": int(error > 0)}
-
-
-_DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
+    solved = evaluations.threshold(solver, *arguments)
+    return Quantity(
+        about, {**controls, **_MODEL, **controls}, outputs, _SENTENCES, solved, block, cost, check=evaluations.model_of
+    )
 
 
 def _static(about: str, default: int | str | None = None, *, low: int = 1, words: tuple[str, ...] = ()) -> Control:
@@ -194,7 +62,7 @@ QUANTITIES: dict[str, Quantity] = {
         {"alpha": _ALPHA, "margin": _MARGIN},
         {"entropy": Output(_NATS, "log of the mean number of solutions")},
         ("converged",),
-        _first_moment,
+        evaluations.first_moment,
         block=16384,
         seconds=1e-6,
         vectorised=True,
@@ -212,10 +80,10 @@ QUANTITIES: dict[str, Quantity] = {
             "residual": _RESIDUAL,
         },
         _SENTENCES,
-        _entropy,
+        evaluations.entropy,
         block=512,
         seconds=1.5e-3,
-        check=_model,
+        check=evaluations.model_of,
     ),
     "franz-parisi": Quantity(
         "local entropy of solutions at a distance from a typical reference",
@@ -236,10 +104,10 @@ QUANTITIES: dict[str, Quantity] = {
             "residual": _RESIDUAL,
         },
         _SENTENCES,
-        _franz_parisi,
+        evaluations.franz_parisi,
         block=4,
         seconds=1.7e-3,
-        check=_model,
+        check=evaluations.model_of,
     ),
     "clusters": Quantity(
         "one step of replica-symmetry breaking of solutions at a distance from a typical reference",
@@ -266,10 +134,10 @@ QUANTITIES: dict[str, Quantity] = {
             "residual": _RESIDUAL,
         },
         _SENTENCES,
-        _clusters,
+        evaluations.one_step,
         block=1,
         seconds=0.35,
-        check=_check_clusters,
+        check=evaluations.check_one_step,
     ),
     "robust-ensemble": Quantity(
         "entropy per replica of several solutions at a distance from each other",
@@ -288,10 +156,10 @@ QUANTITIES: dict[str, Quantity] = {
             "residual": _RESIDUAL,
         },
         _SENTENCES,
-        _robust_ensemble,
+        evaluations.robust_ensemble,
         block=4,
         seconds=0.01,
-        check=lambda values: RobustEnsemble(_model(values), 2.0),
+        check=lambda values: RobustEnsemble(evaluations.model_of(values), 2.0),
     ),
     "capacity": _threshold_row(
         "alpha_c(kappa), the largest load with solutions", {"margin": _MARGIN}, thresholds.capacity, 64, 0.01
@@ -335,8 +203,8 @@ QUANTITIES: dict[str, Quantity] = {
             "sweeps": Output("1", "sweeps done", "int32"),
             "min_stability": Output("1", "smallest stability of a pattern"),
         },
-        _FOCUSING_SENTENCES,
-        _focusing,
+        FOCUSING_SENTENCES,
+        evaluations.focused,
         block=8,
         seconds=0.1,
     ),
@@ -355,7 +223,7 @@ QUANTITIES: dict[str, Quantity] = {
             "loss": Output("nats", "mean cross-entropy of the batches of the last epoch"),
         },
         ("converged", "not learned: some training patterns are still wrong"),
-        _networks,
+        evaluations.trained_networks,
         block=1,
         seconds=5.0,
         on_host=True,

@@ -225,6 +225,30 @@ def extrapolate(sizes, estimates):
     return float(value), float(np.hypot(error, value - value_large))
 
 
+class Limit(NamedTuple):
+    """A limit N -> infinity: of the entropy where ``distance`` is None, otherwise of a local entropy."""
+
+    value: float
+    error: float
+    reference_margin: float | None = None
+    distance: float | None = None
+
+
+def on_file():
+    """Rows of the table that `main` wrote."""
+    return json.loads(STATISTICS_FILE.read_text(encoding="utf-8"))["rows"]
+
+
+def limits(alpha):
+    """All limits at ``alpha``, from the table."""
+    rows = [row for row in on_file() if row["alpha"] == alpha]
+    enumerated = [row for row in rows if "entropy" in row]
+    yield Limit(*extrapolate([row["size"] for row in enumerated], [row["entropy"] for row in enumerated]))
+    for place, one in enumerate(rows[0]["local"]):
+        limit = extrapolate([row["size"] for row in rows], [row["local"][place] for row in rows])
+        yield Limit(*limit, one["reference_margin"], one["distance"])
+
+
 SEED = 20211231
 REFERENCE_MARGINS = (0.0, 0.3)
 # alpha, instances by size, distances: alpha N and d N are integers at every size.
