@@ -207,10 +207,12 @@ def _slope_error(root: Root, overlaps: slice, order: FranzParisiOrder) -> Float[
     """
     changes = jnp.abs(root.at.left @ root.step)
     relative = jnp.max(changes.at[overlaps].divide(order.gap))
-    # A coordinate may be a logarithm of what is small beside all others: then its own step says how far it is from linear.
-    nonlinear = jnp.minimum(1.0, jnp.maximum(_ROOM * relative, jnp.abs(root.step)))
+    faint = order.q_hat < _FAINT
+    # A coordinate may be a logarithm of what is small beside all others: its own step says how far it is from linear.
+    own = jnp.where(faint, 0.0, jnp.abs(root.step))
+    nonlinear = jnp.minimum(1.0, jnp.maximum(_ROOM * relative, own))
     second_order = jnp.sum(jnp.abs(root.at.mixed * root.step) * nonlinear)
-    unresolved = jnp.where(order.q_hat < _FAINT, _UNRESOLVED * (1.0 + jnp.abs(root.at.slope)), 0.0)
+    unresolved = jnp.where(faint, _UNRESOLVED * (1.0 + jnp.abs(root.at.slope)), 0.0)
     return second_order + unresolved
 
 
