@@ -142,7 +142,7 @@ def test_local_entropies_of_all_activations_converge_below_the_binary_entropy_an
         # Known limit (README): q_hat is below 1e-6 there, and rounding decides whether Newton's last step helps.
         decided_by_rounding = (name == "tanh") & (DISTANCES < 5e-4)
         assert np.all(good | decided_by_rounding), name
-        good &= ~decided_by_rounding
+        good = good & ~decided_by_rounding
         bound = -DISTANCES * np.log(DISTANCES) - (1 - DISTANCES) * np.log1p(-DISTANCES)
         assert np.all(np.asarray(found.entropy)[good] < bound[good] + 1e-12), name
         assert np.all(np.asarray(found.error_estimate)[good] < 1e-6), name

@@ -15,7 +15,8 @@ from fmjax.solvers.saddle import equilibrium_root
 
 __all__ = ["largest_alpha", "largest_load", "largest_margin", "square_root"]
 
-_SCANS, _SCAN = 2, 24
+_SCAN = 64
+_RISE = 1e-9  # more than rounding, where margins are so negative that entropies hardly fall
 
 
 def square_root(
@@ -57,30 +58,23 @@ def _annealed(functional: Equilibrium, alpha, margin):
     return jnp.log(2.0) + alpha * (jnp.minimum(satisfied + jnp.log(2.0), 0.0) if model.teacher else satisfied)
 
 
-def _vanishing(functional: Equilibrium, at: Callable, first: Array, last: Array) -> tuple[Root, Float[Array, " n"]]:
+def _vanishing(functional: Equilibrium, at: Callable, scan: Float[Array, " scan"]) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and control where ``S = 0``, with errors.
 
-    ``at(functional, control)`` gives the functional and ``alpha``. Newton starts from the last point of a scan from the
-    ``first`` control to the ``last`` one that has ``S > 0``, and a second scan from there to the next point: at small loads
-    ``S`` ends steeply. Along a scan the entropy falls: from where it rises, beyond the end of the branch, Newton went
-    elsewhere (with a teacher to ``q`` close to ``R^2``, which no quadrature resolves).
+    ``at(functional, control)`` gives the functional and ``alpha``. Newton starts from the last point of a scan over the
+    control, ordered towards ``S = 0``, that has ``S > 0``. Along it the entropy falls: from where it rises, beyond the end
+    of the branch, Newton went elsewhere (with a teacher to ``q`` close to ``R^2``, which no quadrature resolves).
     """
-    still, first, last = jax.lax.stop_gradient((functional, first, last))
+    still, scan = jax.lax.stop_gradient((functional, scan))
 
     def typical(control):
         _, root, _ = equilibrium_root(*jax.lax.stop_gradient(at(still, control)))
         return root.value, jnp.where(root.converged, root.at.value, jnp.inf)
 
-    def closer(ends, _):
-        controls = jnp.linspace(ends[0], ends[1], _SCAN)
-        frees, entropies = jax.vmap(typical)(controls)
-        risen = jnp.isfinite(entropies) & (entropies > jax.lax.cummin(entropies))
-        alive = jnp.isfinite(entropies) & (entropies > 0) & (jnp.cumsum(risen) == 0)
-        here = _SCAN - 1 - jnp.argmax(alive[::-1])
-        start = jnp.append(frees[here], controls[here])
-        return (controls[here], controls[jnp.minimum(here + 1, _SCAN - 1)]), (start, jnp.any(alive))
-
-    _, (starts, alive) = jax.lax.scan(closer, (first, last), length=_SCANS)
+    frees, entropies = jax.vmap(typical)(scan)
+    risen = jnp.isfinite(entropies) & (entropies > jax.lax.cummin(entropies) + _RISE)
+    alive = jnp.isfinite(entropies) & (entropies > 0) & (jnp.cumsum(risen) == 0)
+    last = _SCAN - 1 - jnp.argmax(alive[::-1])
 
     def residual(y, level):
         chosen, alpha = at(functional.refined() if level else functional, y[-1])
@@ -88,8 +82,8 @@ def _vanishing(functional: Equilibrium, at: Callable, first: Array, last: Array)
         value, gradient = jax.value_and_grad(chosen)(y[:-1], controls)
         return jnp.append(gradient, value)
 
-    value, error, root = square_root(residual, starts[-1])
-    status = jnp.where(jnp.all(alive), root.status, NO_CANDIDATE)
+    value, error, root = square_root(residual, jnp.append(frees[last], scan[last]))
+    status = jnp.where(jnp.any(alive), root.status, NO_CANDIDATE)
     value = jnp.where(status == CONVERGED, value, jnp.nan)
     return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
 
@@ -109,12 +103,12 @@ def largest_load(functional: Equilibrium) -> Float[Array, ""]:
 
 def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors; the scan covers `largest_load`."""
-    largest = largest_load(functional)
-    return _vanishing(functional, lambda functional, alpha: (functional, alpha), 0.05 * largest, largest)
+    alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
+    return _vanishing(functional, lambda functional, alpha: (functional, alpha), alphas)
 
 
-def _bound_of_margins(functional: Equilibrium, alpha: Float[Array, ""]) -> Float[Array, ""]:
-    """The margin where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed.
+def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Float[Array, " scan"]:
+    """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed.
 
     In standard deviations of the pre-activation.
     """
@@ -126,15 +120,13 @@ def _bound_of_margins(functional: Equilibrium, alpha: Float[Array, ""]) -> Float
         return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
 
     low, _ = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-30.0), jnp.asarray(30.0)))
-    return low
+    return low - 3.0 * jnp.linspace(1.0, 0.0, _SCAN)
 
 
 def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
-    bound = _bound_of_margins(functional, jax.lax.stop_gradient(alpha))
-    root, error = _vanishing(
-        functional, lambda functional, margin: (_with_margin(functional, margin), alpha), bound - 3.0, bound
-    )
+    margins = _margins_below_bound(functional, jax.lax.stop_gradient(alpha))
+    root, error = _vanishing(functional, lambda functional, margin: (_with_margin(functional, margin), alpha), margins)
     unit = functional.model.deviation
     root = eqx.tree_at(lambda root: root.value, root, root.value.at[-1].multiply(unit))
     return root, error.at[-1].multiply(jax.lax.stop_gradient(unit))
