@@ -10,6 +10,7 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -24,7 +25,7 @@ from fmjax.solvers.ahead import compiled_together
 from fmjax.solvers.folds import CriticalPoint, fold_in_alpha, fold_in_margin, touching_zero
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
 from fmjax.solvers.newton import CONVERGED, Outcome
-from fmjax.solvers.scan import flattest, lowest, scan_margins, scan_zero_entropy
+from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
 
@@ -187,11 +188,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-
-    def chain(call, model, alpha):
-        return call(touching_zero, model, alpha, lowest(scan_margins(call, model, alpha)))
-
-    return _around_reference("margin", compiled_together(chain, model, alpha), alpha)
+    return _around_reference("margin", _critical(touching_zero, lowest, scan_margins, model, alpha), alpha)
 
 
 @in_float64
@@ -207,11 +204,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-
-    def chain(call, model, alpha):
-        return call(fold_in_margin, model, alpha, flattest(scan_margins(call, model, alpha)))
-
-    return _around_reference("margin", compiled_together(chain, model, alpha), alpha)
+    return _around_reference("margin", _critical(fold_in_margin, flattest, scan_margins, model, alpha), alpha)
 
 
 @in_float64
@@ -233,12 +226,17 @@ def alpha_u(model: Model) -> Threshold:
         ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
     """
     _check_discrete(model)
-
-    def chain(call, model):
-        return call(fold_in_alpha, model, flattest(scan_zero_entropy(call, model)))
-
-    point = compiled_together(chain, as_float64(model))
+    point = _critical(fold_in_alpha, flattest, scan_zero_entropy, as_float64(model))
     return _around_reference("alpha", point, point.at.alpha)
+
+
+def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> CriticalPoint:
+    """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
+
+    def chain(call, *controls):
+        return call(system, *controls, chosen(scan(call, *controls)))
+
+    return compiled_together(chain, *controls)
 
 
 def _around_reference(name: str, point: CriticalPoint, alpha: Any) -> Threshold:

@@ -157,7 +157,7 @@ def test_a_symmetric_constraint_has_no_labels_to_learn():
         fmjax.Model(fmjax.Binary(), fmjax.Perceptron().architecture, fmjax.SymmetricMargin(0.5), teacher=True)
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.08, 0.25, 0.344, 0.451, 0.9, 1.2])
+@pytest.mark.parametrize("alpha", [0.05, 0.08, 0.1, 0.25, 0.344, 0.451, 0.9, 1.2])
 def test_no_entropy_is_left_at_the_largest_margin_and_the_search_for_it_stays_on_the_branch(alpha):
     largest = fmjax.thresholds.kappa_max(fmjax.Perceptron(teacher=True), alpha)
     assert largest.result == "converged"

@@ -24,11 +24,8 @@ def compiled_together(chain: Callable[..., Any], *arguments: Any) -> Any:
     The compiler works on one program with one core, and needs shapes, not numbers: so the chain is first gone through with
     shapes, which starts all its compilations. While arguments are traced there is nothing to compile.
     """
-
-    def run(program, *inputs):
-        return program(*inputs)
-
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
+        compilations = []
         with ThreadPoolExecutor() as pool:
 
             def start(program, *inputs):
@@ -36,8 +33,7 @@ def compiled_together(chain: Callable[..., Any], *arguments: Any) -> Any:
                 compilations.append(pool.submit(lowered.compile))
                 return program(*inputs)
 
-            compilations = []
             jax.eval_shape(lambda *traced: chain(start, *traced), *arguments)
         for compilation in compilations:
             compilation.result()
-    return chain(run, *arguments)
+    return chain(lambda program, *inputs: program(*inputs), *arguments)
