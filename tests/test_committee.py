@@ -149,6 +149,26 @@ def test_local_entropies_of_all_activations_converge_below_the_binary_entropy_an
     assert around_maximum_margin._cache_size() == 1
 
 
+@jax.jit
+def at_equal_margins(model, alpha, distance):
+    return fmjax.curve(fmjax.FranzParisi(model, 0.0), alpha=alpha, distance=distance)
+
+
+@pytest.mark.parametrize("name", ["sign", "relu"])
+def test_at_equal_margins_slopes_beside_the_maximum_continue_those_further_out_within_their_error_estimates(name):
+    model = front.as_float64(fmjax.TreeCommittee(name))
+    offset = np.linspace(-0.04, 0.04, 41)  # of logit(distance); within 0.01 a cubic stands for the curve
+    for alpha in (0.3, 0.6):
+        top = float(fmjax.solve(fmjax.Equilibrium(model), alpha=alpha).distance)
+        distance = 1 / (1 + (1 / top - 1) * np.exp(-offset))
+        found = at_equal_margins(model, jnp.asarray(alpha), jnp.asarray(distance))
+        slope, near = np.asarray(found.slope), np.abs(offset) < 0.01
+        further_out = np.polynomial.Chebyshev.fit(distance[~near], slope[~near], 9)
+        error = np.abs(slope - further_out(distance))
+        assert error[~near].max() < 1e-11  # the fit is that good
+        assert np.all(error[near] <= np.asarray(found.error_estimate)[near])
+
+
 @pytest.mark.parametrize("name", ["sign", "relu"])
 def test_local_entropy_and_slope_agree_with_an_independent_program(name):
     margin, found = around_maximum_margin(front.as_float64(fmjax.TreeCommittee(name)), jnp.asarray(0.5))

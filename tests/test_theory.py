@@ -205,6 +205,20 @@ def test_at_equal_margins_entropy_and_slope_are_smooth_through_the_maximum(alpha
     assert errors.max() < 1e-5
 
 
+def test_beside_the_maximum_of_equal_margins_a_finer_quadrature_differs_by_less_than_error_estimates():
+    """There coordinates run off like logarithms, and rounding decides how far."""
+    generator = np.random.default_rng(11)
+    for alpha in generator.uniform(0.08, 0.25, 20):
+        top = float(typical(alpha, 0.0).distance)
+        offset = generator.choice([-1.0, 1.0], 32) * np.geomspace(0.01, 0.1, 32)
+        distance = jnp.asarray(1 / (1 + (1 / top - 1) * np.exp(-offset)))
+        usual, finer = (local(alpha, 0.0, 0.0, distance, finer) for finer in (False, True))
+        assert usual.converged.all()
+        assert finer.converged.all()
+        for number in ("entropy", "slope"):
+            assert jnp.all(jnp.abs(getattr(usual, number) - getattr(finer, number)) <= usual.error_estimate)
+
+
 def test_gradients_beside_the_maximum_of_equal_margins_are_those_of_differences():
     at = typical(0.5, 0.0)
     row = jnp.arange(32)
