@@ -185,6 +185,19 @@ def test_planted_alpha_u_is_where_the_slope_around_maximum_margin_references_cha
         assert (float(jnp.min(around.slope)) > 0) == monotonic
 
 
+def test_margins_at_which_no_typical_solution_exists_are_not_answered_with_a_root_of_the_quadrature():
+    """Beyond the end of the branch, at margin 0.89, a rule that is held has roots with ``R = sqrt(q)``."""
+    margins = jnp.array([0.85, 0.9, 0.95, 1.05, 1.3])
+
+    def solve(margin, nodes):
+        functional = fmjax.Equilibrium(fmjax.Perceptron(margin=margin, teacher=True), nodes)
+        return fmjax.solve(functional, alpha=0.44)
+
+    found, fine = (jax.jit(jax.vmap(lambda margin, n=n: solve(margin, n)))(margins) for n in (128, 512))
+    np.testing.assert_array_equal(found.converged, [True, False, False, False, False])
+    assert abs(found.entropy[0] - fine.entropy[0]) <= found.error_estimate[0] < 1e-11
+
+
 @pytest.mark.parametrize("distance", [0.02, 0.1])
 def test_both_potentials_around_a_reference_agree_with_nested_sums(distance):
     """Entropic and energetic potential at order parameters of no saddle point, by the three-dimensional oracle."""

@@ -14,8 +14,7 @@ class Architecture(eqx.Module):
     """The covariance of the pre-activations of two networks at overlap ``q``, as ``variance * Q(q)`` with ``Q(1) = 1``.
 
     The replica theory sees an architecture only through these: every overlap inside the energetic term is replaced by
-    ``Q(overlap)``, and fields are in units of ``sqrt(variance)``. `inverse` lets order parameters be chosen so that the
-    covariances are always positive.
+    ``Q(overlap)``, and fields are in units of ``sqrt(variance)``.
     """
 
     @abstractmethod
@@ -29,10 +28,6 @@ class Architecture(eqx.Module):
     @abstractmethod
     def complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
         """``Q(1) - Q(1 - gap)`` without cancellation at small ``gap``."""
-
-    @abstractmethod
-    def inverse(self, kernel: Float[Array, ""]) -> Float[Array, ""]:
-        """The overlap at which ``Q`` takes the value ``kernel``."""
 
     @abstractmethod
     def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
@@ -53,10 +48,6 @@ class PerceptronArchitecture(Architecture):
     def complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
         """``Q(1) - Q(1 - gap) = gap``."""
         return gap
-
-    def inverse(self, kernel: Float[Array, ""]) -> Float[Array, ""]:
-        """``Q^{-1}(k) = k``."""
-        return kernel
 
     def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
         """``1 - Q^{-1}(1 - gap) = gap``."""

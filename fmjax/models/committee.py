@@ -80,15 +80,8 @@ class _Kernel(eqx.Module):
 
     ratio: Float[Array, "pieces terms"]
 
-    def __call__(self, psi: _Scalar, piece: Any = None) -> _Scalar:
-        return psi * (_interpolated(self.ratio, psi) if piece is None else _in_piece(self.ratio, piece, psi))
-
-    def start(self, target: _Scalar) -> tuple[Any, _Scalar]:
-        """The piece, on the branch that rises to ``Q(1)``, where ``Q = target``, and an angle there."""
-        ends = [edge * (self.ratio @ sign ** np.arange(_TERMS)) for edge, sign in ((_LOW, -1.0), (_HIGH, 1.0))]
-        piece = jnp.max(jnp.where(ends[0] <= target, np.arange(_PIECES), 0))
-        low, high = ends[0][piece], ends[1][piece]
-        return piece, jnp.asarray(_LOW)[piece] + (target - low) / (high - low) * jnp.asarray(_HIGH - _LOW)[piece]
+    def __call__(self, psi: _Scalar) -> _Scalar:
+        return psi * _interpolated(self.ratio, psi)
 
 
 class _Complement(eqx.Module):
@@ -117,12 +110,10 @@ class _Complement(eqx.Module):
 
 
 @jax.custom_jvp
-def _angle(function: _Kernel | _Complement, target: _Scalar) -> _Scalar:
+def _angle(function: _Complement, target: _Scalar) -> _Scalar:
     """The angle at which ``function`` takes the value ``target``; NaN where there is none."""
     piece, guess = function.start(target)
-    is_kernel = isinstance(function, _Kernel)
-    ends = [jnp.asarray(edge if is_kernel else 0.5 * np.pi - edge)[piece] for edge in (_LOW, _HIGH)]
-    low, high = ends if is_kernel else ends[::-1]
+    low, high = (jnp.asarray(0.5 * np.pi - edge)[piece] for edge in (_HIGH, _LOW))
 
     def improve(_, angle):
         value, slope = jax.jvp(lambda angle: function(angle, piece), (angle,), (jnp.ones_like(angle),))
@@ -156,8 +147,8 @@ class CommitteeArchitecture(Architecture):
     same compiled programs, and derivatives with respect to its parameters pass through the coefficients. Kernel and
     complement are exact to about 1e-12, relatively, for overlaps and gaps down to 1e-12.
 
-    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; inverses
-    are on the rising branch, and NaN below it.
+    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; the
+    inverse is on the rising branch, and NaN below it.
 
     Attributes:
         power: ``Q(1)``, the variance of ``Delta``.
@@ -178,10 +169,6 @@ class CommitteeArchitecture(Architecture):
     def complement(self, gap: _Scalar) -> _Scalar:
         """``1 - Q(1 - gap) / Q(1)``."""
         return self._complement(2.0 * jnp.arcsin(jnp.sqrt(jnp.minimum(0.5 * gap, _CLOSEST))))
-
-    def inverse(self, kernel: _Scalar) -> _Scalar:
-        """The overlap at which ``Q / Q(1) = kernel``."""
-        return jnp.sin(_angle(self._kernel, kernel))
 
     def inverse_complement(self, gap: _Scalar) -> _Scalar:
         """``1 - overlap`` where ``1 - Q / Q(1) = gap``."""

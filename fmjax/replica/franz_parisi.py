@@ -26,8 +26,9 @@ _Scalar = Float[Array, ""]
 # what is lost is the square of this number.
 _SHARPEST = 1e-6
 
-# g relative to g + 1 - Q(q), and residual_hat, stay above this. Where they are smaller (exponentially so as d -> 0) nothing
-# depends on them: the entropy is stationary, so the square of this number is lost, times the few patterns that feel it.
+# The variance of a counted weight's mean, relative to all that is left to it, and residual_hat stay above this. Where they
+# are smaller (exponentially so as d -> 0) nothing depends on them: the entropy is stationary, so the square of this number
+# is lost, times the few patterns that feel it.
 _SMALLEST = 1e-7
 
 _DROP = 0.99  # the largest relative decrease of g and residual_hat in one Newton step
@@ -35,7 +36,7 @@ _LONGEST = 5.0  # the largest change of a free coordinate in one Newton step
 
 _EDGE = 1e-12  # relative distance from the boundary of the domain at which order parameters outside it are put
 
-_STEEPEST = 0.99  # the largest share of ``b`` for order parameters outside the domain
+_STEEPEST = 0.99  # of its largest value: what is beyond the other overlaps in ``R`` outside the domain
 
 _TAIL = 8.0  # standard deviations: exp(-32) is left out
 
@@ -108,39 +109,43 @@ class FranzParisi(ReplicaSymmetric):
         return np.isin(np.arange(sum(self.sizes)), (0, self.sizes[0]))
 
     def overlaps(self, free: Float[Array, " overlaps"], controls: FranzParisiControls) -> Overlaps:
-        """Overlaps from free coordinates.
+        """Overlaps of weights from free coordinates, and the covariances of pre-activations that they imply.
 
-        In kernels, ``Q(t) - Q(p) Q(q~)`` is ``tanh(free[1])`` times its largest value, and of the variance then left,
-        ``g`` is the fraction ``sigmoid(free[0])`` and ``1 - Q(q)`` the rest: all ``q`` and ``t`` with ``g > 0``, and only
-        those, but for a sliver at both ends. ``b`` is ``tanh(free[2])`` times its largest value; it stays
-        of order one where ``g`` vanishes.
+        ``t - p q~`` is ``tanh(free[1])`` times its largest value, and of the variance then left to a counted weight,
+        ``sigmoid(free[0])`` is the fraction of its mean in a cavity and ``1 - q`` the rest: all overlaps that weights can
+        have, and only those, but for a sliver at both ends. With a teacher, what ``R`` is beyond what the others imply is
+        ``tanh(free[2])`` times its largest value. A kernel makes covariances of them, so ``g`` is positive, too.
         """
-        architecture = self.model.architecture
-        reference = controls.reference
-        p = 1.0 - 2.0 * controls.distance
-        p_gap = architecture.complement(2.0 * controls.distance)
-        kernel_p = 1.0 - p_gap
-        q_ref, gap_ref = architecture.kernel(reference.q), architecture.complement(reference.gap)
+        kernel, complement = self.model.architecture.kernel, self.model.architecture.complement
+        reference, p_gap = controls.reference, 2.0 * controls.distance
+        p, square = 1.0 - p_gap, reference.q * reference.gap
         span = p_gap * (2.0 - p_gap)
-        excess = jnp.sqrt(span * q_ref * gap_ref) * jnp.tanh(free[1])
-        left = span * _sech2(free[1])
+        excess, left = jnp.sqrt(span * square) * jnp.tanh(free[1]), span * _sech2(free[1])
         share, others = (_SMALLEST + (1.0 - 2.0 * _SMALLEST) * jax.nn.sigmoid(sign * free[0]) for sign in (1.0, -1.0))
-        kernel_gap = left * others
-        kernel_t = kernel_p * q_ref + excess
-        g, gap = left * share, architecture.inverse_complement(kernel_gap)
+        gap, t, variance = left * others, p * reference.q + excess, left * share
+
+        # What a kernel adds to each of these, which is nothing for the identity: where weights have nearly no variance,
+        # the difference of large numbers would have no digits.
+        q_ref, gap_ref, kernel_gap, kernel_p_gap = kernel(reference.q), *map(complement, (reference.gap, gap, p_gap))
+        kernel_p = 1.0 - kernel_p_gap
+        kernel_excess = excess + ((kernel(t) - t) - (kernel_p * q_ref - p * reference.q))
+        kernel_t, kernel_span = kernel_p * q_ref + kernel_excess, kernel_p_gap * (2.0 - kernel_p_gap)
+        squares = jnp.square(kernel_excess) / (q_ref * gap_ref) - jnp.square(excess) / square
+        g = variance + ((kernel_span - span) - squares - (kernel_gap - gap))
         R = b = jnp.zeros_like(g)
         if self.model.teacher:
-            R_ref = architecture.kernel(reference.R)
-            b = jnp.sqrt(1.0 - R_ref**2 / q_ref) * jnp.tanh(free[2])
-            R = architecture.inverse(R_ref * kernel_t / q_ref + jnp.sqrt(g) * b)
+            R_ref, along = kernel(reference.R), reference.R * t / reference.q
+            beyond = jnp.sqrt(variance * (1.0 - reference.R**2 / reference.q)) * jnp.tanh(free[2])
+            R = along + beyond
+            b = (beyond + ((kernel(R) - R) - (R_ref * kernel_t / q_ref - along))) / jnp.sqrt(g)
         return Overlaps(
             p=p,
             q=1.0 - gap,
             gap=gap,
-            t=architecture.inverse(kernel_t),
+            t=t,
             kernel_gap=kernel_gap,
             a=kernel_t / jnp.sqrt(q_ref),
-            c=(kernel_p * gap_ref - excess) / jnp.sqrt(gap_ref),
+            c=(kernel_p * gap_ref - kernel_excess) / jnp.sqrt(gap_ref),
             g=g,
             R=R,
             b=b,
@@ -297,25 +302,20 @@ class FranzParisi(ReplicaSymmetric):
 
         Order parameters outside the domain are mapped to its edge, which is where an iteration that left it should go on.
         """
-        architecture, reference = self.model.architecture, controls.reference
-        q_ref, gap_ref = architecture.kernel(reference.q), architecture.complement(reference.gap)
-        p_gap = architecture.complement(2.0 * controls.distance)
-        kernel_gap = architecture.complement(order.gap)
-        kernel_p = 1.0 - p_gap
+        reference, p_gap = controls.reference, 2.0 * controls.distance
         span = p_gap * (2.0 - p_gap)
-        sine = (architecture.kernel(order.t) - kernel_p * q_ref) / jnp.sqrt(span * q_ref * gap_ref)
+        sine = (order.t - (1.0 - p_gap) * reference.q) / jnp.sqrt(span * reference.q * reference.gap)
         sine = jnp.clip(sine, -1.0 + _EDGE, 1.0 - _EDGE)
-        g = jnp.maximum(span * (1.0 - sine**2) - kernel_gap, 0.0)
-        share, others = (jnp.maximum(part / (g + kernel_gap) - _SMALLEST, _EDGE) for part in (g, kernel_gap))
+        variance = jnp.maximum(span * (1.0 - sine**2) - order.gap, 0.0)
+        left = variance + order.gap
+        share, others = (jnp.maximum(part / left - _SMALLEST, _EDGE) for part in (variance, order.gap))
         residual = jnp.maximum(order.q_hat - order.t_hat**2 / reference.q_hat - _SMALLEST, _EDGE)
         overlaps = [jnp.log(share) - jnp.log(others), jnp.arctanh(sine)]
         conjugates = [jnp.log(residual), jnp.arcsinh(order.t_hat), jnp.arcsinh(order.p_hat - order.t_hat)]
         if self.model.teacher:
-            R_ref = architecture.kernel(reference.R)
-            beyond = architecture.kernel(order.R) - R_ref * architecture.kernel(order.t) / q_ref
-            g = (g + kernel_gap) * (_SMALLEST + share)
-            b = beyond / jnp.sqrt(g * (1.0 - R_ref**2 / q_ref))
-            overlaps.append(jnp.arctanh(jnp.clip(b, -_STEEPEST, _STEEPEST)))
+            beyond = order.R - reference.R * order.t / reference.q
+            largest = jnp.sqrt(left * (_SMALLEST + share) * (1.0 - reference.R**2 / reference.q))
+            overlaps.append(jnp.arctanh(jnp.clip(beyond / largest, -_STEEPEST, _STEEPEST)))
             conjugates.append(jnp.arcsinh(order.R_hat))
         return jnp.stack(overlaps + conjugates)
 

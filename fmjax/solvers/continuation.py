@@ -25,7 +25,16 @@ from fmjax.replica import (
 from fmjax.solvers.entry import beside_maximum
 from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root
 from fmjax.solvers.peak import Peak
-from fmjax.solvers.saddle import SaddlePoint, equilibrium_root, quadrature_error, read, saddle_root, stability_at, tangent
+from fmjax.solvers.saddle import (
+    SaddlePoint,
+    equilibrium_root,
+    quadrature_error,
+    read,
+    saddle_root,
+    settled_root,
+    stability_at,
+    tangent,
+)
 
 __all__ = ["local_entropy"]
 
@@ -35,7 +44,6 @@ _KNOTS = 48  # room for those of one segment
 _WINDOW = 4  # knots that predict a point between them
 _JUMP = 0.02  # an overlap that ends further than this from its prediction may have changed branch
 _FARTHEST = 2.0
-_MOVED = 0.1  # nodes laid for coordinates further away than this are laid again
 # Below this q_hat, and how far slopes may then be off, relative to 1 + |slope|: measured, 2e-7 at a slope of 4.
 _FAINT, _UNRESOLVED = 0.02, 4e-8
 _ROOM = 100.0  # second order of Newton's last step, relative to the first, per relative change of the order parameters
@@ -73,26 +81,6 @@ def _predict(window: list[Array], known: Bool[Array, " knots"], position: Float[
     return (basis * (1.0 - offset * bend)) @ frees + (basis * offset) @ tangents
 
 
-def _settle(functional: FranzParisi, guess: Float[Array, " n"], controls: FranzParisiControls) -> tuple[Root, Any]:
-    """Newton from a guess that may be far away: with a rule laid for the guess, and again for where that leads."""
-
-    def solve(guess):
-        return saddle_root(functional, guess, controls, max_steps=12)
-
-    def moved(state):
-        guess, (root, _), rounds = state
-        return (rounds == 0) | ((rounds < 3) & root.converged & (jnp.max(jnp.abs(root.value - guess)) > _MOVED))
-
-    def again(state):
-        guess, (root, _), rounds = state
-        guess, steps = jnp.where(rounds == 0, guess, root.value), root.steps
-        root, rule = solve(guess)
-        return guess, (eqx.tree_at(lambda r: r.steps, root, root.steps + steps), rule), rounds + 1
-
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(solve, guess))
-    return jax.lax.while_loop(moved, again, (guess, nothing, jnp.asarray(0)))[1]
-
-
 def _follow(
     functional: FranzParisi, alpha, reference, start, free, goal, maximum
 ) -> tuple[_Knots, Int[Array, ""], Int[Array, ""]]:
@@ -116,7 +104,7 @@ def _follow(
         # Where the entropy hardly depends on a coordinate its tangent is noise: it must not send the coordinate far away.
         guess = knots.free[last] + jnp.clip(guess - knots.free[last], -_FARTHEST, _FARTHEST)
         controls = _controls(alpha, reference, position)
-        root, rule = _settle(functional, guess, controls)
+        root, rule = settled_root(functional, guess, controls, max_steps=12)
         overlaps = slice(0, functional.sizes[0])
         predicted, found = (functional.natural(free, controls)[overlaps] for free in (guess, root.value))
         good = root.converged & ((count == 0) | jnp.all(jnp.abs(found - predicted) < _JUMP))

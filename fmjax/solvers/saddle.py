@@ -19,6 +19,7 @@ __all__ = [
     "quadrature_error",
     "read",
     "saddle_root",
+    "settled_root",
     "stability_at",
     "tangent",
 ]
@@ -27,6 +28,7 @@ __all__ = [
 _ROUNDING = 2e-14
 _SWEEPS = 100
 _STEADY = 1e-12
+_MOVED = 0.1  # nodes laid for coordinates further away than this are laid again
 
 
 class SaddlePoint(eqx.Module, Outcome):
@@ -71,6 +73,26 @@ def saddle_root(
     functional, controls, guess = jax.lax.stop_gradient((functional, controls, guess))
     rule = functional.rule_at(guess, controls) if rule is None else rule
     return newton(lambda y: expand(functional, y, controls, rule), guess, retract=functional.retract, **options), rule
+
+
+def settled_root(functional: Functional, guess: Float[Array, " n"], controls: Any, **options: Any) -> tuple[Root, Any]:
+    """Newton from a ``guess`` that may be far away: with a rule laid for the guess, and again for where that leads."""
+
+    def solve(guess):
+        return saddle_root(functional, guess, controls, **options)
+
+    def moved(state):
+        guess, (root, _), rounds = state
+        return (rounds == 0) | ((rounds < 3) & root.converged & (jnp.max(jnp.abs(root.value - guess)) > _MOVED))
+
+    def again(state):
+        guess, (root, _), rounds = state
+        guess, steps = jnp.where(rounds == 0, guess, root.value), root.steps
+        root, rule = solve(guess)
+        return guess, (eqx.tree_at(lambda r: r.steps, root, root.steps + steps), rule), rounds + 1
+
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(solve, guess))
+    return jax.lax.while_loop(moved, again, (guess, nothing, jnp.asarray(0)))[1]
 
 
 def tangent(root: Root) -> Float[Array, " n"]:
@@ -167,7 +189,7 @@ def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[
         return functional.free(functional.of_natural(moved)), None
 
     guess, _ = jax.lax.scan(sweep, jnp.zeros(2 * split), None, length=_SWEEPS)
-    root, rule = saddle_root(functional, guess, controls)
+    root, rule = settled_root(functional, guess, controls)
     free = implicit_root(lambda free: jax.grad(functional)(free, controls), root.value)
     return free, root, rule
 
