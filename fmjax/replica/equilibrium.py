@@ -89,10 +89,13 @@ class Equilibrium(ReplicaSymmetric):
         return (0.5, -1.0)[: self.sizes[0]]
 
     def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Overlaps:
-        """``q = sigmoid(free[0])``, ``R = sqrt(q) tanh(free[1])``: all overlaps with ``R² < q < 1``, and only those."""
-        q = jax.nn.sigmoid(free[0])
-        R = jnp.sqrt(q) * jnp.tanh(free[1]) if self.model.teacher else jnp.zeros_like(q)
-        return Overlaps(q, jax.nn.sigmoid(-free[0]), R)
+        """``q = sigmoid(free[0])``, ``R = sqrt(q) f / sqrt(f² + 1 - q)`` with ``f = free[1]``: all with ``R² < q < 1``, only those.
+
+        Where ``R = q``, ``f = sqrt(q)``. A search that runs off to ``R = sqrt(q)`` goes on forever, and is seen to.
+        """
+        q, gap = jax.nn.sigmoid(free[0]), jax.nn.sigmoid(-free[0])
+        R = jnp.sqrt(q / (free[1] ** 2 + gap)) * free[1] if self.model.teacher else jnp.zeros_like(q)
+        return Overlaps(q, gap, R)
 
     def conjugates(self, free: Float[Array, " conjugates"], controls: Any) -> Conjugates:
         """``q_hat = exp(free[0])``, ``R_hat = sinh(free[1])``."""
@@ -157,7 +160,8 @@ class Equilibrium(ReplicaSymmetric):
         q, gap, q_hat = (jnp.maximum(value, _EDGE) for value in (order.q, order.gap, order.q_hat))
         overlaps, conjugates = [jnp.log(q) - jnp.log(gap)], [jnp.log(q_hat)]
         if self.model.teacher:
-            overlaps.append(jnp.arctanh(jnp.clip(order.R / jnp.sqrt(q), -_TIGHTEST, _TIGHTEST)))
+            ratio = jnp.clip(order.R / jnp.sqrt(q), -_TIGHTEST, _TIGHTEST)
+            overlaps.append(ratio * jnp.sqrt(gap / (1.0 - ratio**2)))
             conjugates.append(jnp.arcsinh(order.R_hat))
         return jnp.stack(overlaps + conjugates)
 
