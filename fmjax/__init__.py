@@ -56,6 +56,9 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     kappa_u     above it, phi(d) rises monotonically to its maximum: the reference lies in a wide connected region
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
 
+Of robust ensembles: ``robust_alpha_u``, the same for infinitely many replicas, and ``robust_capacity``, the load from which
+on there are no replicas at some mutual distance.
+
 All of them can be differentiated; :func:`climb` follows such gradients in the parameters of a model.
 
 **Single instances** (:mod:`message_passing`). The same questions without replicas, on given patterns:

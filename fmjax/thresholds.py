@@ -10,6 +10,7 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +21,34 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium
+from fmjax.replica import Equilibrium, RobustEnsemble
 from fmjax.solvers.ahead import compiled_together
-from fmjax.solvers.folds import CriticalPoint, fold_in_alpha, fold_in_margin, touching_zero
+from fmjax.solvers.folds import (
+    CriticalPoint,
+    ensemble_fold,
+    ensemble_touching_zero,
+    fold_in_alpha,
+    fold_in_margin,
+    touching_zero,
+)
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
 from fmjax.solvers.newton import CONVERGED, Outcome
-from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy
+from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_loads, scan_margins, scan_zero_entropy
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
 
-__all__ = ["Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation", "spinodal"]
+__all__ = [
+    "Threshold",
+    "alpha_u",
+    "capacity",
+    "kappa_max",
+    "kappa_min",
+    "kappa_u",
+    "perfect_generalisation",
+    "robust_alpha_u",
+    "robust_capacity",
+    "spinodal",
+]
 
 _Scalar = Float[Array, ""]
 
@@ -43,8 +62,8 @@ class Threshold(eqx.Module, Outcome):
         error_estimate: absolute bound on its error, from a finer quadrature rule.
         alpha: patterns per weight there.
         margin: margin there: of the reference (``kappa_min``, ``kappa_u``, ``alpha_u``) or of the solutions (the others).
-        distance: Hamming distance per weight from the reference at which it happens; for the others that of two typical
-            solutions, which is 0 at the capacity of continuous weights.
+        distance: Hamming distance per weight at which it happens, from the reference or between replicas; for the others
+            that of two typical solutions, which is 0 at the capacity of continuous weights.
         status: integer code behind ``result``.
     """
 
@@ -230,7 +249,55 @@ def alpha_u(model: Model) -> Threshold:
     return _around_reference("alpha", point, point.at.alpha)
 
 
-def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> CriticalPoint:
+@in_float64
+def robust_alpha_u(model: Model) -> Threshold:
+    """Largest load at which the entropy of infinitely many replicas increases all the way to typical distances.
+
+    There a double zero of ``dphi/dd`` appears, see `RobustEnsemble`: the ``alpha_U`` of large-deviation analyses, in print
+    about 0.77 for binary weights at margin 0. Here 0.755302026, in an ansatz that is symmetric between groups of replicas.
+    The entropy of finitely many replicas never is monotonic: that of ``y`` copies of one solution, at ``d`` = 0, is a
+    ``y``-th of the typical one, and typical solutions are isolated.
+
+    Args:
+        model: the solutions, with binary weights and without a teacher.
+
+    Raises:
+        ValueError: a margin of more than 20 deviations of the pre-activation, or a teacher.
+        TypeError: the weights are not binary.
+    """
+    return _of_ensemble(ensemble_fold, flattest, model, math.inf)
+
+
+@in_float64
+def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
+    """Largest load at which the entropy of a robust ensemble is nowhere negative: ``phi = dphi/dd = 0``.
+
+    Beyond, there are no groups of ``replicas`` solutions at some mutual distance; ``distance`` is where that begins. For
+    binary weights at margin 0 it is 0.79877, 0.78759, 0.78438, 0.79155 for 2, 3, 4, 8 replicas; in print, an estimate of
+    where dense clusters end, from a few replicas, is 0.784.
+
+    Args:
+        model: the solutions, with binary weights and without a teacher.
+        replicas: ``y``, more than 1 and up to 64, or infinite.
+
+    Raises:
+        ValueError: another number of replicas; otherwise as for `robust_alpha_u`.
+        TypeError: as for `robust_alpha_u`.
+    """
+    return _of_ensemble(ensemble_touching_zero, lowest, model, replicas)
+
+
+def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
+    _check_margin(model)
+    functional = as_float64(RobustEnsemble(model, replicas))
+    (position, alpha), (_, error), status = _critical(system, chosen, scan_loads, functional)
+    value, error, distance = (
+        jnp.where(status == CONVERGED, number, jnp.nan) for number in (alpha, error, jax.nn.sigmoid(position))
+    )
+    return Threshold(value, error, value, jnp.asarray(functional.model.margin), distance, status)
+
+
+def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> Any:
     """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
 
     def chain(call, *controls):

@@ -28,7 +28,8 @@ PUBLIC = {
         *("quadrature", "solve", "special", "sweep", "sweeps", "thresholds"),
     },
     "fmjax.thresholds": {
-        *("Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation", "spinodal"),
+        *("Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation"),
+        *("robust_alpha_u", "robust_capacity", "spinodal"),
     },
     "fmjax.message_passing": {
         *("AMP", "Beliefs", "Edges", "Focused", "Instance", "LocalEntropy", "Polarisation", "PseudoReinforcement"),

@@ -166,3 +166,50 @@ def test_a_wrong_request_is_refused(arguments, named):
 def test_other_weights_than_binary_ones_are_refused():
     with pytest.raises(TypeError, match="binary weights, not Spherical"):
         fmjax.RobustEnsemble(fmjax.Perceptron(weights=fmjax.Spherical()), math.inf)
+
+
+@pytest.mark.parametrize("y", [3.0, math.inf])
+def test_free_coordinates_and_order_parameters_are_inverse_maps(y):
+    functional = fmjax.RobustEnsemble(fmjax.TreeCommittee("tanh"), y)
+    controls = RobustEnsembleControls(jnp.asarray(0.5), jnp.asarray(0.05))
+    free = jnp.array([1.3, -0.4, 0.7])
+    np.testing.assert_allclose(functional.free(functional.order(free, controls), controls), free, atol=1e-9)
+
+
+def test_the_entropy_of_infinitely_many_replicas_touches_a_slope_of_zero_at_its_alpha_u():
+    found = fmjax.thresholds.robust_alpha_u(fmjax.Perceptron())
+    assert found.result == "converged"
+    assert found.error_estimate < 1e-11
+    around = fmjax.curve(
+        fmjax.RobustEnsemble(fmjax.Perceptron(), math.inf),
+        alpha=found.value,
+        distance=found.distance * jnp.array([0.5, 0.9, 1.0, 1.1, 2.0]),
+    )
+    assert jnp.argmin(around.slope) == 2
+    assert abs(around.slope[2]) < 1e-9
+
+
+@pytest.mark.parametrize("y", [4.0, math.inf])
+def test_the_least_entropy_of_replicas_vanishes_at_their_capacity(y):
+    found = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), y)
+    assert found.result == "converged"
+    assert found.error_estimate < 1e-11
+    touching = fmjax.curve(
+        fmjax.RobustEnsemble(fmjax.Perceptron(), y),
+        alpha=found.value,
+        distance=found.distance * jnp.array([0.5, 0.9, 1.0, 1.1, 2.0]),
+    )
+    assert jnp.argmin(touching.entropy) == 2
+    assert abs(touching.entropy[2]) < 1e-11
+    assert abs(touching.slope[2]) < 1e-9
+
+
+def test_the_capacity_of_a_few_replicas_is_the_published_end_of_dense_clusters_and_its_derivative_that_of_differences():
+    @jax.jit
+    def value(margin):
+        return fmjax.thresholds.robust_capacity(fmjax.Perceptron(margin=margin), 4.0).value
+
+    assert value(0.0) == pytest.approx(0.784, abs=5e-4)
+    step = 1e-3
+    differences = (value(step) - value(-step)) / (2 * step)
+    assert jax.grad(value)(0.0) == pytest.approx(float(differences), abs=1e-5)

@@ -76,12 +76,27 @@ def number(text: str | float) -> float:
     return value
 
 
+def _replicas(text: str | float) -> float:
+    """A number of replicas larger than 1, or infinity; how many at most, the functional says."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 1.0:
+        raise typer.BadParameter(f"{text!r} is not a number of replicas: it must be larger than 1, or inf; try 3")
+    return value
+
+
 AlphaOption = Annotated[
     float, typer.Option("--alpha", metavar="A", parser=number, help="Load: patterns per weight, P/N > 0.")
 ]
 MarginOption = Annotated[
     float,
     typer.Option("--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."),
+]
+ReplicasOption = Annotated[
+    float,
+    typer.Option("--replicas", metavar="Y|inf", parser=_replicas, help="Number of replicas, above 1 and up to 64, or inf."),
 ]
 
 

@@ -1,33 +1,19 @@
 """`fmjax robust-ensemble`: entropy of replicas that lie at a given overlap of each other."""
 
-import math
 from typing import Annotated
 
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, Setup, number, values_of
+from fmjax.cli.options import AlphaOption, MarginOption, ReplicasOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
-
-
-def _replicas(text: str) -> float:
-    """A number of replicas larger than 1, or infinity; how many at most, the functional says."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value > 1.0:
-        raise typer.BadParameter(f"{text!r} is not a number of replicas: it must be larger than 1, or inf; try 3")
-    return value
 
 
 def robust_ensemble(
     setup: Setup,
     ctx: typer.Context,
     alpha: AlphaOption,
-    replicas: Annotated[
-        float, typer.Option(metavar="Y|inf", parser=_replicas, help="Number of replicas, above 1 and up to 64, or inf.")
-    ],
+    replicas: ReplicasOption,
     margin: MarginOption = 0.0,
     overlap: Annotated[
         list[float] | None,

@@ -1,11 +1,12 @@
 """`fmjax threshold NAME`: critical loads and margins."""
 
+import math
 from typing import Any
 
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, Setup
+from fmjax.cli.options import AlphaOption, MarginOption, ReplicasOption, Setup
 from fmjax.cli.running import STYLE, Document, plain, theory_command
 
 
@@ -24,10 +25,17 @@ def threshold_command() -> None:
       alpha-u    the load from which on it does not, even at kappa_max
 
     \b
+    Groups of solutions that lie close together (fmjax robust-ensemble) have at
+    every distance
+      robust-alpha-u   up to this load, more entropy the farther apart
+      robust-capacity  up to this load, a positive entropy
+
+    \b
     In every answer
       value     the threshold; error_estimate is an absolute bound on its error
       margin    of the solutions, or of the reference
-      distance  of two typical solutions, or from the reference, where it happens
+      distance  of two typical solutions, or from the reference or between
+                replicas, where it happens
 
     \b
     Example
@@ -108,6 +116,34 @@ def alpha_u(setup: Setup) -> tuple[Document, bool]:
     return _answer("alpha-u", fmjax.thresholds.alpha_u(setup.model()))
 
 
+def robust_alpha_u(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+    """alpha_U of infinitely many replicas.
+
+    \b
+    Up to it, the entropy of solutions that lie close to each other grows with
+    their distance; the alpha_U of large-deviation analyses.
+
+    \b
+    Example
+      fmjax threshold robust-alpha-u
+    """
+    return _answer("robust-alpha-u", fmjax.thresholds.robust_alpha_u(setup.model(margin)))
+
+
+def robust_capacity(setup: Setup, replicas: ReplicasOption, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+    """Load up to which replicas exist at any distance.
+
+    \b
+    Beyond it, there are no groups of Y solutions at some mutual distance.
+
+    \b
+    Example
+      fmjax threshold robust-capacity --replicas 4
+    """
+    document, converged = _answer("robust-capacity", fmjax.thresholds.robust_capacity(setup.model(margin), replicas))
+    return document | {"replicas": replicas if math.isfinite(replicas) else "inf"}, converged
+
+
 def perfect_generalisation(setup: Setup) -> tuple[Document, bool]:
     """Load above which only the teacher is left.
 
@@ -138,5 +174,7 @@ def add_to(app: typer.Typer) -> None:
     theory_command(threshold, "kappa-min", kappa_min)
     theory_command(threshold, "kappa-u", kappa_u)
     theory_command(threshold, "alpha-u", alpha_u)
+    theory_command(threshold, "robust-alpha-u", robust_alpha_u)
+    theory_command(threshold, "robust-capacity", robust_capacity)
     theory_command(threshold, "perfect-generalisation", perfect_generalisation)
     app.add_typer(threshold, name="threshold")

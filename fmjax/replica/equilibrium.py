@@ -89,9 +89,9 @@ class Equilibrium(ReplicaSymmetric):
         return (0.5, -1.0)[: self.sizes[0]]
 
     def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Overlaps:
-        """``q = sigmoid(free[0])``, ``R = sqrt(q) f / sqrt(f² + 1 - q)`` with ``f = free[1]``: all with ``R² < q < 1``, only those.
+        """``q = sigmoid(free[0])``, ``R = sqrt(q) f / sqrt(f² + 1 - q)`` with ``f = free[1]``: all with ``R² < q < 1``.
 
-        Where ``R = q``, ``f = sqrt(q)``. A search that runs off to ``R = sqrt(q)`` goes on forever, and is seen to.
+        Where ``R = q``, ``f = sqrt(q)``. Newton that runs off to ``R = sqrt(q)`` never arrives, and says so.
         """
         q, gap = jax.nn.sigmoid(free[0]), jax.nn.sigmoid(-free[0])
         R = jnp.sqrt(q / (free[1] ** 2 + gap)) * free[1] if self.model.teacher else jnp.zeros_like(q)

@@ -200,6 +200,17 @@ class RobustEnsemble(Functional):
         q0 = overlaps.q1 - overlaps.stretch / self.replicas
         return RobustEnsembleOrder(overlaps.q1, q0, q0_hat, overlaps.stretch, stretch_hat)
 
+    def free(self, order: RobustEnsembleOrder, controls: RobustEnsembleControls) -> Float[Array, " 3"]:
+        """Free coordinates of order parameters: the inverse of `order`."""
+        complement, gap = self.model.architecture.complement, 2.0 * controls.distance
+        kernel_gap = complement(gap)
+        if math.isinf(self.replicas):
+            rise = jax.jvp(complement, (gap,), (order.stretch,))[1]
+        else:
+            rise = self.replicas * (complement(gap + order.stretch / self.replicas) - kernel_gap)
+            rise = rise / (1.0 - rise / (self.replicas * (1.0 - kernel_gap)))
+        return jnp.stack([-jnp.log(1.0 / rise - _SMALLEST), jnp.log(order.q0_hat), jnp.log(order.stretch_hat)])
+
     def resized(self, factor: float) -> RobustEnsemble:
         """``factor`` times as many nodes in every dimension."""
         outer, inner = (int(factor * size) for size in self.nodes)

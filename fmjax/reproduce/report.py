@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import jinja2
 
 from fmjax.progress import Progress
-from fmjax.reproduce.reading_theory import PAPER_ALPHA_U
+from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
 from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
+_DENSE = "Baldassi, Malatesta, Negri and Zecchina 2020"
 _ENCLOSURE = "certified enclosure"
 _ALPHA = 0.5
 
@@ -54,6 +55,13 @@ def _capacity(margin: float, low: float, high: float) -> Quantity:
 def _at_half(name: str, symbol: str) -> Quantity:
     command = f"fmjax threshold {name.replace('_', '-')} --alpha {_ALPHA}"
     return Quantity(name, f"{symbol}(α = {_ALPHA})", name, _ALPHA, "value", command)
+
+
+def _replicas(count: float, literature: Literature | None = None) -> Quantity:
+    """Load up to which groups of so many solutions exist at every mutual distance."""
+    key, symbol = f"robust capacity, {count:g} replicas", f"y = {count:g} replicas at any distance up to"
+    command = f"fmjax threshold robust-capacity --replicas {count:g}"
+    return Quantity(key, symbol, "robust_capacity", count, "value", command, literature)
 
 
 def _committee(activation: str) -> tuple[Quantity, ...]:
@@ -102,6 +110,19 @@ QUANTITIES = (
     ),
     Quantity("alpha_u margin", "κ_max(α′_U)", "alpha_u", None, "margin", "fmjax threshold alpha-u"),
     Quantity("alpha_u distance", "d of the fold at α′_U", "alpha_u", None, "distance", "fmjax threshold alpha-u"),
+    Quantity(
+        *(
+            "robust alpha_u",
+            "α_U of infinitely many replicas",
+            "robust_alpha_u",
+            None,
+            "value",
+            "fmjax threshold robust-alpha-u",
+        ),
+        _known(PAPER_LARGE_DEVIATIONS, 0.005, "about 0.77 (large deviations, in the paper)", _PAPER),
+    ),
+    _replicas(math.inf),
+    _replicas(4.0, _known(0.784, 0.0005, "0.784 (dense clusters, a few replicas)", _DENSE)),
     *(quantity for activation in _ACTIVATIONS for quantity in _committee(activation)),
 )
 

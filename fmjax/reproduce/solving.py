@@ -112,7 +112,8 @@ def kappa_max(alphas: np.ndarray, activation: str | None = None) -> dict[str, np
 
 @lru_cache(maxsize=256)
 def threshold(name: str, at: float | None = None, activation: str | None = None) -> dict[str, Any]:
-    """One threshold as plain numbers: ``capacity`` at a margin, ``kappa_*`` at an alpha, or ``alpha_u``.
+    """One threshold as plain numbers: ``capacity`` at a margin, ``kappa_*`` at an alpha, ``robust_capacity`` of so many
+    replicas, ``alpha_u`` or ``robust_alpha_u``.
 
     Of the perceptron, or of the tree committee with that ``activation``.
 
@@ -120,8 +121,12 @@ def threshold(name: str, at: float | None = None, activation: str | None = None)
     """
     function = getattr(fmjax.thresholds, name)
     model = _model(activation, (at or 0.0) if name == "capacity" else 0.0)
-    arguments = [] if name in {"capacity", "alpha_u"} else [jnp.asarray(at, dtype=float)]
-    found = function(model, *arguments)
+    if name == "robust_capacity":
+        found = function(model, at)
+    elif name in {"capacity", "alpha_u", "robust_alpha_u"}:
+        found = function(model)
+    else:
+        found = function(model, jnp.asarray(at, dtype=float))
     numbers = {
         key: float(np.nan if (value := getattr(found, key, None)) is None else value)
         for key in ("value", "error_estimate", "alpha", "margin", "distance")

@@ -12,12 +12,27 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, EquilibriumControls, FranzParisi, FranzParisiControls
+from fmjax.replica import (
+    Equilibrium,
+    EquilibriumControls,
+    FranzParisi,
+    FranzParisiControls,
+    RobustEnsemble,
+    RobustEnsembleControls,
+)
 from fmjax.solvers.newton import NO_CANDIDATE
 from fmjax.solvers.scan import Start
 from fmjax.solvers.zero_entropy import square_root
 
-__all__ = ["CriticalPoint", "Unknowns", "fold_in_alpha", "fold_in_margin", "touching_zero"]
+__all__ = [
+    "CriticalPoint",
+    "Unknowns",
+    "ensemble_fold",
+    "ensemble_touching_zero",
+    "fold_in_alpha",
+    "fold_in_margin",
+    "touching_zero",
+]
 
 _Scalar = Float[Array, ""]
 
@@ -66,22 +81,24 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
     return jax.value_and_grad(equilibrium)(reference_free, EquilibriumControls(alpha))
 
 
-def _initial(model, alpha, start):
-    """Unknowns at a row of a scan, with the tangent from its neighbours."""
-    margin, row, neighbours = start.margin, start.row, start.neighbours
-    functional = FranzParisi(model, margin)
+def _along(functional, controls_at, start):
+    """Free coordinates and ``logit(distance)`` at a row of a scan, with the tangent from its neighbours."""
 
     def free(row):
-        controls = FranzParisiControls(alpha, row.distance, row.reference)
-        position = jnp.log(row.distance) - jnp.log1p(-row.distance)
-        return functional.free(row.order, controls), position
+        return functional.free(row.order, controls_at(row)), jnp.log(row.distance) - jnp.log1p(-row.distance)
 
-    frees, positions = jax.vmap(free)(neighbours)
+    frees, positions = jax.vmap(free)(start.neighbours)
     moving = (frees[1] - frees[0]) / (positions[1] - positions[0])
-    moving = jnp.where(jnp.all(neighbours.converged), moving, 0.0)
-    here, position = free(row)
-    reference = Equilibrium(model.with_margin(margin)).free(row.reference)
-    return Unknowns(reference, here, position, margin / model.deviation, moving)
+    return *free(start.row), jnp.where(jnp.all(start.neighbours.converged), moving, 0.0)
+
+
+def _initial(model, alpha, start):
+    def controls_at(row):
+        return FranzParisiControls(alpha, row.distance, row.reference)
+
+    free, position, moving = _along(FranzParisi(model, start.margin), controls_at, start)
+    reference = Equilibrium(model.with_margin(start.margin)).free(start.row.reference)
+    return Unknowns(reference, free, position, start.margin / model.deviation, moving)
 
 
 def _fold_equations(functional, controls, free, position, moving):
@@ -145,3 +162,43 @@ def fold_in_alpha(model: Model, start: Start) -> CriticalPoint:
     guess = _initial(jax.lax.stop_gradient(model), start.alpha, start)
     guess = eqx.tree_at(lambda guess: guess.alpha, guess, start.alpha, is_leaf=lambda leaf: leaf is None)
     return _solve(residual, guess, model, start.found)
+
+
+def _of_ensemble(functional, start, residual, tangent):
+    """Where a curve of a robust ensemble is special: ``residual(functional, controls, position, free)`` vanishes.
+
+    A ``tangent`` follows ``free`` where it is an unknown, too.
+    """
+    still = jax.lax.stop_gradient(functional)
+    free, position, moving = _along(still, lambda row: RobustEnsembleControls(start.alpha, row.distance), start)
+    guess = jax.lax.stop_gradient((position, start.alpha, free, *([moving] if tangent else [])))
+    guess, unravel = ravel_pytree(guess)
+
+    def equations(y, level):
+        position, alpha, *unknowns = unravel(y)
+        controls = RobustEnsembleControls(alpha, jax.nn.sigmoid(position))
+        return residual(functional.refined() if level else functional, controls, position, *unknowns)
+
+    y, errors, root = square_root(equations, guess)
+    return y[:2], errors[:2], jnp.where(start.found, root.status, NO_CANDIDATE)
+
+
+@jax.jit
+def ensemble_fold(functional: RobustEnsemble, start: Start) -> tuple[Array, Array, Int[Array, ""]]:
+    """``logit(distance)`` and alpha at which the entropy of a robust ensemble ceases to be monotonic, errors, and status."""
+
+    def residual(functional, controls, position, free, moving):
+        return _fold_equations(functional, controls, free, position, moving)
+
+    return _of_ensemble(functional, start, residual, tangent=True)
+
+
+@jax.jit
+def ensemble_touching_zero(functional: RobustEnsemble, start: Start) -> tuple[Array, Array, Int[Array, ""]]:
+    """The same where its lowest point vanishes."""
+
+    def residual(functional, controls, _, free):
+        phi, gradient, slope = _gradients(functional, controls, free, controls.distance)
+        return jnp.hstack([gradient, phi, slope])
+
+    return _of_ensemble(functional, start, residual, tangent=False)

@@ -9,18 +9,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, FranzParisi
+from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.ahead import Call
 from fmjax.solvers.continuation import local_entropy
-from fmjax.solvers.saddle import SaddlePoint
+from fmjax.solvers.robust import robust_entropy
+from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
 
-__all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy"]
+__all__ = ["Scan", "Start", "flattest", "lowest", "scan_loads", "scan_margins", "scan_zero_entropy"]
 
 _Scalar = Float[Array, ""]
 _REFERENCES = 12
 _DISTANCES = 36
 _NEAREST, _FARTHEST = 5e-5, 0.3  # distances scanned: the folds lie between 1e-4 and 1e-2
+_ENSEMBLE = (0.002, 0.9)  # those of a robust ensemble, relative to that of typical solutions
 
 
 class Scan(NamedTuple):
@@ -60,6 +62,7 @@ def _zero_entropy_line(functional: Equilibrium) -> tuple[Float[Array, " r"], Flo
 
 
 _largest_margin = jax.jit(largest_margin)
+_largest_alpha = jax.jit(largest_alpha)
 
 
 def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
@@ -81,6 +84,22 @@ def scan_zero_entropy(call: Call, model: Model) -> Scan:
     """
     alphas, margins = call(_zero_entropy_line, Equilibrium(model))
     return Scan(alphas, margins, call(_local_entropies, model, alphas, margins))
+
+
+@jax.jit
+def _ensemble_entropies(functional: RobustEnsemble, largest: _Scalar) -> Scan:
+    functional, largest = jax.lax.stop_gradient((functional, largest))
+    alphas = largest * jnp.linspace(1.0, 0.5, _REFERENCES)
+    typical = jax.vmap(lambda alpha: equilibrium(Equilibrium(functional.model), alpha).distance)(alphas)
+    shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
+    rows = jax.lax.map(lambda item: robust_entropy(functional, item[0], item[1] * shares), (alphas, typical))
+    return Scan(alphas, jnp.full(_REFERENCES, functional.model.margin), rows)
+
+
+def scan_loads(call: Call, functional: RobustEnsemble) -> Scan:
+    """Robust ensembles from the capacity down to half of it."""
+    largest = call(_largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
+    return call(_ensemble_entropies, functional, largest)
 
 
 @jax.jit
