@@ -82,10 +82,11 @@ class RobustEnsemble(Functional):
     between groups, obeys it only where the logarithm of the number of groups, ``-y² dphi/dy`` per weight, is positive: at
     alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity, and the smallest
     over ``y`` is the best bound. So the thresholds at ``y`` = infinity are those of the ansatz: for a perceptron at margin 0
-    the curve is monotonic up to ``alpha`` = 0.755302026 (its slope vanishes at ``d`` = 0.0402) and nowhere negative up to
-    0.814218475 (``d`` = 0.0823), the same with twice the nodes. The smallest over ``y`` = 4, 8, ..., 24 is monotonic up to
-    0.78 and not at 0.80 (``d`` from 0.01 on). In print, the large-deviation ``alpha_U`` is about 0.77 and an estimate from
-    a few replicas 0.784; monotonic curves around typical solutions of the largest margin end at ``alpha'_U`` = 0.729033.
+    the curve is monotonic up to ``alpha`` = 0.755302026 (`thresholds.robust_alpha_u`: its slope vanishes at ``d`` = 0.0402)
+    and nowhere negative up to 0.814218475 (`thresholds.robust_capacity`: ``d`` = 0.0823), the same with twice the nodes. The
+    smallest over ``y`` = 4, 8, ..., 24 is monotonic up to 0.78 and not at 0.80 (``d`` from 0.01 on). In print, the
+    large-deviation ``alpha_U`` is about 0.77 and an estimate from a few replicas 0.784; the curve of 4 replicas turns
+    negative at 0.78438. Monotonic curves around typical solutions of the largest margin end at ``alpha'_U`` = 0.729033.
 
     As ``d -> 0`` at ``y`` = infinity the patterns constrain nothing, and ``phi`` tends to the entropy of all configurations
     at distance ``(1 - sqrt(q1))/2`` from a centre. There (``d`` below 0.005 at ``alpha`` = 0.6) ``D`` exceeds 1e5 and

@@ -15,7 +15,7 @@ from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
-_DENSE = "Baldassi, Malatesta, Negri and Zecchina 2020"
+_DENSE = "an estimate in print"
 _ENCLOSURE = "certified enclosure"
 _ALPHA = 0.5
 
