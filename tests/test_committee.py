@@ -168,7 +168,7 @@ def test_covariances_of_a_committee_are_positive_wherever_overlaps_of_weights_ar
     """The coordinates span overlaps of weights; of these a kernel makes covariances (Schur), down to the smallest ``g``."""
     model = fmjax.Perceptron(teacher=True) if name is None else fmjax.TreeCommittee(name, teacher=True)
     functional = fmjax.FranzParisi(model, 0.3)
-    Q, complement = model.architecture.kernel, model.architecture.complement
+    Q, complement = jax.vmap(model.architecture.kernel), jax.vmap(model.architecture.complement)
 
     def at(key):
         of_reference, of_free, of_distance = jax.random.split(key, 3)

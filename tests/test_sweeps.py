@@ -615,10 +615,11 @@ def test_four_devices_give_the_answers_of_one(request_, tmp_path):
     four = fmjax.open(tmp_path / "four")
     assert (four.result == "converged").all()
     assert (four.result == one.result).all()
-    # Newton stops where entropies are exact: they are stationary, order parameters are not.
+    # Newton stops where entropies are exact: they are stationary, order parameters are not. Entropies are sums of a few
+    # thousand terms of order one, which round to about 1e-15 each, however small the sum.
     for name, digits in {"entropy": 1e-14, "slope": 1e-13, "value": 1e-14, "overlap": 1e-12}.items():
         if name in one:
-            np.testing.assert_allclose(four[name], one[name], rtol=digits, atol=1e-15, err_msg=name)
+            np.testing.assert_allclose(four[name], one[name], rtol=digits, atol=1e-14, err_msg=name)
 
 
 # Queries --------------------------------------------------------------------------------------------------------------
