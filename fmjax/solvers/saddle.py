@@ -189,7 +189,9 @@ def equilibrium_root(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[
         return functional.free(functional.of_natural(moved)), None
 
     guess, _ = jax.lax.scan(sweep, jnp.zeros(2 * split), None, length=_SWEEPS)
-    root, rule = settled_root(functional, guess, controls)
+    # Only with a teacher may the sweeps end far from where Newton does; two nested loops take seconds more to compile.
+    solve = settled_root if functional.model.teacher else saddle_root
+    root, rule = solve(functional, guess, controls)
     free = implicit_root(lambda free: jax.grad(functional)(free, controls), root.value)
     return free, root, rule
 
