@@ -33,7 +33,7 @@ from fmjax.solvers.folds import (
 )
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
 from fmjax.solvers.newton import CONVERGED, Outcome
-from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_loads, scan_margins, scan_zero_entropy
+from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
 
@@ -273,8 +273,8 @@ def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
     """Largest load at which the entropy of a robust ensemble is nowhere negative: ``phi = dphi/dd = 0``.
 
     Beyond, there are no groups of ``replicas`` solutions at some mutual distance; ``distance`` is where that begins. For
-    binary weights at margin 0 it is 0.79877, 0.78759, 0.78438, 0.79155 for 2, 3, 4, 8 replicas; in print, an estimate of
-    where dense clusters end, from a few replicas, is 0.784.
+    binary weights at margin 0 it is 0.79877, 0.78759, 0.78438, 0.79155, 0.80017 for 2, 3, 4, 8, 12 replicas; in print, an
+    estimate of where dense clusters end, from a few replicas, is 0.784.
 
     Args:
         model: the solutions, with binary weights and without a teacher.
@@ -290,14 +290,18 @@ def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
 def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
     _check_margin(model)
     functional = as_float64(RobustEnsemble(model, replicas))
-    (position, alpha), (_, error), status = _critical(system, chosen, scan_loads, functional)
+
+    def chain(call, functional):
+        return call(system, functional, start_in_loads(call, functional, chosen))
+
+    (position, alpha), (_, error), status = compiled_together(chain, functional)
     value, error, distance = (
         jnp.where(status == CONVERGED, number, jnp.nan) for number in (alpha, error, jax.nn.sigmoid(position))
     )
     return Threshold(value, error, value, jnp.asarray(functional.model.margin), distance, status)
 
 
-def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> Any:
+def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> CriticalPoint:
     """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
 
     def chain(call, *controls):

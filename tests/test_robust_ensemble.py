@@ -189,27 +189,54 @@ def test_the_entropy_of_infinitely_many_replicas_touches_a_slope_of_zero_at_its_
     assert abs(around.slope[2]) < 1e-9
 
 
-@pytest.mark.parametrize("y", [4.0, math.inf])
-def test_the_least_entropy_of_replicas_vanishes_at_their_capacity(y):
+@pytest.mark.parametrize("y", [16.0, math.inf])
+def test_at_their_capacity_replicas_have_no_entropy_at_one_distance_and_a_positive_one_at_all_others(y):
+    """Of 16 there are two minima, that touch zero at loads 0.004 apart; the first one counts."""
     found = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), y)
     assert found.result == "converged"
-    assert found.error_estimate < 1e-11
-    touching = fmjax.curve(
-        fmjax.RobustEnsemble(fmjax.Perceptron(), y),
-        alpha=found.value,
-        distance=found.distance * jnp.array([0.5, 0.9, 1.0, 1.1, 2.0]),
+    assert found.error_estimate < 1e-8
+    typical = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=found.value).distance
+    distance = jnp.append(typical * jnp.geomspace(1e-4, 0.9, 60), found.distance)
+    curve = fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), y), alpha=found.value, distance=distance)
+    assert jnp.sum(curve.converged) > 30
+    assert jnp.nanargmin(curve.entropy) == 60
+    assert abs(curve.entropy[60]) < 1e-9
+    assert abs(curve.slope[60]) < 1e-6
+
+
+def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
+    curve = fmjax.curve(
+        fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0), alpha=ALPHA, distance=np.asarray([1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3])
     )
-    assert jnp.argmin(touching.entropy) == 2
-    assert abs(touching.entropy[2]) < 1e-11
-    assert abs(touching.slope[2]) < 1e-9
+    assert np.all(curve.converged)
+    falls = np.polynomial.Polynomial.fit(np.sqrt(curve.distance[:3]), curve.entropy[:3], 1)
+    assert falls(0.0) == pytest.approx(float(typical.entropy) / 3.0, abs=2e-6)
+    assert np.all(curve.slope < 0)  # typical solutions are isolated
 
 
-def test_the_capacity_of_a_few_replicas_is_the_published_end_of_dense_clusters_and_its_derivative_that_of_differences():
+@pytest.mark.parametrize(
+    ("model", "replicas", "error", "named"),
+    [
+        (fmjax.Perceptron(), 100.0, ValueError, "up to 64"),
+        (fmjax.Perceptron(teacher=True), 4.0, ValueError, "teacher=False"),
+        (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, TypeError, "binary weights"),
+        (fmjax.Perceptron(margin=30.0), 4.0, ValueError, "margins between"),
+    ],
+)
+def test_thresholds_of_ensembles_that_make_no_sense_are_refused(model, replicas, error, named):
+    with pytest.raises(error, match=named):
+        fmjax.thresholds.robust_capacity(model, replicas)
+
+
+def test_the_capacity_of_four_replicas_is_the_published_estimate_of_where_dense_clusters_end():
+    assert fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0).value == pytest.approx(0.784, abs=5e-4)
+
+
+def test_the_derivative_of_the_capacity_of_replicas_in_the_margin_is_that_of_differences():
     @jax.jit
     def value(margin):
-        return fmjax.thresholds.robust_capacity(fmjax.Perceptron(margin=margin), 4.0).value
+        return fmjax.thresholds.robust_capacity(fmjax.Perceptron(margin=margin)).value
 
-    assert value(0.0) == pytest.approx(0.784, abs=5e-4)
     step = 1e-3
     differences = (value(step) - value(-step)) / (2 * step)
     assert jax.grad(value)(0.0) == pytest.approx(float(differences), abs=1e-5)

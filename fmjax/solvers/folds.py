@@ -81,7 +81,7 @@ def _saddle_of_reference(equilibrium, alpha, reference_free):
     return jax.value_and_grad(equilibrium)(reference_free, EquilibriumControls(alpha))
 
 
-def _along(functional, controls_at, start):
+def _row_and_tangent(functional, controls_at, start):
     """Free coordinates and ``logit(distance)`` at a row of a scan, with the tangent from its neighbours."""
 
     def free(row):
@@ -93,10 +93,12 @@ def _along(functional, controls_at, start):
 
 
 def _initial(model, alpha, start):
+    """Unknowns around a reference."""
+
     def controls_at(row):
         return FranzParisiControls(alpha, row.distance, row.reference)
 
-    free, position, moving = _along(FranzParisi(model, start.margin), controls_at, start)
+    free, position, moving = _row_and_tangent(FranzParisi(model, start.margin), controls_at, start)
     reference = Equilibrium(model.with_margin(start.margin)).free(start.row.reference)
     return Unknowns(reference, free, position, start.margin / model.deviation, moving)
 
@@ -164,14 +166,14 @@ def fold_in_alpha(model: Model, start: Start) -> CriticalPoint:
     return _solve(residual, guess, model, start.found)
 
 
-def _of_ensemble(functional, start, residual, tangent):
+def _of_ensemble(functional, start, residual, with_tangent):
     """Where a curve of a robust ensemble is special: ``residual(functional, controls, position, free)`` vanishes.
 
-    A ``tangent`` follows ``free`` where it is an unknown, too.
+    Where the tangent of the curve is an unknown, too, it follows ``free``.
     """
     still = jax.lax.stop_gradient(functional)
-    free, position, moving = _along(still, lambda row: RobustEnsembleControls(start.alpha, row.distance), start)
-    guess = jax.lax.stop_gradient((position, start.alpha, free, *([moving] if tangent else [])))
+    free, position, moving = _row_and_tangent(still, lambda row: RobustEnsembleControls(start.alpha, row.distance), start)
+    guess = jax.lax.stop_gradient((position, start.alpha, free, *([moving] if with_tangent else [])))
     guess, unravel = ravel_pytree(guess)
 
     def equations(y, level):
@@ -190,7 +192,7 @@ def ensemble_fold(functional: RobustEnsemble, start: Start) -> tuple[Array, Arra
     def residual(functional, controls, position, free, moving):
         return _fold_equations(functional, controls, free, position, moving)
 
-    return _of_ensemble(functional, start, residual, tangent=True)
+    return _of_ensemble(functional, start, residual, with_tangent=True)
 
 
 @jax.jit
@@ -201,4 +203,4 @@ def ensemble_touching_zero(functional: RobustEnsemble, start: Start) -> tuple[Ar
         phi, gradient, slope = _gradients(functional, controls, free, controls.distance)
         return jnp.hstack([gradient, phi, slope])
 
-    return _of_ensemble(functional, start, residual, tangent=False)
+    return _of_ensemble(functional, start, residual, with_tangent=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,13 +17,14 @@ from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
 
-__all__ = ["Scan", "Start", "flattest", "lowest", "scan_loads", "scan_margins", "scan_zero_entropy"]
+__all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy", "start_in_loads"]
 
 _Scalar = Float[Array, ""]
 _REFERENCES = 12
 _DISTANCES = 36
 _NEAREST, _FARTHEST = 5e-5, 0.3  # distances scanned: the folds lie between 1e-4 and 1e-2
-_ENSEMBLE = (0.002, 0.9)  # those of a robust ensemble, relative to that of typical solutions
+_ENSEMBLE = (5e-5, 0.9)  # those of a robust ensemble, relative to that of typical solutions
+_ZOOMS = 2  # entropies of replicas may have two minima, that touch zero at loads 0.01 apart
 
 
 class Scan(NamedTuple):
@@ -87,19 +89,24 @@ def scan_zero_entropy(call: Call, model: Model) -> Scan:
 
 
 @jax.jit
-def _ensemble_entropies(functional: RobustEnsemble, largest: _Scalar) -> Scan:
-    functional, largest = jax.lax.stop_gradient((functional, largest))
-    alphas = largest * jnp.linspace(1.0, 0.5, _REFERENCES)
+def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, lowest: _Scalar) -> Scan:
+    functional, highest, lowest = jax.lax.stop_gradient((functional, highest, lowest))
+    alphas = jnp.linspace(highest, lowest, _REFERENCES)
     typical = jax.vmap(lambda alpha: equilibrium(Equilibrium(functional.model), alpha).distance)(alphas)
     shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
     rows = jax.lax.map(lambda item: robust_entropy(functional, item[0], item[1] * shares), (alphas, typical))
     return Scan(alphas, jnp.full(_REFERENCES, functional.model.margin), rows)
 
 
-def scan_loads(call: Call, functional: RobustEnsemble) -> Scan:
-    """Robust ensembles from the capacity down to half of it."""
-    largest = call(_largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
-    return call(_ensemble_entropies, functional, largest)
+def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
+    """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
+    highest = call(_largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
+    step = 0.5 * highest
+    start = chosen(call(_ensemble_entropies, functional, highest, highest - step))
+    for _ in range(_ZOOMS):
+        step = step / (_REFERENCES - 1)
+        start = chosen(call(_ensemble_entropies, functional, start.alpha, start.alpha - step))
+    return start
 
 
 @jax.jit
