@@ -1,4 +1,4 @@
-"""Chains of programs that are compiled side by side."""
+"""What is compiled, how often and where."""
 
 import threading
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from fmjax.solvers.ahead import compiled_together
+from fmjax.solvers.newton import Equations, newton
 
 
 def fresh_chain():
@@ -61,3 +62,14 @@ def test_what_a_program_raises_while_it_is_traced_reaches_the_caller():
 
     with pytest.raises(ValueError, match="no such program"):
         compiled_together(lambda call, x: call(wrong, x), jnp.arange(4.0))
+
+
+def test_newton_traces_its_equations_once():
+    traced = []
+
+    def equations(y):
+        traced.append(y)
+        return Equations(residual=y**3 - 8.0, matrix=jnp.diag(3.0 * y**2))
+
+    assert jnp.allclose(newton(equations, jnp.array([1.5])).value, 2.0, atol=1e-12)
+    assert len(traced) == 1

@@ -23,7 +23,7 @@ from fmjax.replica import (
     FranzParisiOrder,
 )
 from fmjax.solvers.entry import beside_maximum
-from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root
+from fmjax.solvers.newton import BRANCH_ENDED, CONVERGED, REFERENCE_FAILED, STALLED, Root, blank
 from fmjax.solvers.peak import Peak
 from fmjax.solvers.saddle import (
     SaddlePoint,
@@ -172,18 +172,20 @@ def _trace(functional: FranzParisi, alpha, typical: EquilibriumOrder, positions:
 def _between(functional: FranzParisi, guess, line, rule, controls: FranzParisiControls) -> tuple[Root, Any]:
     """Newton between knots, from ``guess`` with the given rule; if that fails, from ``line`` with a rule laid there."""
 
+    @jax.jit
+    def solve(start, rule):
+        return saddle_root(functional, start, controls, rule, max_steps=_STEPS)
+
     def attempt(state):
         _, _, rounds = state
         start, laid = jax.lax.cond(rounds == 0, lambda: (guess, rule), lambda: (line, functional.rule_at(line, controls)))
-        return *saddle_root(functional, start, controls, laid, max_steps=_STEPS), rounds + 1
+        return *solve(start, laid), rounds + 1
 
     def unsolved(state: Any):
         root, _, rounds = state
         return (rounds == 0) | ((rounds == 1) & ~root.converged)
 
-    nothing = jax.eval_shape(saddle_root, functional, guess, controls, rule)
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), nothing)
-    root, rule, _ = jax.lax.while_loop(unsolved, attempt, (*nothing, jnp.asarray(0)))
+    root, rule, _ = jax.lax.while_loop(unsolved, attempt, (*blank(solve, guess, rule), jnp.asarray(0)))
     return root, rule
 
 

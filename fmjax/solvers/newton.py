@@ -21,6 +21,7 @@ __all__ = [
     "Outcome",
     "Root",
     "System",
+    "blank",
     "describe",
     "implicit_root",
     "newton",
@@ -137,6 +138,14 @@ def solve_scaled(matrix: _Matrix, vector: Float[Array, n * columns], frozen: flo
     return jnp.linalg.solve(matrix / size[:, None], scaled)
 
 
+def blank(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Zeros in the shapes of ``function(*arguments)``, from which a loop can start.
+
+    ``function`` is one of `jax.jit`: it is traced once then, for its shapes and for the loop, and tracing takes seconds.
+    """
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function, *arguments))
+
+
 def newton(
     system: Callable[[_Vector], System],
     guess: _Vector,
@@ -167,6 +176,7 @@ def newton(
         max_steps: evaluations of the system.
         retract: ``(y, step) -> y`` near ``y + step``: where a step of that length leads in these coordinates.
     """
+    system = jax.jit(system)
 
     def full_step(at):
         return -solve_scaled(at.matrix, at.left.T @ at.residual)
@@ -200,9 +210,15 @@ def newton(
         )
         return value, at, step, damping, count, status
 
-    nowhere = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(system, guess))
-    start = (guess, nowhere, jnp.zeros_like(guess), jnp.ones_like(guess[0]), jnp.asarray(0), jnp.asarray(-1))
-    value, at, step, _, steps, status = jax.lax.while_loop(lambda state: state[-1] < 0, body, start)
+    start = (guess, blank(system, guess), jnp.zeros_like(guess), jnp.ones_like(guess[0]), jnp.asarray(0), jnp.asarray(-1))
+
+    def unfinished(state):
+        # The count says nothing new, but in a condition on one number XLA looks for a loop counter, through all that this
+        # number depends on and again in every pass: a quarter of the compilation of a curve.
+        *_, count, status = state
+        return (status < 0) & (count < max_steps)
+
+    value, at, step, _, steps, status = jax.lax.while_loop(unfinished, body, start)
     residual = jnp.max(jnp.abs(at.left.T @ at.residual))
     # Where rounding leaves nothing to improve although the step is not short: the step is part of the error estimates.
     status = jnp.where((status != NOT_FINITE) & (residual < tolerance), CONVERGED, status)

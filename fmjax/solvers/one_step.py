@@ -27,7 +27,7 @@ from fmjax.solvers.clusters import (
     ClusterPotential,
     ClusterRoots,
 )
-from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, newton
+from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, blank, newton
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["breaking_at", "one_step_root"]
@@ -175,6 +175,7 @@ def _solutions(
     crossing = left[:-1] * left[1:] < 0.0  # false where one of them is not a number
     places = jnp.sort(jnp.where(crossing, jnp.arange(_SCAN - 1), _SCAN))[:_MOST]
 
+    @jax.jit
     def refine(place):
         stable = left[place] > 0.0
         part = left[place] / (left[place] - left[place + 1])
@@ -182,8 +183,7 @@ def _solutions(
         return *_follow(one, guess, stable, controls, rule), stable
 
     def skip(place):
-        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(refine, place))
-        return eqx.tree_at(lambda found: found[0].status, nothing, jnp.asarray(STALLED))
+        return eqx.tree_at(lambda found: found[0].status, blank(refine, place), jnp.asarray(STALLED))
 
     return jax.lax.map(lambda place: jax.lax.cond(place < _SCAN, refine, skip, place), places)
 

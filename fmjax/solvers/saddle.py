@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from fmjax.replica import Equilibrium, EquilibriumControls, Functional, ReplicaSymmetric, expand, replicon
-from fmjax.solvers.newton import Outcome, Root, implicit_root, newton, solve_scaled
+from fmjax.solvers.newton import Outcome, Root, blank, implicit_root, newton, solve_scaled
 
 __all__ = [
     "SaddlePoint",
@@ -78,6 +78,7 @@ def saddle_root(
 def settled_root(functional: Functional, guess: Float[Array, " n"], controls: Any, **options: Any) -> tuple[Root, Any]:
     """Newton from a ``guess`` that may be far away: with a rule laid for the guess, and again for where that leads."""
 
+    @jax.jit
     def solve(guess):
         return saddle_root(functional, guess, controls, **options)
 
@@ -91,8 +92,7 @@ def settled_root(functional: Functional, guess: Float[Array, " n"], controls: An
         root, rule = solve(guess)
         return guess, (eqx.tree_at(lambda r: r.steps, root, root.steps + steps), rule), rounds + 1
 
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(solve, guess))
-    return jax.lax.while_loop(moved, again, (guess, nothing, jnp.asarray(0)))[1]
+    return jax.lax.while_loop(moved, again, (guess, blank(solve, guess), jnp.asarray(0)))[1]
 
 
 def tangent(root: Root) -> Float[Array, " n"]:
