@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -49,7 +50,16 @@ class Start(NamedTuple):
 def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> SaddlePoint:
     model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
     distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
-    return jax.lax.map(lambda item: local_entropy(FranzParisi(model, item[1]), item[0], distance), (alphas, margins))
+
+    def curve(item):
+        return _looked_at(local_entropy(FranzParisi(model, item[1]), item[0], distance))
+
+    return jax.lax.map(curve, (alphas, margins))
+
+
+def _looked_at(rows: SaddlePoint) -> SaddlePoint:
+    """Without what no start is chosen by, which then is not compiled: error estimates take a finer rule at every knot."""
+    return eqx.tree_at(lambda r: (r.replicon, r.error_estimate, r.residual, r.steps), rows, (None,) * 4)
 
 
 @jax.jit
@@ -94,7 +104,12 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, lowest: _S
     alphas = jnp.linspace(highest, lowest, _REFERENCES)
     typical = jax.vmap(lambda alpha: equilibrium(Equilibrium(functional.model), alpha).distance)(alphas)
     shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
-    rows = jax.lax.map(lambda item: robust_entropy(functional, item[0], item[1] * shares), (alphas, typical))
+
+    def curve(item):
+        alpha, typical = item
+        return _looked_at(robust_entropy(functional, alpha, typical * shares))
+
+    rows = jax.lax.map(curve, (alphas, typical))
     return Scan(alphas, jnp.full(_REFERENCES, functional.model.margin), rows)
 
 
