@@ -189,19 +189,19 @@ def test_the_entropy_of_infinitely_many_replicas_touches_a_slope_of_zero_at_its_
     assert abs(around.slope[2]) < 1e-9
 
 
-@pytest.mark.parametrize("y", [16.0, math.inf])
-def test_at_their_capacity_replicas_have_no_entropy_at_one_distance_and_a_positive_one_at_all_others(y):
+@pytest.mark.parametrize(("y", "resolved"), [(16.0, 1e-8), (math.inf, 1e-11)])
+def test_at_their_capacity_replicas_have_no_entropy_at_one_distance_and_a_positive_one_at_all_others(y, resolved):
     """Of 16 there are two minima, that touch zero at loads 0.004 apart; the first one counts."""
     found = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), y)
     assert found.result == "converged"
-    assert found.error_estimate < 1e-8
+    assert found.error_estimate < resolved
     typical = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=found.value).distance
     distance = jnp.append(typical * jnp.geomspace(1e-4, 0.9, 60), found.distance)
     curve = fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), y), alpha=found.value, distance=distance)
     assert jnp.sum(curve.converged) > 30
     assert jnp.nanargmin(curve.entropy) == 60
-    assert abs(curve.entropy[60]) < 1e-9
-    assert abs(curve.slope[60]) < 1e-6
+    assert abs(curve.entropy[60]) < min(resolved, 1e-9)
+    assert abs(curve.slope[60]) < 100 * resolved
 
 
 def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
@@ -229,7 +229,9 @@ def test_thresholds_of_ensembles_that_make_no_sense_are_refused(model, replicas,
 
 
 def test_the_capacity_of_four_replicas_is_the_published_estimate_of_where_dense_clusters_end():
-    assert fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0).value == pytest.approx(0.784, abs=5e-4)
+    found = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0)
+    assert found.value == pytest.approx(0.784, abs=5e-4)
+    assert found.error_estimate < 1e-11
 
 
 def test_the_derivative_of_the_capacity_of_replicas_in_the_margin_is_that_of_differences():
