@@ -80,7 +80,7 @@ def _check_alpha(alpha: Any) -> None:
 
 
 def _check_discrete(model: Model) -> None:
-    if is_concrete(model) and not model.weights.discrete:
+    if not model.weights.discrete:
         kind = type(model.weights).__name__
         raise ValueError(
             f"this threshold needs references of zero entropy, which {kind} weights do not have: use weights=Binary()"

@@ -73,16 +73,19 @@ def files(path):
                 "quantity": "robust-ensemble",
                 "grid": {"alpha": 0.5, "replicas": 3, "distance": 0.1, "task": "teacher-student"},
             },
-            ["teacher"],
+            ["task", "teacher-student", "storage"],
         ),
         (
             {
                 "quantity": "clusters",
                 "grid": {"alpha": 0.5, "reference_margin": 0, "distance": 0.1, "weights": "spherical"},
             },
-            ["Spherical", "Binary"],
+            ["weights", "spherical", "binary"],
         ),
         ({"quantity": "spinodal", "grid": {"task": "storage"}}, ["task", "storage", "teacher-student"]),
+        ({"quantity": "kappa-u", "grid": {"alpha": 0.5, "weights": "spherical"}}, ["weights", "spherical", "binary"]),
+        ({"quantity": "robust-alpha-u", "grid": {"weights": "spherical"}}, ["weights", "spherical", "binary"]),
+        ({"quantity": "robust-capacity", "grid": {}}, ["replicas"]),
         ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
     ],
     ids=str,
@@ -214,6 +217,14 @@ def test_transitions_with_a_teacher_are_those_of_the_thresholds(out):
 
 
 @pytest.mark.slow
+def test_the_capacity_of_replicas_is_that_of_their_number(out):
+    found = fmjax.sweep({"quantity": "robust-capacity", "grid": {"replicas": 4}}, out)
+    threshold = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0)
+    assert float(found.value) == pytest.approx(float(threshold.value), rel=1e-12)
+    assert float(found.at_distance) == pytest.approx(float(threshold.distance), rel=1e-6)
+
+
+@pytest.mark.slow
 def test_clusters_are_those_of_the_front_door(out):
     distance = np.array([0.01, 0.1])
     grid = {"alpha": 0.75, "reference_margin": [0.0, 0.5], "distance": distance}
@@ -239,6 +250,19 @@ def test_instances_are_those_of_focusing(out):
         row = found.sel(size=size, alpha=alpha, seed=seed)
         assert (int(row.errors), int(row.sweeps)) == (int(expected.errors), int(expected.sweeps))
         assert str(row.result.values) == expected.result
+
+
+def test_networks_are_those_of_train_and_patterns_that_there_are_not_say_so(out):
+    grid = {"patterns": [40, 100_000], "width": 9, "depth": 1, "epochs": 3, "seed": 5}
+    found = fmjax.sweep({"quantity": "networks", "grid": grid}, out)
+    task = fmjax.networks.load_task("digits")
+    chosen = np.random.default_rng(0).permutation(len(task.labels))[:40]
+    config = fmjax.networks.Config((64, 9, 10), (40,), seeds=1, epochs=3)
+    trained = fmjax.networks.train(config, task.inputs[chosen], task.labels[chosen], jax.random.key(5))
+    assert float(found.train_error[0]) == pytest.approx(float(trained.error[0, 0]), rel=1e-6)
+    assert float(found.loss[0]) == pytest.approx(float(trained.loss[-1, 0, 0]), rel=1e-6)
+    assert np.isnan(found.loss[1])
+    assert "fewer images than patterns" in str(found.result[1].values)
 
 
 # Faults of a store ----------------------------------------------------------------------------------------------------

@@ -77,8 +77,9 @@ def test_thresholds_of_a_reference_without_entropy_refuse_continuous_weights():
         named.alpha_u,
         *(partial(each, alpha=0.5) for each in (named.kappa_max, named.kappa_min, named.kappa_u)),
     ):
-        with pytest.raises(ValueError, match="Spherical weights"):
-            threshold(model)
+        for call in (threshold, jax.jit(threshold)):  # the kind of weights is known while a program is traced
+            with pytest.raises(ValueError, match="Spherical weights"):
+                call(model)
 
 
 def test_spherical_weights_at_zero_margin_have_capacity_two():

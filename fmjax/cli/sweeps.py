@@ -28,10 +28,11 @@ def sweep(
 
     \b
     The file names a quantity: entropy, franz-parisi, clusters, robust-ensemble,
-    capacity, kappa-max, kappa-min, kappa-u, alpha-u, perfect-generalisation,
-    spinodal, focusing, networks or first-moment. Its controls have the names of
-    the options of that command: numbers, words, lists of them, START:STOP:COUNT
-    or START:STOP:COUNT:log. A wrong name is answered with those that there are.
+    capacity, kappa-max, kappa-min, kappa-u, alpha-u, robust-alpha-u,
+    robust-capacity, perfect-generalisation, spinodal, focusing, networks or
+    first-moment. Its controls have the names of the options of that command:
+    numbers, words, lists of them, START:STOP:COUNT or START:STOP:COUNT:log. A
+    wrong name is answered with those that there are.
       quantity = "franz-parisi"
       block = 4                 # points, here curves, per block: optional
       [grid]

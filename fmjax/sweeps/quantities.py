@@ -10,7 +10,6 @@ from typing import Any
 
 from fmjax import thresholds
 from fmjax.message_passing.focusing import SENTENCES as FOCUSING_SENTENCES
-from fmjax.replica import RobustEnsemble
 from fmjax.solvers import newton
 from fmjax.solvers.clusters import PHASES
 from fmjax.sweeps import evaluations
@@ -28,6 +27,10 @@ _MARGIN = Control("margin kappa of the solutions", 0.0)
 _SEED = Control("seed of the instance", low=0, high=2**31 - 1, integer=True)
 _REFERENCE_MARGIN = Control("margin of the reference")
 _DISTANCE = Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True)
+_REPLICAS = Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True)
+# Of the models, those for which a quantity makes sense.
+_DISCRETE = {"weights": Control("prior of a weight", "binary", words=("binary",), static=True)}
+_RANDOM_LABELS = {"task": Control("where labels come from", "storage", words=("storage",), static=True)}
 _LEARNABLE = {"task": Control("where labels come from", "teacher-student", words=("teacher-student",), static=True)}
 _NATS = "nats per weight"
 _BOUND = Output(_NATS, "absolute bound on the error, from a finer rule")
@@ -45,7 +48,7 @@ def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, blo
         "error_estimate": Output(units, _BOUND.about),
         "at_distance": Output("1", "Hamming distance per weight at which it happens"),
     }
-    arguments = [name for name in controls if name == "alpha"]
+    arguments = [name for name in controls if name not in (*_MODEL, "margin")]
     solved = evaluations.threshold(solver, *arguments)
     return Quantity(
         about, {**controls, **_MODEL, **controls}, outputs, _SENTENCES, solved, block, cost, check=evaluations.model_of
@@ -117,6 +120,7 @@ QUANTITIES: dict[str, Quantity] = {
             "margin": _MARGIN,
             "distance": _DISTANCE,
             **_MODEL,
+            **_DISCRETE,
         },
         {
             "symmetric_entropy": Output(_NATS, "replica-symmetric local entropy"),
@@ -137,16 +141,18 @@ QUANTITIES: dict[str, Quantity] = {
         evaluations.one_step,
         block=1,
         seconds=0.35,
-        check=evaluations.check_one_step,
+        check=evaluations.model_of,
     ),
     "robust-ensemble": Quantity(
         "entropy per replica of several solutions at a distance from each other",
         {
             "alpha": _ALPHA,
             "margin": _MARGIN,
-            "replicas": Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True),
+            "replicas": _REPLICAS,
             "distance": Control("Hamming distance per weight of any two replicas", low=0.0, high=0.5, along=True),
             **_MODEL,
+            **_DISCRETE,
+            **_RANDOM_LABELS,
         },
         {
             "entropy": Output("nats per weight and replica", "log of the number of groups of replicas"),
@@ -159,36 +165,66 @@ QUANTITIES: dict[str, Quantity] = {
         evaluations.robust_ensemble,
         block=4,
         seconds=0.01,
-        check=lambda values: RobustEnsemble(evaluations.model_of(values), 2.0),
+        check=evaluations.model_of,
     ),
     "capacity": _threshold_row(
         "alpha_c(kappa), the largest load with solutions", {"margin": _MARGIN}, thresholds.capacity, 64, 0.01
     ),
     "kappa-max": _threshold_row(
-        "kappa_max(alpha), the largest margin with solutions", {"alpha": _ALPHA}, thresholds.kappa_max, 64, 0.01
+        "kappa_max(alpha), the largest margin with solutions",
+        {"alpha": _ALPHA, **_DISCRETE},
+        thresholds.kappa_max,
+        64,
+        0.01,
     ),
     "kappa-min": _threshold_row(
         "kappa_min(alpha), margin of the reference above which the local entropy is nowhere negative",
-        {"alpha": _ALPHA, "margin": _MARGIN},
+        {"alpha": _ALPHA, "margin": _MARGIN, **_DISCRETE},
         thresholds.kappa_min,
         2,
         3.0,
     ),
     "kappa-u": _threshold_row(
         "kappa_u(alpha), margin of the reference above which the local entropy rises up to its maximum",
-        {"alpha": _ALPHA, "margin": _MARGIN},
+        {"alpha": _ALPHA, "margin": _MARGIN, **_DISCRETE},
         thresholds.kappa_u,
         2,
         3.0,
     ),
     "alpha-u": _threshold_row(
-        "alpha'_U, largest load with a monotonic local entropy", {"margin": _MARGIN}, thresholds.alpha_u, 1, 3.0
+        "alpha'_U, largest load with a monotonic local entropy",
+        {"margin": _MARGIN, **_DISCRETE},
+        thresholds.alpha_u,
+        1,
+        3.0,
+    ),
+    "robust-alpha-u": _threshold_row(
+        "alpha_U, largest load with a monotonic entropy of infinitely many replicas",
+        {"margin": _MARGIN, **_DISCRETE, **_RANDOM_LABELS},
+        thresholds.robust_alpha_u,
+        1,
+        0.5,
+    ),
+    "robust-capacity": _threshold_row(
+        "largest load with replicas at any distance",
+        {"margin": _MARGIN, "replicas": _REPLICAS, **_DISCRETE, **_RANDOM_LABELS},
+        thresholds.robust_capacity,
+        1,
+        0.5,
     ),
     "perfect-generalisation": _threshold_row(
-        "load above which typical solutions are the teacher", _LEARNABLE, thresholds.perfect_generalisation, 1, 0.01
+        "load above which typical solutions are the teacher",
+        {**_DISCRETE, **_LEARNABLE},
+        thresholds.perfect_generalisation,
+        1,
+        0.01,
     ),
     "spinodal": _threshold_row(
-        "load up to which solutions other than the teacher trap a search", _LEARNABLE, thresholds.spinodal, 1, 0.01
+        "load up to which solutions other than the teacher trap a search",
+        {**_DISCRETE, **_LEARNABLE},
+        thresholds.spinodal,
+        1,
+        0.01,
     ),
     "focusing": Quantity(
         "solutions of random instances by focusing belief propagation",
@@ -222,7 +258,7 @@ QUANTITIES: dict[str, Quantity] = {
             "train_error": Output("1", "fraction of its training patterns that the network gets wrong"),
             "loss": Output("nats", "mean cross-entropy of the batches of the last epoch"),
         },
-        ("converged", "not learned: some training patterns are still wrong"),
+        ("converged", "not learned: some training patterns are still wrong", "the dataset has fewer images than patterns"),
         evaluations.trained_networks,
         block=1,
         seconds=5.0,
