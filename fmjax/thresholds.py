@@ -32,7 +32,7 @@ from fmjax.solvers.folds import (
     touching_zero,
 )
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
-from fmjax.solvers.newton import CONVERGED, Outcome
+from fmjax.solvers.newton import CONVERGED, Outcome, known
 from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
@@ -122,7 +122,8 @@ def capacity(model: Model) -> Threshold:
 def _load(functional: Equilibrium, root: Any, error: Float[Array, " n"]) -> Threshold:
     """The threshold whose value is ``alpha``, the last unknown."""
     gap, alpha = functional.order(root.value[:-1]).gap, root.value[-1]
-    return Threshold(alpha, error[-1], alpha, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
+    found = Threshold(alpha, error[-1], alpha, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
+    return known(found, "value", "error_estimate", "alpha", "distance")
 
 
 @in_float64
@@ -188,7 +189,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     functional, alpha = as_float64((Equilibrium(model), alpha))
     root, error = _largest_margin(functional, alpha)
     gap, margin = functional.order(root.value[:-1]).gap, root.value[-1]
-    return Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
+    found = Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
+    return known(found, "value", "error_estimate", "margin", "distance")
 
 
 @in_float64
@@ -207,7 +209,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference("margin", _critical(touching_zero, lowest, scan_margins, model, alpha), alpha)
+    return _around_reference(_critical(touching_zero, lowest, scan_margins, model, alpha), alpha, "margin")
 
 
 @in_float64
@@ -223,7 +225,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference("margin", _critical(fold_in_margin, flattest, scan_margins, model, alpha), alpha)
+    return _around_reference(_critical(fold_in_margin, flattest, scan_margins, model, alpha), alpha, "margin")
 
 
 @in_float64
@@ -246,7 +248,7 @@ def alpha_u(model: Model) -> Threshold:
     """
     _check_discrete(model)
     point = _critical(fold_in_alpha, flattest, scan_zero_entropy, as_float64(model))
-    return _around_reference("alpha", point, point.at.alpha)
+    return _around_reference(point, point.at.alpha, "alpha", "margin")
 
 
 @in_float64
@@ -295,10 +297,8 @@ def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, rep
         return call(system, functional, start_in_loads(call, functional, chosen))
 
     (position, alpha), (_, error), status = compiled_together(chain, functional)
-    value, error, distance = (
-        jnp.where(status == CONVERGED, number, jnp.nan) for number in (alpha, error, jax.nn.sigmoid(position))
-    )
-    return Threshold(value, error, value, jnp.asarray(functional.model.margin), distance, status)
+    found = Threshold(alpha, error, alpha, jnp.asarray(functional.model.margin), jax.nn.sigmoid(position), status)
+    return known(found, "value", "error_estimate", "alpha", "distance")
 
 
 def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> CriticalPoint:
@@ -310,15 +310,11 @@ def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., 
     return compiled_together(chain, *controls)
 
 
-def _around_reference(name: str, point: CriticalPoint, alpha: Any) -> Threshold:
-    """The threshold that is the unknown of this name."""
-
-    def known(number):
-        return jnp.where(point.status == CONVERGED, number, jnp.nan)
-
-    value, error, alpha = known(getattr(point.at, name)), known(getattr(point.errors, name)), known(alpha)
-    distance = known(jax.nn.sigmoid(point.at.position))
-    return Threshold(value, error, alpha, known(point.at.margin), distance, point.status)
+def _around_reference(point: CriticalPoint, alpha: Any, *unknowns: str) -> Threshold:
+    """The threshold that is the first of these unknowns of the point."""
+    value, error = (getattr(numbers, unknowns[0]) for numbers in (point.at, point.errors))
+    found = Threshold(value, error, alpha, point.at.margin, jax.nn.sigmoid(point.at.position), point.status)
+    return known(found, "value", "error_estimate", "distance", *unknowns)
 
 
 _largest_margin = jax.jit(largest_margin)

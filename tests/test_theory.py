@@ -283,6 +283,21 @@ def test_an_rs_branch_that_ends_is_reported_with_its_reason():
     found = local(0.83, 0.0, 0.0, jnp.array([0.001, 0.05]))
     assert found.result[0].startswith("the branch could not be followed")
     assert found.result[1] == "converged"
+    # Numbers of the row that was not found are none; what was asked for and how far Newton was stay.
+    for numbers in (found.entropy, found.slope, found.order.q, found.order.t, found.error_estimate, found.replicon):
+        np.testing.assert_array_equal(np.isnan(numbers), [True, False])
+    assert np.isfinite([found.distance, found.alpha, found.residual]).all()
+
+
+def test_solutions_and_thresholds_that_were_not_found_are_nan_and_keep_what_was_asked():
+    point = typical(5.0, 0.0)  # q = 1 is reached at alpha = 4/pi
+    assert point.result != "converged"
+    assert np.isnan([point.entropy, point.order.q, point.distance, point.error_estimate]).all()
+    assert point.alpha == 5.0
+    threshold = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 1e-6)
+    assert threshold.result != "converged"
+    assert np.isnan([threshold.value, threshold.margin, threshold.distance, threshold.error_estimate]).all()
+    assert threshold.alpha == 1e-6
 
 
 def test_free_coordinates_and_order_parameters_are_inverse_maps():

@@ -105,9 +105,7 @@ def curves(
 
 def kappa_max(alphas: np.ndarray, activation: str | None = None) -> dict[str, np.ndarray]:
     """``value``, ``error_estimate`` and ``result`` of kappa_max at every alpha; NaN where it did not converge."""
-    columns = _columns(_kappa_max(_model(activation), jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
-    columns["value"] = np.where(columns["result"] == CONVERGED, columns["value"], np.nan)
-    return columns
+    return _columns(_kappa_max(_model(activation), jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
 
 
 @lru_cache(maxsize=256)
@@ -127,12 +125,8 @@ def threshold(name: str, at: float | None = None, activation: str | None = None)
         found = function(model)
     else:
         found = function(model, jnp.asarray(at, dtype=float))
-    numbers = {
-        key: float(np.nan if (value := getattr(found, key, None)) is None else value)
-        for key in ("value", "error_estimate", "alpha", "margin", "distance")
-    }
-    result = str(found.result)
-    return numbers | {"value": numbers["value"] if result == CONVERGED else np.nan, "result": result}
+    numbers = {name: float(getattr(found, name)) for name in ("value", "error_estimate", "alpha", "margin", "distance")}
+    return numbers | {"result": str(found.result)}
 
 
 def overlap_at_capacity(alpha: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from fmjax.replica import (
 )
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import local_entropy
+from fmjax.solvers.newton import known
 from fmjax.solvers.one_step import breaking_at
 from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
@@ -112,10 +113,12 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
         )
 
 
-_equilibrium = jax.jit(equilibrium)
+_NUMBERS = ("entropy", "slope", "order", "replicon", "error_estimate")
+
+_equilibrium = jax.jit(lambda functional, alpha: known(equilibrium(functional, alpha), *_NUMBERS, "distance"))
 _largest_margin = jax.jit(largest_margin)
-_local_entropy = jax.jit(local_entropy)
-_robust_entropy = jax.jit(robust_entropy)
+_local_entropy = jax.jit(lambda *arguments: known(local_entropy(*arguments), *_NUMBERS))
+_robust_entropy = jax.jit(lambda *arguments: known(robust_entropy(*arguments), *_NUMBERS))
 
 
 @in_float64
@@ -130,8 +133,8 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
 
     Returns:
         A `SaddlePoint`: ``entropy`` in nats per weight, ``order``, ``error_estimate``, ``result``. Failure to converge is
-        a ``result``, not an exception. Differentiable with respect to ``alpha``, ``distance`` and margins; use `jax.vmap`
-        for batches.
+        a ``result``, not an exception, and leaves NaN. Differentiable with respect to ``alpha``, ``distance`` and margins;
+        use `jax.vmap` for batches.
 
     Raises:
         ValueError: alpha not positive, distance outside [0, 1], a reference margin above ``kappa_max(alpha)``, another
@@ -164,8 +167,8 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
 
     Returns:
         A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``: ``entropy`` in nats per weight (and
-        replica), ``slope`` its derivative. Rows beyond the end of the replica-symmetric branch say so in ``result``; their
-        numbers mean nothing. Differentiable like that of `solve`.
+        replica), ``slope`` its derivative. Rows beyond the end of the replica-symmetric branch say so in ``result``, and
+        their numbers are NaN. Differentiable like that of `solve`.
 
     Raises:
         ValueError: as for `solve`; distances that are not an array of one dimension.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import equinox as eqx
 import jax
@@ -24,6 +24,7 @@ __all__ = [
     "blank",
     "describe",
     "implicit_root",
+    "known",
     "newton",
 ]
 
@@ -63,6 +64,18 @@ class Outcome:
     def result(self) -> str | np.ndarray:
         """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
         return describe(self.status)
+
+
+_Found = TypeVar("_Found", bound=Outcome)
+
+
+def known(found: _Found, *names: str) -> _Found:
+    """The same, with NaN in the fields of these ``names`` where nothing was found: what Newton left there means nothing."""
+
+    def masked(field):
+        return jax.tree.map(lambda leaf: jnp.where(found.converged, leaf, jnp.nan), field)
+
+    return eqx.tree_at(lambda point: [getattr(point, name) for name in names], found, replace_fn=masked)
 
 
 _FROZEN = 1e-14

@@ -27,7 +27,7 @@ from fmjax.solvers.clusters import (
     ClusterPotential,
     ClusterRoots,
 )
-from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, blank, newton
+from fmjax.solvers.newton import CONVERGED, STALLED, Equations, Root, blank, known, newton
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["breaking_at", "one_step_root"]
@@ -233,7 +233,7 @@ def breaking_at(one: OneStep, symmetric: SaddlePoint, free: Float[Array, " n"], 
     status = jnp.where(symmetric.converged & jnp.any(stable & ~good), STALLED, status)
     code = jnp.where(status == CONVERGED, code, UNKNOWN)
     nan = jnp.where(good, 0.0, jnp.nan)
-    return ClusterPoint(
+    found = ClusterPoint(
         symmetric=symmetric,
         entropy=entropy,
         slope=slope,
@@ -256,3 +256,5 @@ def breaking_at(one: OneStep, symmetric: SaddlePoint, free: Float[Array, " n"], 
         code=code,
         status=status,
     )
+    overlaps = ("q0", "q1", "q0_hat", "q1_hat", "m")
+    return known(found, "entropy", "slope", *overlaps, "complexity", "internal_entropy", "error_estimate")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.replica import Equilibrium, RobustEnsemble, RobustEnsembleControls
@@ -63,8 +62,6 @@ def robust_entropy(functional: RobustEnsemble, alpha: Float[Array, ""], distance
     status = jnp.where(good, CONVERGED, jnp.where(root.converged, BRANCH_ENDED, root.status))
     status = jnp.where(inside, status, BRANCH_ENDED)
     status = jnp.where(typical.converged, status, REFERENCE_FAILED)
-    keep = status == CONVERGED
-    entropy, slope, parameters = jax.tree.map(lambda leaf: jnp.where(keep, leaf, np.nan), (entropy, slope, parameters))
     alphas = jnp.broadcast_to(alpha, jnp.shape(distances))
     return SaddlePoint(
         entropy=entropy,

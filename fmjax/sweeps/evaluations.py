@@ -70,8 +70,7 @@ def entropy(values: Values) -> dict[str, Any]:
         "distance": point.distance,
         "teacher_overlap": point.order.R,
     }
-    known = _known(point.status, **numbers, error_estimate=point.error_estimate)
-    return known | {"residual": point.residual, "result": point.status}
+    return numbers | {"error_estimate": point.error_estimate, "residual": point.residual, "result": point.status}
 
 
 def _around_reference(solver: Callable[..., Any], values: Values) -> tuple[Any, jax.Array]:
@@ -109,8 +108,7 @@ def robust_ensemble(values: Values) -> dict[str, Any]:
     functional = RobustEnsemble(model_of(values), values["replicas"])
     found = curve(functional, alpha=values["alpha"], distance=values["distance"])
     numbers = {"entropy": found.entropy, "slope": found.slope, "cross_overlap": found.order.q0}
-    known = _known(found.status, **numbers, error_estimate=found.error_estimate)
-    return known | {"residual": found.residual, "result": found.status}
+    return numbers | {"error_estimate": found.error_estimate, "residual": found.residual, "result": found.status}
 
 
 def threshold(solver: Callable[..., Threshold], *arguments: str) -> Callable[[Values], dict[str, Any]]:
@@ -119,7 +117,7 @@ def threshold(solver: Callable[..., Threshold], *arguments: str) -> Callable[[Va
     def evaluate(values: Values) -> dict[str, Any]:
         found = solver(model_of(values), *(values[name] for name in arguments))
         numbers = {"value": found.value, "error_estimate": found.error_estimate, "at_distance": found.distance}
-        return _known(found.status, **numbers) | {"result": found.status}
+        return numbers | {"result": found.status}
 
     return evaluate
 
