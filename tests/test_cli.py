@@ -190,6 +190,33 @@ def test_an_unwritable_directory_is_named(monkeypatch, tmp_path):
     assert "occupied" in refused("figure", "2", "--out", occupied)
 
 
+@pytest.mark.parametrize("arguments", [["figure", "2"], ["reproduce"]], ids=" ".join)
+def test_results_that_could_not_be_written_are_not_computed(arguments, tmp_path, no_theory):
+    occupied = tmp_path / "occupied"
+    occupied.write_text("something else")
+    for out in (occupied, occupied / "below"):
+        message = refused(*arguments, "--quick", "--out", out)
+        assert str(occupied) in message
+    assert occupied.read_text() == "something else"
+    assert not no_theory
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["focusing", "--size", "11", "--alpha", "0.5"],
+        ["local-entropy", "--size", "11", "--alpha", "0.5"],
+        ["networks", "--dataset", "digits"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_is_there_is_not_overwritten(arguments, tmp_path):
+    out = tmp_path / "found.nc"
+    out.write_text("something else")
+    assert str(out) in refused(*arguments, "--out", out)
+    assert out.read_text() == "something else"
+
+
 # Standard output holds the answer and nothing else --------------------------------------------------------------------
 
 
@@ -464,7 +491,7 @@ def test_local_entropy_gives_rows_per_sample_and_their_average():
 
 
 def test_a_missing_library_for_the_file_is_named_before_anything_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr("fmjax.cli.message_passing.find_spec", lambda name: None if name == "h5netcdf" else object())
+    monkeypatch.setattr("fmjax.cli.running.find_spec", lambda name: None if name == "h5netcdf" else object())
     message = refused("focusing", "--size", 11, "--alpha", 0.5, "--out", tmp_path / "x.nc")
     assert "pip install h5netcdf" in message
 

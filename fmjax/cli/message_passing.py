@@ -1,14 +1,13 @@
 """`fmjax focusing` and `fmjax local-entropy`: single instances, sample by sample."""
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fmjax.cli.options import AlphaOption, MarginOption
-from fmjax.cli.running import Document, plain, run, text_of
+from fmjax.cli.running import Document, check_new_file, plain, run, text_of
 from fmjax.progress import bar
 
 SizeOption = Annotated[int, typer.Option("--size", metavar="N", help="Number of weights.")]
@@ -16,7 +15,8 @@ SamplesOption = Annotated[int, typer.Option("--samples", metavar="S", help="Numb
 SeedOption = Annotated[int, typer.Option("--seed", metavar="I", help="Seed of the first instance; the others follow.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE.nc", help="Also write everything, weights included, to NetCDF.")
+    Path | None,
+    typer.Option("--out", metavar="FILE.nc", help="Also write everything, weights included, to a new NetCDF file."),
 ]
 
 
@@ -110,18 +110,11 @@ def local_entropy(
 
 
 def _check(samples: int, seed: int, out: Path | None) -> None:
-    """Refuse now what would be lost after hours."""
     if samples < 1:
         raise ValueError(f"--samples must be at least 1, not {samples}")
     if seed < 0:
         raise ValueError(f"--seed must be at least 0, not {seed}")
-    if out is None:
-        return
-    missing = [name for name in ("xarray", "h5netcdf", "h5py") if find_spec(name) is None]
-    if missing:
-        raise ValueError(f"--out needs {' and '.join(missing)}: pip install {' '.join(missing)}")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise ValueError(f"--out must name a file in a directory that exists, not {str(out)!r}")
+    check_new_file(out)
 
 
 def _controls(dataset: Any) -> Document:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fmjax.cli.running import STYLE, Document, plain, run, text_of
+from fmjax.cli.running import STYLE, Document, check_new_file, plain, run, text_of
 from fmjax.progress import bar
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -38,7 +38,9 @@ def networks(
     checkpoints: Annotated[
         Path | None, typer.Option("--checkpoints", metavar="DIR", help="Keep the training here, and go on from it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all results, as NetCDF.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all results to a new NetCDF file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train binary networks on images.
@@ -73,6 +75,7 @@ def networks(
         from fmjax.networks import STUDIES
         from fmjax.networks import run as run_study
 
+        check_new_file(out)
         usual = STUDIES[dataset.value]
         shape = (width or usual.hidden[0],) * (depth or len(usual.hidden))
         chosen = {name: value for name, value in given.items() if value is not None}

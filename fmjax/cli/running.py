@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -55,6 +56,21 @@ def text_of(document: Mapping[str, Any], as_json: bool) -> str:
         aligned = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
         lines += ["", *(line.rstrip() for line in aligned)]
     return "\n".join(lines)
+
+
+def check_new_file(out: Path | None) -> None:
+    """Refuse now what would be lost after hours: a NetCDF file that cannot be written, or that is there already."""
+    if out is None:
+        return
+    missing = [name for name in ("xarray", "h5netcdf", "h5py") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"--out needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise ValueError(f"--out must name a file in a directory that exists, not {str(out)!r}")
+    if out.exists():
+        raise ValueError(f"{out} is there already: choose another name for --out")
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise ValueError(f"--out {out} cannot be written: its directory is not writable")
 
 
 def _fail(message: str) -> NoReturn:

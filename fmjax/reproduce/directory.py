@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,8 +62,11 @@ class Directory:
         """Refuse a directory that holds anything that writing here would overwrite or mix with.
 
         Raises:
-            ValueError: there is a file of another origin, or of other settings.
+            ValueError: there is a file of another origin, or of other settings, or no directory can be there.
         """
+        there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK)):
+            raise ValueError(f"{there} is not a directory that can be written to; choose another one for --out")
         for name in self.names:
             self._check(self.dataset_path(name), self.picture_paths(name))
         self._check(self.path / THRESHOLDS, ())
