@@ -31,7 +31,7 @@ from fmjax.solvers.folds import (
     fold_in_margin,
     touching_zero,
 )
-from fmjax.solvers.front import as_float64, in_float64, is_concrete, require
+from fmjax.solvers.front import as_float64, in_float64, is_concrete, one_number, require
 from fmjax.solvers.newton import CONVERGED, Outcome, known
 from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
@@ -75,11 +75,19 @@ class Threshold(eqx.Module, Outcome):
     status: Int[Array, "*batch"]
 
 
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(f"expected a model, and not {type(model).__name__}: try fmjax.Perceptron()")
+    one_number("the margin of a model", model.margin)
+
+
 def _check_alpha(alpha: Any) -> None:
+    one_number("alpha", alpha)
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
 
 
 def _check_discrete(model: Model) -> None:
+    _check_model(model)
     if not model.weights.discrete:
         kind = type(model.weights).__name__
         raise ValueError(
@@ -88,6 +96,7 @@ def _check_discrete(model: Model) -> None:
 
 
 def _check_margin(model: Model) -> None:
+    _check_model(model)
     if is_concrete(model):
         limit = 20.0 * float(model.deviation)
         allowed = f"margins between -{limit:.6g} and {limit:.6g} are supported, 20 deviations of the pre-activation"
@@ -162,6 +171,7 @@ def spinodal(model: Model) -> Threshold:
 
 
 def _check_learnable(model: Model) -> None:
+    _check_model(model)
     if not (model.teacher and model.weights.discrete):
         raise ValueError("perfect generalisation needs a teacher of discrete weights: use Perceptron(teacher=True)")
     require("margin", model.margin, lambda k: k == 0, "the teacher classifies at margin 0 and is no solution at another one")

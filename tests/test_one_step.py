@@ -239,7 +239,7 @@ def test_only_binary_weights_and_symmetric_functionals_have_clusters():
     with pytest.raises(TypeError, match="binary weights, not of Spherical"):
         fmjax.clusters(fmjax.Equilibrium(spherical), alpha=0.5)
     ensemble = fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0)
-    with pytest.raises(TypeError, match="cannot break a RobustEnsemble"):
+    with pytest.raises(TypeError, match="not RobustEnsemble"):
         fmjax.clusters(ensemble, alpha=0.5, distance=np.array([0.1]))
     with pytest.raises(ValueError, match="one-dimensional"):
         fmjax.clusters(fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.1), alpha=0.5, distance=0.1)

@@ -1,6 +1,8 @@
 """Equilibrium, Franz-Parisi and thresholds against limits, identities, published constants and independent programs."""
 
 import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -332,11 +334,62 @@ def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():
         (lambda: local_at(0.5, 0.3, 1.5), "distance = 1.5"),
         (lambda: local_at(0.5, 0.6, 0.1), "kappa_max"),
         (lambda: fmjax.thresholds.kappa_u(fmjax.Perceptron(), 0.0), "alpha = 0"),
+        (lambda: typical_at(np.array([0.1, 0.2])), r"alpha .* shape \(2,\): use jax.vmap"),
+        (lambda: local_at(np.array([0.1, 0.2]), 0.3, 0.1), r"alpha .* shape \(2,\): use jax.vmap"),
+        (lambda: local_at(0.5, 0.3, np.array([0.1, 0.2])), r"distance .* shape \(2,\): use curve"),
+        (lambda: local_at(0.5, 0.3, None), "pass distance"),
+        (lambda: fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.3), alpha=0.5, distance=[]), r"shape \(0,\)"),
+        (lambda: fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.3), alpha=0.5, distance=0.1), r"shape \(\): try"),
     ],
 )
 def test_impossible_requests_raise_one_sentence_that_names_the_value(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("fmjax.solve(fmjax.Perceptron(), alpha=0.5)", ["Equilibrium or FranzParisi", "not Model"]),
+        ("fmjax.solve(fmjax.Equilibrium, alpha=0.5)", ["the class Equilibrium"]),
+        ("fmjax.curve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=0.5, distance=[0.1])", ["FranzParisi or RobustEnsemble"]),
+        ("fmjax.thresholds.capacity(fmjax.Equilibrium(fmjax.Perceptron()))", ["a model", "not Equilibrium"]),
+        ("fmjax.thresholds.kappa_max(fmjax.Perceptron(), [0.1, 0.2])", ["alpha", "(2,)", "jax.vmap"]),
+        ("fmjax.thresholds.capacity(fmjax.Perceptron(margin=np.array([0.0, 0.1])))", ["margin", "(2,)", "jax.vmap"]),
+        ("fmjax.Perceptron(weights='binary')", ["weights", "fmjax.Binary()", "'binary'"]),
+    ],
+)
+def test_objects_of_the_wrong_kind_are_refused_by_name(call, words, without_type_checks):
+    message = without_type_checks(call)
+    assert all(word in message for word in words), message
+
+
+@pytest.fixture(scope="module")
+def without_type_checks():
+    """What an expression raises for users: in this process every annotated function checks its arguments first."""
+    program = """
+import sys, numpy as np, fmjax
+for call in sys.stdin:
+    try:
+        print("not refused:", eval(call), flush=True)
+    except Exception as error:
+        print(error, flush=True)
+"""
+    python = [sys.executable, "-c", program]
+    with subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+
+        def message(call):
+            process.stdin.write(call + "\n")
+            return process.stdout.readline()
+
+        yield message
+        process.stdin.close()
+
+
+def test_distances_may_be_a_list():
+    listed = fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0), alpha=0.5, distance=[0.1, 0.2])
+    array = fmjax.curve(fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0), alpha=0.5, distance=np.array([0.1, 0.2]))
+    np.testing.assert_array_equal(listed.entropy, array.entropy)
 
 
 def typical_at(alpha):

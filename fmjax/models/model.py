@@ -30,6 +30,7 @@ class Model(eqx.Module):
 
     Raises:
         ValueError: a teacher, and another constraint than `Margin`.
+        TypeError: a part of another kind.
 
     Example:
         `Perceptron` and `TreeCommittee` make the usual ones; this is the symmetric binary perceptron.
@@ -47,6 +48,13 @@ class Model(eqx.Module):
     teacher: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
+        for name, kind, usual in (
+            ("weights", Weights, "fmjax.Binary()"),
+            ("architecture", Architecture, "fmjax.models.PerceptronArchitecture()"),
+            ("constraint", Constraint, "fmjax.Margin(0.0)"),
+        ):
+            if not isinstance(given := getattr(self, name), kind):
+                raise TypeError(f"the {name} of a model must be an object like {usual}, not {given!r}")
         if self.teacher and not isinstance(self.constraint, Margin):
             kind = type(self.constraint).__name__
             raise ValueError(f"the labels of a teacher are signs, which a {kind} does not follow: use the constraint Margin")

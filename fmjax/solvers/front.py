@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -29,9 +29,10 @@ from fmjax.solvers.robust import robust_entropy
 from fmjax.solvers.saddle import SaddlePoint, equilibrium
 from fmjax.solvers.zero_entropy import largest_margin
 
-__all__ = ["clusters", "curve", "in_float64", "is_concrete", "require", "solve"]
+__all__ = ["as_float64", "clusters", "curve", "in_float64", "is_concrete", "one_number", "require", "solve"]
 
 _Real = float | int | Float[Array, "..."] | np.ndarray
+_Reals = Sequence[float | int] | Float[Array, "..."] | np.ndarray
 
 
 def is_concrete(*values: Any) -> bool:
@@ -76,28 +77,40 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
         raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
 
 
-def _check(functional: Functional, alpha: Any, distance: Any) -> None:
+def one_number(name: str, value: Any, several: str = "jax.vmap") -> None:
+    """`ValueError` if ``value`` is an array, traced or not; what takes ``several`` is named."""
+    if np.ndim(value):
+        raise ValueError(f"{name} must be one number, not an array of shape {np.shape(value)}: use {several} for several")
+
+
+def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) -> None:
+    if not isinstance(functional, kinds):
+        allowed = " or ".join(kind.__name__ for kind in kinds)
+        given = f"the class {functional.__name__}" if isinstance(functional, type) else type(functional).__name__
+        usual = f"fmjax.{kinds[0].__name__}(fmjax.Perceptron(), ...)"
+        raise TypeError(f"expected a functional, {allowed}, and not {given}: try {usual}")
+    one_number("alpha", alpha)
+    one_number("the margin of a model", functional.model.margin)
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
+    if isinstance(functional, Equilibrium):
+        if distance is not None:
+            raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
+        return
+    if distance is None:
+        raise ValueError(f"{type(functional).__name__} is a function of a distance: pass distance=...")
     if isinstance(functional, FranzParisi):
-        if distance is None:
-            raise ValueError("a local entropy needs a distance between 0 and 1: pass distance=...")
+        one_number("reference_margin", functional.reference_margin)
         require("distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1")
         _check_reference(functional, alpha)
-    elif isinstance(functional, RobustEnsemble):
-        require(
-            "distance",
-            distance,
-            lambda d: (d > 0) & (d < 0.5),
-            "replicas lie at a distance between 0 and 0.5, ends excluded",
-        )
-    elif distance is not None:
-        raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
+    else:
+        allowed = "replicas lie at a distance between 0 and 0.5, ends excluded"
+        require("distance", distance, lambda d: (d > 0) & (d < 0.5), allowed)
 
 
 def _check_reference(functional: FranzParisi, alpha: Any) -> None:
     """A reference beyond ``kappa_max`` does not exist: its entropy is negative."""
     margin = functional.reference_margin
-    if not is_concrete(functional, alpha) or np.ndim(margin) or np.ndim(alpha) or not functional.model.weights.discrete:
+    if not is_concrete(functional, alpha) or not functional.model.weights.discrete:
         return
     require("reference margin", margin, np.isfinite, "it must be a finite number")
     model = functional.model.with_margin(margin)
@@ -137,8 +150,9 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         use `jax.vmap` for batches.
 
     Raises:
-        ValueError: alpha not positive, distance outside [0, 1], a reference margin above ``kappa_max(alpha)``, another
-            functional, or tracing with float64 off.
+        ValueError: alpha not positive, distance outside [0, 1], a reference margin above ``kappa_max(alpha)``, arrays in
+            place of numbers, or tracing with float64 off.
+        TypeError: another functional.
 
     Example:
         >>> import fmjax
@@ -146,17 +160,16 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         >>> print(f"{point.entropy:.8f} {point.order.q:.8f} {point.result}")
         0.31439007 0.32238536 converged
     """
-    _check(functional, alpha, distance)
+    _check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if isinstance(functional, FranzParisi):
+        one_number("distance", distance, several="curve")
         row = _local_entropy(*as_float64((functional, alpha)), jnp.asarray(distance, jnp.float64)[None])
         return jax.tree.map(lambda leaf: leaf[0], row)
-    if isinstance(functional, Equilibrium):
-        return _equilibrium(*as_float64((functional, alpha)))
-    raise ValueError(f"cannot solve a {type(functional).__name__}: give an Equilibrium or a FranzParisi functional")
+    return _equilibrium(*as_float64((functional, alpha)))
 
 
 @in_float64
-def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _Real) -> SaddlePoint:
+def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _Real | _Reals) -> SaddlePoint:
     """Entropy at many distances: of solutions around one reference, or of replicas that lie at this distance.
 
     Args:
@@ -172,13 +185,18 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
 
     Raises:
         ValueError: as for `solve`; distances that are not an array of one dimension.
+        TypeError: another functional.
     """
-    _check(functional, alpha, distance)
-    if np.ndim(distance) != 1:
-        raise ValueError(f"a curve needs a one-dimensional array of distances, got shape {np.shape(distance)}: try solve")
-    if isinstance(functional, RobustEnsemble):
-        return _robust_entropy(*as_float64((functional, alpha, distance)))
-    return _local_entropy(*as_float64((functional, alpha, distance)))
+    _check(functional, (FranzParisi, RobustEnsemble), alpha, distance)
+    compute = _robust_entropy if isinstance(functional, RobustEnsemble) else _local_entropy
+    return compute(*as_float64((functional, alpha)), _along(distance))
+
+
+def _along(distance: Any) -> Float[Array, " n"]:
+    if np.ndim(distance) != 1 or not np.size(distance):
+        shape = np.shape(distance)
+        raise ValueError(f"distance must be a one-dimensional array of one or more numbers, not of shape {shape}: try [0.1]")
+    return jnp.asarray(distance, jnp.float64)
 
 
 def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
@@ -201,7 +219,7 @@ _compiled_local_clusters = jax.jit(_local_clusters)
 
 
 @in_float64
-def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = None) -> ClusterPoint:
+def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals | None = None) -> ClusterPoint:
     """One step of replica-symmetry breaking: how counted solutions are organised, and what that does to their entropy.
 
     Args:
@@ -224,14 +242,10 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | None = N
         ValueError: as for `curve`.
         TypeError: another functional, or weights that are not binary.
     """
-    _check(functional, alpha, distance)
-    if not isinstance(functional, (Equilibrium, FranzParisi)):
-        raise TypeError(f"cannot break a {type(functional).__name__}: give an Equilibrium or a FranzParisi functional")
+    _check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if isinstance(functional, Equilibrium):
         return _compiled_typical_clusters(*as_float64((functional, alpha)))
-    if distance is None or np.ndim(distance) != 1:
-        raise ValueError("clusters of a local entropy need a one-dimensional array of distances: try jnp.array([0.1])")
     functional, alpha = as_float64((functional, alpha))
     # In a program of its own: who has drawn the curve has it compiled.
-    symmetric = _local_entropy(functional, alpha, jnp.asarray(distance, jnp.float64))
+    symmetric = _local_entropy(functional, alpha, _along(distance))
     return _compiled_local_clusters(functional, alpha, symmetric)
