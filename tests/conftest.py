@@ -2,6 +2,8 @@
 
 import getpass
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,3 +40,25 @@ def forget_programs():
     yield
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def without_type_checks():
+    """What an expression raises for users: in this process every annotated function checks its arguments first."""
+    program = """
+import sys, jax, numpy as np, fmjax
+for call in sys.stdin:
+    try:
+        print("not refused:", eval(call), flush=True)
+    except Exception as error:
+        print(error, flush=True)
+"""
+    python = [sys.executable, "-c", program]
+    with subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+
+        def message(call):
+            process.stdin.write(call + "\n")
+            return process.stdout.readline()
+
+        yield message
+        process.stdin.close()

@@ -59,7 +59,7 @@ class Config:
     batch: int = 50
 
     def __post_init__(self):
-        if not self.patterns or self.patterns[0] < 1 or any(np.diff(self.patterns) <= 0):
+        if np.ndim(self.patterns) != 1 or not self.patterns or self.patterns[0] < 1 or any(np.diff(self.patterns) <= 0):
             raise ValueError(f"numbers of patterns must be positive and increasing, not {self.patterns}")
         for name in ("seeds", "epochs", "batch"):
             if getattr(self, name) < 1:
@@ -131,6 +131,8 @@ def _check(config: Config, inputs: Array, labels: Array) -> None:
     classes = max(config.sizes[-1], 2)
     if width != config.sizes[0]:
         raise ValueError(f"the patterns have {width} inputs, the networks {config.sizes[0]}")
+    if len(labels) != available:
+        raise ValueError(f"every pattern needs its label: there are {available} patterns and {len(labels)} labels")
     if config.patterns[-1] > available:
         raise ValueError(f"{config.patterns[-1]} patterns were asked for, and there are {available}")
     used = np.asarray(labels[: config.patterns[-1]])
