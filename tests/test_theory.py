@@ -56,9 +56,10 @@ def test_capacity_lies_in_its_certified_enclosure(margin, enclosure):
     assert enclosure.low <= value <= enclosure.high
 
 
-def test_kappa_max_is_the_inverse_function_of_capacity():
-    margin = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.6).value
-    assert abs(fmjax.thresholds.capacity(fmjax.Perceptron(margin=float(margin))).value - 0.6) < 1e-12
+@pytest.mark.parametrize("alpha", [0.002, 0.01, 0.6, 3.0])
+def test_kappa_max_is_the_inverse_function_of_capacity(alpha):
+    margin = fmjax.thresholds.kappa_max(fmjax.Perceptron(), alpha).value
+    assert fmjax.thresholds.capacity(fmjax.Perceptron(margin=float(margin))).value == pytest.approx(alpha, rel=1e-11)
 
 
 def test_the_derivative_of_capacity_is_that_of_its_differences():

@@ -120,7 +120,8 @@ def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Fl
         return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
 
     low, _ = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-30.0), jnp.asarray(30.0)))
-    return low - 3.0 * jnp.linspace(1.0, 0.0, _SCAN)
+    # At small loads, where weights follow the sum of the patterns, kappa_max is 0.68 times the bound.
+    return low - jnp.maximum(3.0, 0.5 * low) * jnp.linspace(1.0, 0.0, _SCAN)
 
 
 def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
