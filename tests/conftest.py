@@ -1,5 +1,7 @@
 """What every test runs under: float64, shapes and types checked at every call, one compilation cache for all."""
 
+import ctypes
+import gc
 import getpass
 import os
 import subprocess
@@ -30,16 +32,29 @@ hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-MAPS = Path("/proc/self/maps")
-MOST_MAPS = 25_000
+MAPS, MEMORY = Path("/proc/self/maps"), Path("/proc/self/statm")
+MOST_MAPS = 25_000  # of the 65,530 that Linux gives a process; a large compiled program takes thousands
+MOST_MEMORY = 2 << 30
+
+
+def resident():
+    return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """Linux gives a process 65,530 memory maps; a large compiled program takes thousands, and without one JAX aborts."""
+    """A large compiled program keeps 0.2 GiB, and its compilation leaves 0.7 GiB of free memory to the process: each worker
+    would grow to 6 GiB."""
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+    if not MEMORY.exists():  # what is not Linux
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # of glibc
+    if resident() > MOST_MEMORY:
+        trim(0)
+    if resident() > MOST_MEMORY or MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
+        gc.collect()
+        trim(0)
 
 
 @pytest.fixture(scope="session")
