@@ -114,7 +114,9 @@ def capacity(model: Model) -> Threshold:
         model: what is learned, at its own margin.
 
     Raises:
-        ValueError: a margin of more than 20 deviations of the pre-activation; tracing with float64 off, as everywhere here.
+        ValueError: a margin of more than 20 deviations of the pre-activation, arrays in place of numbers; tracing with
+            float64 off: as everywhere here.
+        TypeError: what is no model.
 
     Example:
         >>> import fmjax
@@ -149,6 +151,7 @@ def perfect_generalisation(model: Model) -> Threshold:
 
     Raises:
         ValueError: the model has no teacher, other weights, or another margin.
+        TypeError: what is no model.
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
@@ -164,6 +167,7 @@ def spinodal(model: Model) -> Threshold:
 
     Raises:
         ValueError: as for `perfect_generalisation`.
+        TypeError: what is no model.
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
@@ -188,6 +192,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     Raises:
         ValueError: ``alpha`` is not positive and finite, or the weights are not discrete: their entropy is not that of a
             number of solutions.
+        TypeError: what is no model.
 
     Example:
         >>> import fmjax
@@ -215,6 +220,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
 
     Raises:
         ValueError: as for `kappa_max`.
+        TypeError: what is no model.
     """
     _check_discrete(model)
     _check_alpha(alpha)
@@ -231,6 +237,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
 
     Raises:
         ValueError: as for `kappa_max`.
+        TypeError: what is no model.
     """
     _check_discrete(model)
     _check_alpha(alpha)
@@ -255,6 +262,7 @@ def alpha_u(model: Model) -> Threshold:
 
     Raises:
         ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
+        TypeError: what is no model.
     """
     _check_discrete(model)
     point = _critical(fold_in_alpha, flattest, scan_zero_entropy, as_float64(model))
@@ -275,7 +283,7 @@ def robust_alpha_u(model: Model) -> Threshold:
 
     Raises:
         ValueError: a margin of more than 20 deviations of the pre-activation, or a teacher.
-        TypeError: the weights are not binary.
+        TypeError: what is no model, or the weights are not binary.
     """
     return _of_ensemble(ensemble_fold, flattest, model, math.inf)
 
