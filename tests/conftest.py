@@ -1,7 +1,5 @@
 """What every test runs under: float64, shapes and types checked at every call, one compilation cache for all."""
 
-import ctypes
-import gc
 import getpass
 import os
 import subprocess
@@ -32,29 +30,23 @@ hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-MAPS, MEMORY = Path("/proc/self/maps"), Path("/proc/self/statm")
-MOST_MAPS = 25_000  # of the 65,530 that Linux gives a process; a large compiled program takes thousands
-MOST_MEMORY = 2 << 30
 
-
-def resident():
-    return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """For `-n auto`, a worker per core, if there are 3 GiB for each: the largest programs take them to compile."""
+    if not hasattr(os, "sched_getaffinity"):  # what is not Linux: as xdist thinks
+        return None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(len(os.sched_getaffinity(0)), memory // (3 << 30)))
 
 
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """A large compiled program keeps 0.2 GiB, and its compilation leaves 0.7 GiB of free memory to the process: each worker
-    would grow to 6 GiB."""
+    """Workers would grow to 6 GiB each."""
     yield
-    if not MEMORY.exists():  # what is not Linux
-        return
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # of glibc
-    if resident() > MOST_MEMORY:
-        trim(0)
-    if resident() > MOST_MEMORY or MAPS.read_bytes().count(b"\n") > MOST_MAPS:
-        jax.clear_caches()
-        gc.collect()
-        trim(0)
+    from fmjax.reproduce.memory import give_back
+
+    give_back()
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,26 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
 
 import fmjax
-from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, one_step, phase_diagram, report, running, typical_distance
+from fmjax.reproduce import (
+    at_kappa_max,
+    entropy,
+    franz_parisi,
+    memory,
+    one_step,
+    phase_diagram,
+    report,
+    running,
+    typical_distance,
+)
 from fmjax.reproduce.directory import Directory, replacing
 from fmjax.reproduce.plotting import binary_entropy
 from tests.oracles import literature
@@ -380,6 +392,24 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     small.clear()
     assert running.run(out, True) is True
     assert small == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is looked at on Linux only")
+@pytest.mark.parametrize(("limit", "forgotten"), [("_MOST_MEMORY", True), ("_MOST_MAPS", True), (None, False)])
+def test_programs_are_forgotten_when_they_take_too_much(limit, forgotten, monkeypatch):
+    traced = []
+
+    @jax.jit
+    def double(x):
+        traced.append(x)
+        return 2.0 * x
+
+    for name in ("_MOST_MEMORY", "_MOST_MAPS"):
+        monkeypatch.setattr(memory, name, 0 if name == limit else 1 << 60)
+    double(1.0)
+    memory.give_back()
+    assert double(1.0) == 2.0
+    assert len(traced) == 1 + forgotten
 
 
 def test_datasets_carry_their_provenance(small, tmp_path):

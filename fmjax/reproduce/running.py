@@ -24,6 +24,7 @@ from fmjax.reproduce import (
 )
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
+from fmjax.reproduce.memory import give_back
 from fmjax.reproduce.solving import CONVERGED, permissible
 
 figures: dict[str, ModuleType | AtKappaMax] = {
@@ -112,12 +113,17 @@ def run(out: Path, quick: bool = False) -> bool:
     directory.check()
     datasets: dict[str, xr.Dataset] = {}
     with tqdm(total=len(figures) + 1, desc="reproduce", file=sys.stderr) as stages:
-        known = directory.read_json(THRESHOLDS).get("rows", {})
-        rows = report.measure_all(known, bar, lambda rows: directory.write_json(THRESHOLDS, {"rows": rows}))
+
+        def keep(rows: dict[str, Any]) -> None:
+            directory.write_json(THRESHOLDS, {"rows": rows})
+            give_back()
+
+        rows = report.measure_all(directory.read_json(THRESHOLDS).get("rows", {}), bar, keep)
         stages.update()
         for name in figures:
             stages.set_postfix_str(f"figure {name}")
             datasets[name] = _make(directory, name, quick)
+            give_back()
             stages.update()
     _write_report(directory, rows, datasets)
     return {row["result"] for row in rows.values()} == {CONVERGED} and all(
