@@ -33,11 +33,11 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """For `-n auto`, a worker per core, if there are 3 GiB for each: the largest programs take them to compile."""
+    """For `-n auto`, a worker per core, if there are 4 GiB for each: to compile the largest programs takes as much."""
     if not hasattr(os, "sched_getaffinity"):  # what is not Linux: as xdist thinks
         return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // (3 << 30)))
+    return max(1, min(len(os.sched_getaffinity(0)), memory // (4 << 30)))
 
 
 @pytest.fixture(autouse=True)
