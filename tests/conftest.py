@@ -33,11 +33,11 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """For `-n auto`, a worker per core, if there are 4 GiB for each: to compile the largest programs takes as much."""
+    """For `-n auto`, a worker per core, if there are 5 GiB for each: to compile the largest programs takes as much."""
     if not hasattr(os, "sched_getaffinity"):  # what is not Linux: as xdist thinks
         return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // (4 << 30)))
+    return max(1, min(len(os.sched_getaffinity(0)), memory // (5 << 30)))
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def forget_programs():
     yield
     from fmjax.reproduce.memory import give_back
 
-    give_back()
+    give_back(3 << 30)  # what was forgotten must be traced again
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ from pathlib import Path
 import jax
 
 _MEMORY, _MAPS = Path("/proc/self/statm"), Path("/proc/self/maps")
-_MOST_MEMORY = 2 << 30
 _MOST_MAPS = 25_000  # of the 65,530 that Linux gives a process; without one, JAX aborts
 
 
-def give_back() -> None:
-    """Forget compiled programs where they take more than 2 GiB, or many memory maps; on Linux only.
+def give_back(most: int = 2 << 30) -> None:
+    """Forget compiled programs where the process holds more than ``most`` bytes, or many memory maps; on Linux only.
 
     That of a curve keeps 0.2 GiB and 3,000 maps, and its compilation leaves 0.7 GiB of free memory to the process: all
     programs of a report take 6 GiB. One that is needed again comes from JAX's cache on disk, where there is one.
@@ -21,9 +20,9 @@ def give_back() -> None:
     if not _MEMORY.exists():
         return
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-    if trim is not None and _resident() > _MOST_MEMORY:
+    if trim is not None and _resident() > most:
         trim(0)
-    if _resident() > _MOST_MEMORY or _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+    if _resident() > most or _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
         jax.clear_caches()
         gc.collect()
         if trim is not None:
