@@ -127,7 +127,7 @@ def capacity(model: Model) -> Threshold:
     functional = as_float64(Equilibrium(model))
     if not model.weights.discrete:
         return _volume(functional)
-    return _load(functional, *_largest_alpha(functional))
+    return _load(functional, *largest_alpha(functional))
 
 
 def _load(functional: Equilibrium, root: Any, error: Float[Array, " n"]) -> Threshold:
@@ -155,7 +155,7 @@ def perfect_generalisation(model: Model) -> Threshold:
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
-    return _load(functional, *_largest_alpha(functional))
+    return _load(functional, *largest_alpha(functional))
 
 
 @in_float64
@@ -171,7 +171,7 @@ def spinodal(model: Model) -> Threshold:
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
-    return _load(functional, *_end_of_branch(functional))
+    return _load(functional, *end_of_branch(functional))
 
 
 def _check_learnable(model: Model) -> None:
@@ -202,7 +202,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
-    root, error = _largest_margin(functional, alpha)
+    root, error = largest_margin(functional, alpha)
     gap, margin = functional.order(root.value[:-1]).gap, root.value[-1]
     found = Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
     return known(found, "value", "error_estimate", "margin", "distance")
@@ -333,11 +333,6 @@ def _around_reference(point: CriticalPoint, alpha: Any, *unknowns: str) -> Thres
     value, error = (getattr(numbers, unknowns[0]) for numbers in (point.at, point.errors))
     found = Threshold(value, error, alpha, point.at.margin, jax.nn.sigmoid(point.at.position), point.status)
     return known(found, "value", "error_estimate", "distance", *unknowns)
-
-
-_largest_margin = jax.jit(largest_margin)
-_largest_alpha = jax.jit(largest_alpha)
-_end_of_branch = jax.jit(end_of_branch)
 
 
 @jax.jit

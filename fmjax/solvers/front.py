@@ -117,7 +117,7 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
     reference = _equilibrium(as_float64(Equilibrium(model)), as_float64(alpha))
     if bool(reference.converged) and float(reference.entropy) > -1e-9:
         return
-    root, _ = _largest_margin(as_float64(Equilibrium(model)), as_float64(alpha))
+    root, _ = largest_margin(as_float64(Equilibrium(model)), as_float64(alpha))
     limit = float(root.value[-1])
     if float(margin) > limit:
         raise ValueError(
@@ -129,7 +129,6 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
 _NUMBERS = ("entropy", "slope", "order", "replicon", "error_estimate")
 
 _equilibrium = jax.jit(lambda functional, alpha: known(equilibrium(functional, alpha), *_NUMBERS, "distance"))
-_largest_margin = jax.jit(largest_margin)
 _local_entropy = jax.jit(lambda *arguments: known(local_entropy(*arguments), *_NUMBERS))
 _robust_entropy = jax.jit(lambda *arguments: known(robust_entropy(*arguments), *_NUMBERS))
 

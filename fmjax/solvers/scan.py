@@ -73,17 +73,13 @@ def _zero_entropy_line(functional: Equilibrium) -> tuple[Float[Array, " r"], Flo
     return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 
 
-_largest_margin = jax.jit(largest_margin)
-_largest_alpha = jax.jit(largest_alpha)
-
-
 def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
     """References from just above the model's own margin to the largest one, denser at small margins.
 
     ``call`` runs compiled programs, here and below, see `compiled_together`.
     """
     still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = call(_largest_margin, Equilibrium(still), alpha)[0].value[-1]
+    largest = call(largest_margin, Equilibrium(still), alpha)[0].value[-1]
     margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     alphas = jnp.full(_REFERENCES, alpha)
     return Scan(alphas, margins, call(_local_entropies, still, alphas, margins))
@@ -115,7 +111,7 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, lowest: _S
 
 def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
     """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
-    highest = call(_largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
+    highest = call(largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
     step = 0.5 * highest
     start = chosen(call(_ensemble_entropies, functional, highest, highest - step))
     for _ in range(_ZOOMS):

@@ -17,6 +17,7 @@ __all__ = ["end_of_branch"]
 _SCAN = 64
 
 
+@jax.jit
 def end_of_branch(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and ``alpha`` where the branch turns back, with errors.
 

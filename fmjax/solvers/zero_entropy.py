@@ -101,6 +101,7 @@ def largest_load(functional: Equilibrium) -> Float[Array, ""]:
     )
 
 
+@jax.jit
 def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors; the scan covers `largest_load`."""
     alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
@@ -124,6 +125,7 @@ def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Fl
     return low - jnp.maximum(3.0, 0.5 * low) * jnp.linspace(1.0, 0.0, _SCAN)
 
 
+@jax.jit
 def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
     """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
     margins = _margins_below_bound(functional, jax.lax.stop_gradient(alpha))
