@@ -425,6 +425,11 @@ def test_a_study_that_makes_no_sense_is_refused(change, named):
         networks.run(dataclasses.replace(SMALL, **change))
 
 
+def test_the_name_of_a_data_set_is_no_study(without_type_checks):
+    message = without_type_checks("fmjax.networks.run('digits')")
+    assert "expected a study, and not 'digits': try fmjax.networks.STUDIES" in message
+
+
 def test_the_usual_studies_are_the_data_sets_of_the_command():
     from fmjax.cli.networks import DataSet
     from fmjax.networks import data

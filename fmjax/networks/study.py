@@ -83,9 +83,12 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
         learned, the threshold is NaN and the local energy that of the smallest P.
 
     Raises:
+        TypeError: what is no study.
         ValueError: the study makes no sense, or the data do not fit it.
         FileNotFoundError: the data are not here.
     """
+    if not isinstance(study, Study):
+        raise TypeError(f"expected a study, and not {study!r}: try fmjax.networks.STUDIES['digits']")
     if study.seeds < 2:
         raise ValueError(f"overlaps need at least 2 networks at each P, not {study.seeds}")
     task = data.load_task(study.dataset)
