@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+import fmjax
 from fmjax.solvers.ahead import compiled_together
 from fmjax.solvers.newton import Equations, newton
 
@@ -46,6 +47,20 @@ def test_every_program_of_a_chain_is_compiled_once_and_in_another_thread(caplog)
     assert [len(where) for where in threads.values()] == [1, 1]
     assert threading.current_thread().name not in threads["first"] + threads["second"]
     assert jnp.array_equal(found, composed(x))
+
+
+@pytest.mark.usefixtures("compilations_are_logged")
+def test_a_few_distances_take_the_program_of_other_few_distances(caplog):
+    local, distance = fmjax.FranzParisi(fmjax.Perceptron(), 0.3), [0.3, 0.1, 0.2, 0.05, 0.4]
+    few = fmjax.curve(local, alpha=0.5, distance=distance[:3])
+    caplog.clear()
+    more = fmjax.curve(local, alpha=0.5, distance=distance)
+    alone = fmjax.solve(local, alpha=0.5, distance=distance[1])
+    assert not [record.message for record in caplog.records if "<lambda>" in record.message]
+    assert [rows.slope.shape for rows in (few, more, alone)] == [(3,), (5,), ()]
+    assert jnp.allclose(more.entropy[:3], few.entropy, rtol=0, atol=1e-11)
+    assert jnp.allclose(alone.entropy, few.entropy[1], rtol=0, atol=1e-11)
+    assert jnp.array_equal(more.distance, jnp.asarray(distance))
 
 
 def test_a_chain_that_is_traced_gives_the_same_numbers_and_derivatives():

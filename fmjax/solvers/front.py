@@ -126,6 +126,7 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
         )
 
 
+_FEWEST = 8  # distances that a program is compiled for
 _NUMBERS = ("entropy", "slope", "order", "replicon", "error_estimate")
 
 _equilibrium = jax.jit(lambda functional, alpha: known(equilibrium(functional, alpha), *_NUMBERS, "distance"))
@@ -162,7 +163,7 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
     _check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if isinstance(functional, FranzParisi):
         one_number("distance", distance, several="curve")
-        row = _local_entropy(*as_float64((functional, alpha)), jnp.asarray(distance, jnp.float64)[None])
+        row = _along(_local_entropy, functional, alpha, jnp.asarray(distance, jnp.float64)[None])
         return jax.tree.map(lambda leaf: leaf[0], row)
     return _equilibrium(*as_float64((functional, alpha)))
 
@@ -175,7 +176,8 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
         functional: `FranzParisi`, followed from its maximum towards both ends, or `RobustEnsemble`, followed inwards from
             the distance of typical solutions, where it ends.
         alpha: patterns per weight, positive.
-        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order; of replicas, in (0, 0.5).
+        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order; of replicas, in (0, 0.5). Up to
+            8, 16, 32, ... of them share a compiled program.
 
     Returns:
         A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``: ``entropy`` in nats per weight (and
@@ -188,10 +190,23 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
     """
     _check(functional, (FranzParisi, RobustEnsemble), alpha, distance)
     compute = _robust_entropy if isinstance(functional, RobustEnsemble) else _local_entropy
-    return compute(*as_float64((functional, alpha)), _along(distance))
+    return _along(compute, functional, alpha, _several(distance))
 
 
-def _along(distance: Any) -> Float[Array, " n"]:
+def _along(compute: Callable[..., SaddlePoint], functional: Functional, alpha: _Real, distance: Array) -> SaddlePoint:
+    """Rows by a program that is compiled for the next power of two of distances, the last of which is repeated.
+
+    A program takes half a minute to compile and a row a millisecond. One that is being traced is compiled for its own.
+    """
+    arguments = as_float64((functional, alpha))
+    if not is_concrete(arguments, distance):
+        return compute(*arguments, distance)
+    spare = max(_FEWEST, 1 << (distance.size - 1).bit_length()) - distance.size
+    rows = compute(*arguments, np.pad(distance, (0, spare), mode="edge"))
+    return jax.tree.map(lambda leaf: leaf[: distance.size], rows)
+
+
+def _several(distance: Any) -> Float[Array, " n"]:
     if np.ndim(distance) != 1 or not np.size(distance):
         shape = np.shape(distance)
         raise ValueError(f"distance must be a one-dimensional array of one or more numbers, not of shape {shape}: try [0.1]")
@@ -246,5 +261,5 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         return _compiled_typical_clusters(*as_float64((functional, alpha)))
     functional, alpha = as_float64((functional, alpha))
     # In a program of its own: who has drawn the curve has it compiled.
-    symmetric = _local_entropy(functional, alpha, _along(distance))
+    symmetric = _along(_local_entropy, functional, alpha, _several(distance))
     return _compiled_local_clusters(functional, alpha, symmetric)
