@@ -295,10 +295,10 @@ def test_solutions_and_thresholds_that_were_not_found_are_nan_and_keep_what_was_
     assert point.result != "converged"
     assert np.isnan([point.entropy, point.order.q, point.distance, point.error_estimate]).all()
     assert point.alpha == 5.0
-    threshold = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 1e-6)
-    assert threshold.result != "converged"
+    threshold = fmjax.thresholds.kappa_max(fmjax.Perceptron(), 1e300)  # solutions end below -30, where the scan ends
+    assert "a scan over the whole range" in threshold.result
     assert np.isnan([threshold.value, threshold.margin, threshold.distance, threshold.error_estimate]).all()
-    assert threshold.alpha == 1e-6
+    assert threshold.alpha == 1e300
 
 
 def test_free_coordinates_and_order_parameters_are_inverse_maps():
