@@ -98,7 +98,8 @@ def _check_discrete(model: Model) -> None:
 def _check_margin(model: Model) -> None:
     _check_model(model)
     if is_concrete(model):
-        limit = 20.0 * float(model.deviation)
+        with jax.ensure_compile_time_eval():  # inside another program, too
+            limit = 20.0 * float(model.deviation)
         allowed = f"margins between -{limit:.6g} and {limit:.6g} are supported, 20 deviations of the pre-activation"
         require("margin", model.margin, lambda k: np.abs(k) < limit, allowed)
 

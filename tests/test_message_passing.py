@@ -542,3 +542,13 @@ def test_fields_must_increase_and_the_reference_must_be_signs():
         local_entropy(instance, np.ones(11), [1.0, 0.5])
     with pytest.raises(ValueError, match=r"\(11,\)"):
         local_entropy(instance, np.zeros(11))
+
+
+def test_the_entropy_around_a_solution_may_be_part_of_a_program():
+    instance = Instance.random(key(3), 11, 0.5)
+
+    def around(reference):
+        return local_entropy(instance, reference, [0.0, 1.0]).entropy
+
+    reference = np.ones(11, np.float32)
+    np.testing.assert_allclose(jax.jit(around)(reference), around(reference), atol=1e-6)

@@ -386,3 +386,32 @@ def test_solving_with_float64_off_gives_the_float64_answer():
 def test_tracing_with_float64_off_names_the_line_to_add():
     with jax.enable_x64(False), pytest.raises(ValueError, match="jax_enable_x64"):
         jax.jit(lambda a: fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=a).entropy)(0.5)
+
+
+PERCEPTRON = fmjax.Perceptron()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda d: fmjax.solve(fmjax.FranzParisi(PERCEPTRON, 0.3), alpha=0.5, distance=d).entropy,
+        lambda d: d * fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.1)).value,
+        lambda d: d * fmjax.thresholds.robust_capacity(PERCEPTRON, 4.0).value,
+    ],
+    ids=["local entropy", "capacity", "replicas"],
+)
+def test_programs_may_hold_models_and_loads_as_constants(program):
+    assert jax.eval_shape(program, jnp.asarray(0.1)).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("program", "named"),
+    [
+        (lambda d: fmjax.solve(fmjax.FranzParisi(PERCEPTRON, 0.9), alpha=0.5, distance=d).entropy, "kappa_max = 0.418062"),
+        (lambda d: d * fmjax.thresholds.capacity(fmjax.Perceptron(margin=-21.0)).value, "between -20 and 20"),
+    ],
+    ids=["local entropy", "capacity"],
+)
+def test_constants_of_a_program_are_checked_while_it_is_traced(program, named):
+    with pytest.raises(ValueError, match=named):
+        jax.eval_shape(program, jnp.asarray(0.1))

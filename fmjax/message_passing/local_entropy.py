@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -126,12 +127,12 @@ def local_entropy(
     if fields.ndim != 1 or not np.all(np.isfinite(fields)) or np.any(np.diff(fields) <= 0):
         raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
     shape = (*instance.patterns.shape[:-2], instance.size)
-    reference = np.asarray(solution)
-    if reference.shape != shape or not np.all(np.abs(reference) == 1):
+    traced = isinstance(solution, jax.core.Tracer)  # then its values pass
+    if np.shape(solution) != shape or not (traced or np.all(np.abs(np.asarray(solution)) == 1)):
         raise ValueError(f"solution must hold +1 and -1, in shape {shape}")
     tolerance = default_tolerance(dtype) if tolerance is None else tolerance
 
-    arrays = jnp.asarray(reference, dtype), jnp.asarray(fields, dtype)
+    arrays = jnp.asarray(solution, dtype), jnp.asarray(fields, dtype)
     return _local_entropy(instance, *arrays, form, damping, sweeps, tolerance)
 
 

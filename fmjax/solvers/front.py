@@ -113,12 +113,13 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
     if not is_concrete(functional, alpha) or not functional.model.weights.discrete:
         return
     require("reference margin", margin, np.isfinite, "it must be a finite number")
-    model = functional.model.with_margin(margin)
-    reference = _equilibrium(as_float64(Equilibrium(model)), as_float64(alpha))
-    if bool(reference.converged) and float(reference.entropy) > -1e-9:
-        return
-    root, _ = largest_margin(as_float64(Equilibrium(model)), as_float64(alpha))
-    limit = float(root.value[-1])
+    with jax.ensure_compile_time_eval():  # the distance may be traced
+        typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
+        reference = _equilibrium(typical, alpha)
+        if bool(reference.converged) and float(reference.entropy) > -1e-9:
+            return
+        root, _ = largest_margin(typical, alpha)
+        limit = float(root.value[-1])
     if float(margin) > limit:
         raise ValueError(
             f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "
