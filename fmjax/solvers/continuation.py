@@ -2,7 +2,7 @@
 
 The curve is followed in a few adaptive steps in ``logit(distance)``; each leaves a knot, the coordinates of the saddle point
 and how they vary. The distances asked for are then solved from what the knots around them predict, which is so close that
-Newton usually needs one or two evaluations: a fine grid costs little more than its knots.
+Newton needs one or two evaluations.
 """
 
 from __future__ import annotations
