@@ -191,7 +191,7 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
     """
     _check(functional, (FranzParisi, RobustEnsemble), alpha, distance)
     compute = _robust_entropy if isinstance(functional, RobustEnsemble) else _local_entropy
-    return _along(compute, functional, alpha, _several(distance))
+    return _along(compute, functional, alpha, _as_distances(distance))
 
 
 def _along(compute: Callable[..., SaddlePoint], functional: Functional, alpha: _Real, distance: Array) -> SaddlePoint:
@@ -207,7 +207,7 @@ def _along(compute: Callable[..., SaddlePoint], functional: Functional, alpha: _
     return jax.tree.map(lambda leaf: leaf[: distance.size], rows)
 
 
-def _several(distance: Any) -> Float[Array, " n"]:
+def _as_distances(distance: Any) -> Float[Array, " n"]:
     if np.ndim(distance) != 1 or not np.size(distance):
         shape = np.shape(distance)
         raise ValueError(f"distance must be a one-dimensional array of one or more numbers, not of shape {shape}: try [0.1]")
@@ -262,5 +262,5 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         return _compiled_typical_clusters(*as_float64((functional, alpha)))
     functional, alpha = as_float64((functional, alpha))
     # In a program of its own: who has drawn the curve has it compiled.
-    symmetric = _along(_local_entropy, functional, alpha, _several(distance))
+    symmetric = _along(_local_entropy, functional, alpha, _as_distances(distance))
     return _compiled_local_clusters(functional, alpha, symmetric)
