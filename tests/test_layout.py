@@ -199,4 +199,4 @@ def test_the_names_of_the_package_are_listed_and_misspellings_are_named():
 
     assert set(fmjax.__all__) <= set(dir(fmjax))
     with pytest.raises(AttributeError, match="Percepton.*Perceptron"):
-        fmjax.Percepton  # noqa: B018
+        fmjax.Percepton  # noqa: B018  (the look-up is what raises)
