@@ -165,9 +165,10 @@ def _in_float(function: Callable[[Array], Array], x: ArrayLike) -> Array:
 
 
 @jax.custom_jvp
+@jax.jit
 def _log_H(x: Array) -> Array:
     left = x < 0
-    mills, ratio, _ = _tail(x)
+    mills, ratio, *_ = _tail(x)
     # On the left H(x) = 1 / (1 + odds), odds = H(|x|) / H(x), and ln(1 + odds) must keep its digits for tiny odds:
     # take back the rounding of 1 + odds, to first order, with 1 - odds/2 for 1/(1 + odds), equal at 0 and 1. XLA
     # simplifies (1 + odds) - 1 to odds, but does not see through the select.
@@ -184,14 +185,17 @@ def _(primals, tangents):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+@partial(jax.jit, static_argnums=0)
 def _mills_derivative(order: int, x: Array) -> Array:
     """``d^order r / dx^order``, from the same few pieces at every order, so that XLA computes them once."""
-    _, ratio, moments = _tail(x)
+    _, ratio, slope = _tail(x)
     if order == 0:
         return ratio
     size = jnp.abs(x)
+    if order == 1:  # r' = r a_1, the cheapest of the forms that keep their digits
+        return jnp.where(x < 0, ratio * (ratio + jnp.minimum(size, _NO_DENSITY)), slope)
     left = _left_derivative(order, ratio, ratio + jnp.minimum(size, _NO_DENSITY))
-    return jnp.where(x < 0, left, _right_derivative(order, size, moments))
+    return jnp.where(x < 0, left, _right_derivative(order, size, _moments(size)))
 
 
 @_mills_derivative.defjvp
@@ -200,24 +204,37 @@ def _(order, primals, tangents):
 
 
 @jax.jit  # traced once, however many orders ask for it
-def _tail(x: Array) -> tuple[Array, Array, list[Array]]:
-    """``H / density`` at ``|x|``, ``r`` at ``x``, and the moments ``a_0`` to ``a_4`` at ``|x|``."""
+def _tail(x: Array) -> tuple[Array, Array, Array]:
+    """``H / density`` at ``|x|``, ``r`` at ``x``, and ``r'`` at ``|x|``."""
     size = jnp.abs(x)
-    above, below = (_TAIL_64_ABOVE, _TAIL_64_BELOW) if x.dtype == jnp.float64 else (_TAIL_32_ABOVE, _TAIL_32_BELOW)
-    # A_k scaled by (size + 6)^(k - 3) A_3, as bounded functions of 1/(size + 6): finite at infinity.
-    inverse = 1 / (size + _CENTRE)
-    t = 1 - 2 * _CENTRE * inverse
-    scaled = [_horner(above, t) / _horner(below, t), jnp.ones_like(size)]
-    for k in (4, 3, 2, 1):
-        scaled.append((1 - _CENTRE * inverse) * scaled[-1] + k * inverse**2 * scaled[-2])
-    density, tail, *_ = scaled = scaled[::-1]  # A_{-1}, A_0, ..., A_4
+    inverse, (density, tail, first, *_) = _repeated_integrals(size)
     mills = inverse * tail / density
-    per_tail = 1 / tail
-    moments = [math.factorial(k) * inverse**k * scaled[k + 1] * per_tail for k in range(5)]
     # One division for both signs; on the left r(x) = density / (1 - H(|x|)).
     left = x < 0
     phi = _normal_density(size)
-    return mills, jnp.where(left, phi, 1) / jnp.where(left, 1 - phi * mills, mills), moments
+    ratio = jnp.where(left, phi, 1) / jnp.where(left, 1 - phi * mills, mills)
+    return mills, ratio, density * first / (tail * tail)
+
+
+def _repeated_integrals(size: Array) -> tuple[Array, list[Array]]:
+    """``1/(size + 6)``, and ``A_{-1}, ..., A_4`` scaled by ``(size + 6)^(k - 3) A_3``: bounded, and finite at infinity."""
+    above, below = (_TAIL_64_ABOVE, _TAIL_64_BELOW) if size.dtype == jnp.float64 else (_TAIL_32_ABOVE, _TAIL_32_BELOW)
+    inverse = 1 / (size + _CENTRE)
+    t = 1 - 2 * _CENTRE * inverse
+    scaled = [_horner(above, t) / _horner(below, t), jnp.ones_like(size)]
+    near = 1 - _CENTRE * inverse
+    square = inverse * inverse
+    for k in (4, 3, 2, 1):
+        scaled.append(near * scaled[-1] + k * square * scaled[-2])
+    return inverse, scaled[::-1]
+
+
+@jax.jit
+def _moments(size: Array) -> list[Array]:
+    """The moments ``a_0`` to ``a_4`` of the excess over ``size``."""
+    inverse, (_, tail, *rest) = _repeated_integrals(size)
+    per_tail = 1 / tail
+    return [math.factorial(k) * inverse**k * scaled * per_tail for k, scaled in enumerate((tail, *rest))]
 
 
 def _normal_density(size: Array) -> Array:
@@ -244,17 +261,18 @@ def _left_derivative(order: int, ratio: Array, excess: Array) -> Array:
 
 
 def _right_derivative(order: int, size: Array, moments: list[Array]) -> Array:
-    """``(-1)^order kappa_{order + 1}``, plus one at first order, for ``x >= 0``, from the moments of the excess."""
+    """``(-1)^order kappa_{order + 1}`` for ``x >= 0`` and second order or more, from the moments of the excess."""
     for k in range(5, order + 2):  # beyond the fit: upwards, losing a factor x^2 each; bounded, for 0 inf is NaN
         moments = [*moments, (k - 1) * moments[k - 2] - jnp.minimum(size, 1e9) * moments[k - 1]]
     cumulants = moments[:1]  # a_0 only holds the place of kappa_0
     for n in range(1, order + 2):
         mixed = [math.comb(n - 1, k - 1) * cumulants[k] * moments[n - k] for k in range(1, n)]
         cumulants.append(moments[n] - sum(mixed))
-    return 1 - cumulants[2] if order == 1 else (-1) ** order * cumulants[order + 1]
+    return (-1) ** order * cumulants[order + 1]
 
 
 @jax.custom_jvp
+@jax.jit
 def _log_2cosh(x: Array) -> Array:
     size = jnp.abs(x)
     decay = jnp.exp(-2 * size)
@@ -267,6 +285,7 @@ def _(primals, tangents):
 
 
 @jax.custom_jvp
+@jax.jit
 def _tanh(x: Array) -> Array:
     """``tanh x``: 2 ns less than jnp.tanh, because `_sech2` shares the exponential."""
     decay = jnp.exp(-2 * jnp.abs(x))
@@ -284,6 +303,7 @@ def _(primals, tangents):
 
 
 @jax.custom_jvp
+@jax.jit
 def _sech2(x: Array) -> Array:
     """``1 - tanh(x)**2``, with its digits where tanh rounds to one."""
     decay = jnp.exp(-2 * jnp.abs(x))
@@ -303,6 +323,7 @@ def _horner(coefficients: Sequence[float], t: Array) -> Array:
     return value
 
 
+@jax.jit
 def fast_log(v: Array) -> Array:
     """``ln v = k ln 2 + 2 artanh((m - 1)/(m + 1))`` for ``v = 2^k m`` positive and normal, in loops that XLA vectorises."""
     integer, digits, terms = (jnp.int64, 52, 10) if v.dtype == jnp.float64 else (jnp.int32, 23, 4)

@@ -32,10 +32,12 @@ from fmjax.solvers.folds import (
     touching_zero,
 )
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, one_number, require
-from fmjax.solvers.newton import CONVERGED, Outcome, known
+from fmjax.solvers.newton import Root
+from fmjax.solvers.outcome import CONVERGED, Outcome, known, resolved
+from fmjax.solvers.saddle import ROUNDING, order_of
 from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
-from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, vanishing_volume
+from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, shrinking_volume
 
 __all__ = [
     "Threshold",
@@ -59,7 +61,7 @@ class Threshold(eqx.Module, Outcome):
     Attributes:
         value: the threshold: a margin in units of the pre-activation (``kappa_max``, ``kappa_min``, ``kappa_u``), or
             patterns per weight (the others).
-        error_estimate: absolute bound on its error, from a finer quadrature rule.
+        error_estimate: absolute bound on its error, from the twin rules of the quadrature (`fmjax.quadrature`).
         alpha: patterns per weight there.
         margin: margin there: of the reference (``kappa_min``, ``kappa_u``, ``alpha_u``) or of the solutions (the others).
         distance: Hamming distance per weight at which it happens, from the reference or between replicas; for the others
@@ -127,15 +129,15 @@ def capacity(model: Model) -> Threshold:
     _check_margin(model)
     functional = as_float64(Equilibrium(model))
     if not model.weights.discrete:
-        return _volume(functional)
-    return _load(functional, *largest_alpha(functional))
+        return _volume(functional.model)
+    return _load(functional, largest_alpha(functional))
 
 
-def _load(functional: Equilibrium, root: Any, error: Float[Array, " n"]) -> Threshold:
+@jax.jit
+def _load(functional: Equilibrium, root: Root) -> Threshold:
     """The threshold whose value is ``alpha``, the last unknown."""
-    gap, alpha = functional.order(root.value[:-1]).gap, root.value[-1]
-    found = Threshold(alpha, error[-1], alpha, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
-    return known(found, "value", "error_estimate", "alpha", "distance")
+    gap, alpha, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
+    return _a_load(alpha, error, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
 
 
 @in_float64
@@ -156,7 +158,7 @@ def perfect_generalisation(model: Model) -> Threshold:
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
-    return _load(functional, *largest_alpha(functional))
+    return _load(functional, largest_alpha(functional))
 
 
 @in_float64
@@ -172,7 +174,7 @@ def spinodal(model: Model) -> Threshold:
     """
     _check_learnable(model)
     functional = as_float64(Equilibrium(model))
-    return _load(functional, *end_of_branch(functional))
+    return _load(functional, end_of_branch(functional))
 
 
 def _check_learnable(model: Model) -> None:
@@ -203,10 +205,13 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
-    root, error = largest_margin(functional, alpha)
-    gap, margin = functional.order(root.value[:-1]).gap, root.value[-1]
-    found = Threshold(margin, error[-1], jnp.asarray(alpha), margin, 0.5 * gap, root.status)
-    return known(found, "value", "error_estimate", "margin", "distance")
+    return _largest(largest_margin(functional, alpha), functional.model, alpha)
+
+
+@jax.jit
+def _largest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
+    gap, margin, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
+    return _a_margin(model, margin, error, alpha, 0.5 * gap, root.status)
 
 
 @in_float64
@@ -226,7 +231,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference(_critical(touching_zero, lowest, scan_margins, model, alpha), alpha, "margin")
+    return _in_margin(_critical(touching_zero, lowest, scan_margins, model, alpha), model, alpha)
 
 
 @in_float64
@@ -243,7 +248,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     _check_discrete(model)
     _check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _around_reference(_critical(fold_in_margin, flattest, scan_margins, model, alpha), alpha, "margin")
+    return _in_margin(_critical(fold_in_margin, flattest, scan_margins, model, alpha), model, alpha)
 
 
 @in_float64
@@ -266,8 +271,8 @@ def alpha_u(model: Model) -> Threshold:
         TypeError: what is no model.
     """
     _check_discrete(model)
-    point = _critical(fold_in_alpha, flattest, scan_zero_entropy, as_float64(model))
-    return _around_reference(point, point.at.alpha, "alpha", "margin")
+    model = as_float64(model)
+    return _in_alpha(_critical(fold_in_alpha, flattest, scan_zero_entropy, model), model)
 
 
 @in_float64
@@ -315,32 +320,63 @@ def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, rep
     def chain(call, functional):
         return call(system, functional, start_in_loads(call, functional, chosen))
 
-    (position, alpha), (_, error), status = compiled_together(chain, functional)
-    found = Threshold(alpha, error, alpha, jnp.asarray(functional.model.margin), jax.nn.sigmoid(position), status)
-    return known(found, "value", "error_estimate", "alpha", "distance")
-
-
-def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *controls: Any) -> CriticalPoint:
-    """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
-
-    def chain(call, *controls):
-        return call(system, *controls, chosen(scan(call, *controls)))
-
-    return compiled_together(chain, *controls)
-
-
-def _around_reference(point: CriticalPoint, alpha: Any, *unknowns: str) -> Threshold:
-    """The threshold that is the first of these unknowns of the point."""
-    value, error = (getattr(numbers, unknowns[0]) for numbers in (point.at, point.errors))
-    found = Threshold(value, error, alpha, point.at.margin, jax.nn.sigmoid(point.at.position), point.status)
-    return known(found, "value", "error_estimate", "distance", *unknowns)
+    return _of_replicas(functional, compiled_together(chain, functional))
 
 
 @jax.jit
-def _volume(functional):
-    """Capacity of continuous weights, extrapolated from two small gaps ``1 - q`` between which it is linear."""
-    coarse, fine = vanishing_volume(functional, 1e-6), vanishing_volume(functional, 1e-7)
-    value = fine + (fine - coarse) / 9.0
-    margin = jnp.asarray(functional.model.margin)
-    error = jax.lax.stop_gradient(1e-5 * jnp.abs(fine - coarse) + 1e-9)
-    return Threshold(value, error, value, margin, jnp.zeros_like(value), jnp.asarray(CONVERGED))
+def _of_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Threshold:
+    margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
+    return _a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
+
+
+def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *inputs: Any) -> CriticalPoint:
+    """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
+
+    def chain(call, *inputs):
+        start = call(chosen, scan(call, *inputs))
+        return call(system, inputs, start)
+
+    return compiled_together(chain, *inputs)
+
+
+@jax.jit
+def _in_margin(point: CriticalPoint, model: Model, alpha: _Scalar) -> Threshold:
+    """The threshold that is the margin of the reference."""
+    margin, error = (unknowns.margin * model.deviation for unknowns in (point.at, point.errors))
+    return _a_margin(model, margin, error, alpha, jax.nn.sigmoid(point.at.position), point.status)
+
+
+@jax.jit
+def _in_alpha(point: CriticalPoint, model: Model) -> Threshold:
+    """The threshold that is the load."""
+    margin, distance = point.at.margin * model.deviation, jax.nn.sigmoid(point.at.position)
+    return known(_a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status), "margin")
+
+
+@jax.jit
+def _volume(model: Model) -> Threshold:
+    """Capacity of continuous weights."""
+    value, error = shrinking_volume(model)
+    return _a_load(value, error, jnp.asarray(model.margin), jnp.zeros_like(value), jnp.asarray(CONVERGED))
+
+
+def _a_load(alpha: _Scalar, error: _Scalar, margin: _Scalar, distance: _Scalar, status: Int[Array, ""]) -> Threshold:
+    """A threshold that is a number of patterns per weight."""
+    error, status = _judged(alpha, error, jnp.ones(()), status)
+    return known(Threshold(alpha, error, alpha, margin, distance, status), "value", "error_estimate", "alpha", "distance")
+
+
+def _a_margin(
+    model: Model, margin: _Scalar, error: _Scalar, alpha: _Scalar, distance: _Scalar, status: Int[Array, ""]
+) -> Threshold:
+    """A threshold that is a margin."""
+    error, status = _judged(margin, error, jnp.asarray(model.deviation), status)
+    found = Threshold(margin, error, jnp.asarray(alpha), margin, distance, status)
+    return known(found, "value", "error_estimate", "margin", "distance")
+
+
+def _judged(value: _Scalar, error: _Scalar, unit: _Scalar, status: Int[Array, ""]) -> tuple[_Scalar, Int[Array, ""]]:
+    """The error of a threshold with that of rounding, and the status, given that."""
+    size = jax.lax.stop_gradient(unit + jnp.abs(value))
+    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + ROUNDING * size)  # an infinite load is exact
+    return error, resolved(status, size, error)

@@ -10,7 +10,8 @@ from scipy.special import ndtr
 
 import fmjax
 from fmjax.models import ACTIVATIONS, CommitteeArchitecture
-from fmjax.replica import FranzParisiControls
+from fmjax.replica import EquilibriumControls, FranzParisiControls
+from fmjax.replica.franz_parisi_order import Covariances
 from fmjax.solvers import front
 from tests.oracles import committee as oracle
 from tests.oracles.franz_parisi import Order
@@ -49,14 +50,6 @@ def test_kernels_by_quadrature_agree_with_adaptive_integration_in_scipy(name, ac
     architecture = CommitteeArchitecture.of(name)
     found = architecture.variance() * jax.vmap(architecture.kernel)(jnp.array([-0.5, 0.3, 0.8]))
     np.testing.assert_allclose(found, [oracle.covariance(activation, q) for q in (-0.5, 0.3, 0.8)], atol=1e-9)
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_inverse_undoes_the_complement_at_both_ends(name):
-    architecture = CommitteeArchitecture.of(name)
-    gaps = jnp.geomspace(1e-12, 0.99, 40)
-    back = jax.vmap(lambda gap: architecture.inverse_complement(architecture.complement(gap)))(gaps)
-    np.testing.assert_allclose(back, gaps, rtol=1e-12)
 
 
 def test_the_kernel_of_a_hermite_sum_is_its_power_series():
@@ -165,27 +158,35 @@ def test_rounding_the_margin_of_the_reference_changes_slopes_by_no_more_than_the
 
 @pytest.mark.parametrize("name", [None, "erf", "relu", "sign", "tanh"])
 def test_covariances_of_a_committee_are_positive_wherever_overlaps_of_weights_are(name):
-    """The coordinates span overlaps of weights; of these a kernel makes covariances (Schur), down to the smallest ``g``."""
+    """Overlaps are correlations of weights; of these a kernel makes covariances (Schur), down to the smallest variance."""
     model = fmjax.Perceptron(teacher=True) if name is None else fmjax.TreeCommittee(name, teacher=True)
-    functional = fmjax.FranzParisi(model, 0.3)
     Q, complement = jax.vmap(model.architecture.kernel), jax.vmap(model.architecture.complement)
 
     def at(key):
-        of_reference, of_free, of_distance = jax.random.split(key, 3)
-        reference = fmjax.Equilibrium(model).order(2.0 * jax.random.normal(of_reference, (4,)))
-        distance = 10.0 ** jax.random.uniform(of_distance, minval=-5.0, maxval=-0.31)
-        controls = FranzParisiControls(jnp.asarray(0.5), distance, reference)
-        return reference, functional.overlaps(jax.random.normal(of_free, (3,)) * jnp.array([8.0, 1.0, 1.0]), controls)
+        of_reference, of_counted, of_own = jax.random.split(key, 3)
+        functional, alpha = fmjax.Equilibrium(model, 60), jnp.asarray(0.5)
+        fields = jax.random.uniform(of_reference, (2,), minval=1e-3, maxval=4.0)
+        reference = functional.saddle(fields, EquilibriumControls(alpha)).order
+        controls = FranzParisiControls(alpha, jnp.asarray(0.1), reference)
+        shared, R_hat, eta = jax.random.normal(of_counted, (3,)) * jnp.array([2.0, 1.0, 3.0])
+        own = 10.0 ** jax.random.uniform(of_own, minval=-12.0, maxval=1.0)
+        counted = fmjax.FranzParisi(model, 0.3, (20, 20, 160, 64))
+        at, _ = counted._site(shared, own, eta, R_hat, controls, None)
+        return reference, at, at.t, at.R, Covariances.of(at, model.architecture)
 
-    reference, found = jax.jit(jax.vmap(at))(jax.random.split(jax.random.key(0), 4000))
-    assert jnp.all(found.g > 0)
-    assert jnp.all(found.gap + jnp.square(found.p) <= 1.0 + 1e-15)  # q >= p²
+    reference, at, t, R, found = jax.jit(jax.vmap(at))(jax.random.split(jax.random.key(0), 500))
+    g = (found.rest * found.v) ** 2
+    assert jnp.all(g > 0)
+    assert jnp.all(at.variance > 0)  # q > t²/q~ + (p-t)²/(1-q~) >= p²
+    q, p = 1.0 - at.gap, 1.0 - at.p_gap
+    np.testing.assert_allclose(at.variance, q - t**2 / reference.q - (p - t) ** 2 / reference.gap, atol=1e-11)
     q_ref, gap_ref, R_ref = Q(reference.q), complement(reference.gap), Q(reference.R)
-    np.testing.assert_allclose(found.g, 1.0 - found.kernel_gap - found.a**2 - found.c**2, atol=1e-11)
-    np.testing.assert_allclose(found.a * jnp.sqrt(q_ref), Q(found.t), atol=1e-11)
-    np.testing.assert_allclose(found.c * jnp.sqrt(gap_ref) + Q(found.t), Q(found.p), atol=1e-11)
-    np.testing.assert_allclose(found.a * R_ref / jnp.sqrt(q_ref) + jnp.sqrt(found.g) * found.b, Q(found.R), atol=1e-11)
-    assert jnp.all(found.b**2 < 1.0 - R_ref**2 / q_ref)
+    a, c, b = found.a, found.ratio * found.v, found.beside / found.rest
+    np.testing.assert_allclose(g, 1.0 - complement(at.gap) - a**2 - c**2, atol=1e-11)
+    np.testing.assert_allclose(a * jnp.sqrt(q_ref), Q(t), atol=1e-11)
+    np.testing.assert_allclose(c * jnp.sqrt(gap_ref) + Q(t), Q(p), atol=1e-11)
+    np.testing.assert_allclose(a * R_ref / jnp.sqrt(q_ref) + jnp.sqrt(g) * b, Q(R), atol=1e-11)
+    assert jnp.all(b**2 <= 1.0 - R_ref**2 / q_ref + 1e-12)  # equal where the counted weights are the teacher's
 
 
 @jax.jit
@@ -240,15 +241,6 @@ def test_the_gradient_of_capacity_in_the_activation_is_that_of_its_differences(f
         return fmjax.thresholds.capacity(fmjax.TreeCommittee(family(parameters))).value
 
     np.testing.assert_allclose(jax.grad(value)(at), differences(value, at, 1e-3), atol=1e-9)
-
-
-def test_the_inverse_of_the_complement_varies_with_the_activation_as_its_differences_say():
-    def value(slope):
-        return CommitteeArchitecture.of(fmjax.LeakyReLU(slope)).inverse_complement(jnp.asarray(0.3))
-
-    at = jnp.asarray(0.1)
-    assert abs(jax.grad(value)(at)) > 1e-3
-    assert abs(jax.grad(value)(at) - differences(value, at, 1e-3)) < 1e-9
 
 
 def test_the_gradient_passes_through_the_quadrature_of_an_activation():

@@ -4,11 +4,12 @@ import threading
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import fmjax
 from fmjax.solvers.ahead import compiled_together
-from fmjax.solvers.newton import Equations, newton
+from fmjax.solvers.newton import root_of
 
 
 def fresh_chain():
@@ -56,7 +57,7 @@ def test_a_few_distances_take_the_program_of_other_few_distances(caplog):
     caplog.clear()
     more = fmjax.curve(local, alpha=0.5, distance=distance)
     alone = fmjax.solve(local, alpha=0.5, distance=distance[1])
-    assert not [record.message for record in caplog.records if "<lambda>" in record.message]
+    assert not [record.message for record in caplog.records if "_local_curve" in record.message]
     assert [rows.slope.shape for rows in (few, more, alone)] == [(3,), (5,), ()]
     assert jnp.allclose(more.entropy[:3], few.entropy, rtol=0, atol=1e-11)
     assert jnp.allclose(alone.entropy, few.entropy[1], rtol=0, atol=1e-11)
@@ -79,12 +80,13 @@ def test_what_a_program_raises_while_it_is_traced_reaches_the_caller():
         compiled_together(lambda call, x: call(wrong, x), jnp.arange(4.0))
 
 
-def test_newton_traces_its_equations_once():
+def test_newton_traces_its_equations_once_for_their_shape_and_once_for_all_steps():
     traced = []
 
-    def equations(y):
+    def equations(inputs, y, tilt):
         traced.append(y)
-        return Equations(residual=y**3 - 8.0, matrix=jnp.diag(3.0 * y**2))
+        return y**3 - inputs, y
 
-    assert jnp.allclose(newton(equations, jnp.array([1.5])).value, 2.0, atol=1e-12)
-    assert len(traced) == 1
+    root = root_of(equations, jnp.asarray(8.0), jnp.array([1.5]), positive=np.array([False]))
+    assert jnp.allclose(root.unknowns, 2.0, atol=1e-12)
+    assert len(traced) == 2

@@ -1,6 +1,5 @@
 """One step of replica-symmetry breaking: its limits, its literal form, and what it says of known models."""
 
-import functools
 import json
 from types import SimpleNamespace
 
@@ -60,49 +59,43 @@ def broken():
     return fmjax.clusters(fmjax.Equilibrium(outside(1.2)), alpha=BROKEN_ALPHA)
 
 
-def coordinates(functional, order, apart, field):
-    return jnp.concatenate([functional.free(order), jnp.asarray([apart, field])])
+def fields_of(order):
+    """Those of typical solutions, random labels."""
+    return jnp.stack([order.q_hat])
+
+
+@jax.jit
+def implied(one, unknowns, controls, m):
+    """Free entropy, complexity, order parameters and ``q1``: the overlaps are those that the fields imply."""
+    saddle, broken = one(unknowns, controls, jnp.asarray(m))
+    return saddle.value + broken.value, broken.complexity, saddle.order, 1.0 - broken.gap, jax.nn.sigmoid(saddle.position)
 
 
 def test_without_breaking_nothing_depends_on_m(typical):
-    functional = fmjax.Equilibrium(fmjax.Perceptron())
-    free = coordinates(functional, typical.symmetric.order, -45.0, -45.0)
-    value = jax.jit(OneStep(functional))
+    one = OneStep(fmjax.Equilibrium(fmjax.Perceptron()))
+    order, controls = typical.symmetric.order, EquilibriumControls(jnp.asarray(ALPHA))
     for m in (0.05, 0.5, 0.999999, 1.0, 3.0):
-        found = value(free, EquilibriumControls(jnp.asarray(ALPHA)), jnp.asarray(m))
+        found, *_ = implied(one, jnp.append(fields_of(order), 0.0), controls, m)
         assert float(found) == pytest.approx(float(typical.symmetric.entropy), abs=1e-12)
-
-
-@functools.cache
-def value_and_slope(kind):
-    model = {
-        "perceptron": fmjax.Perceptron(margin=0.1),
-        "relu": fmjax.TreeCommittee("relu", margin=0.1),
-        "outside": outside(1.2),
-    }
-    one = OneStep(fmjax.Equilibrium(model[kind]))
-    return one, jax.jit(jax.value_and_grad(one, argnums=2))
 
 
 @pytest.mark.parametrize("kind", ["perceptron", "relu", "outside"])
 @pytest.mark.parametrize("m", [0.3, 0.8, 0.99999, 1.0, 1.00001, 2.0])
 def test_it_is_the_literal_free_entropy_of_typical_solutions(m, kind):
-    log_weight, kernel = {
-        "perceptron": (oracle.margin(0.1), lambda q: q),
+    model, log_weight, kernel = {
+        "perceptron": (fmjax.Perceptron(margin=0.1), oracle.margin(0.1), lambda q: q),
         "relu": (
+            fmjax.TreeCommittee("relu", margin=0.1),
             oracle.margin(0.1 / np.sqrt(0.5 - 0.5 / np.pi)),
             lambda q: (np.sqrt(1 - q**2) + q * (np.pi / 2 + np.arcsin(q)) - 1) / (np.pi - 1),
         ),
-        "outside": (oracle.outside(1.2), lambda q: q),
+        "outside": (outside(1.2), oracle.outside(1.2), lambda q: q),
     }[kind]
-    (one, compiled), alpha = value_and_slope(kind), 0.6
-    functional = one.symmetric
-    free = jnp.asarray([-0.2, 0.3, 0.9, 1.1])
+    one, alpha = OneStep(fmjax.Equilibrium(model)), 0.6
     controls = EquilibriumControls(jnp.asarray(alpha))
-    value, slope = compiled(free, controls, jnp.asarray(m))
-    order, clusters = functional.order(free[:2]), one.clusters(free, controls)
-    q0, q1, q0_hat = float(order.q), float(order.q + clusters.rise), float(order.q_hat)
-    q1_hat = q0_hat + float(clusters.rise_hat)
+    value, complexity, order, q1, _ = implied(one, jnp.array([0.8, 0.9]), controls, m)
+    q0, q1, q0_hat = float(order.q), float(q1), float(order.q_hat)
+    q1_hat = q0_hat + 0.9
     at = SimpleNamespace(q=q0, q_hat=q0_hat, R=0.0, R_hat=0.0, Q=kernel)
     fields = stability.equilibrium_fields(at, q0, q0_hat)
 
@@ -112,20 +105,21 @@ def test_it_is_the_literal_free_entropy_of_typical_solutions(m, kind):
     step = 0.02
     finer, coarser = ((literal(m + s) - literal(m - s)) / (2 * s) for s in (step, 2 * step))
     assert float(value) == pytest.approx(literal(m), abs=2e-9)
-    assert float(slope) == pytest.approx((4 * finer - coarser) / 3, abs=5e-6)
+    assert float(-complexity / m**2) == pytest.approx((4 * finer - coarser) / 3, abs=5e-6)
 
 
 def test_frozen_clusters_have_the_symmetric_entropy_over_m(typical):
-    # As q1 -> 1 and q1^ -> infinity, m q1^ kept: 2cosh^m -> exp(m |h|) and H^m -> a step, which integrate to the symmetric
-    # forms of a field m² q0^; the approach is like sqrt(1 - q1).
-    functional = fmjax.Equilibrium(fmjax.Perceptron())
+    # As q1 -> 1 and q1^ -> infinity: 2cosh^m -> exp(m |h|) and H^m -> a step, which integrate to the symmetric forms of a
+    # field m² q0^; the approach is like sqrt(1 - q1).
+    one = OneStep(fmjax.Equilibrium(fmjax.Perceptron()), (480, 400, 400))
     order, entropy = typical.symmetric.order, float(typical.symmetric.entropy)
-    value = jax.jit(OneStep(functional, (240, 400, 400)))
+    controls = EquilibriumControls(jnp.asarray(ALPHA))
     for m in (0.4, 0.7):
         gaps = []
-        for apart in (14.0, 18.0):
-            free = coordinates(functional, order, apart, np.log(300.0)).at[1].add(-2 * np.log(m))
-            gaps.append(abs(float(value(free, EquilibriumControls(jnp.asarray(ALPHA)), jnp.asarray(m))) - entropy / m))
+        for still in (18.0, 30.0):  # m² (q1^ - q0^): what is left of 1 - q1 vanishes exponentially
+            unknowns = jnp.append(fields_of(order), still) / m**2
+            value, *_ = implied(one, unknowns, controls, m)
+            gaps.append(abs(float(value) - entropy / m))
         assert gaps[0] < 5e-3
         assert gaps[1] < 0.5 * gaps[0]
 
@@ -204,12 +198,11 @@ def test_broken_symmetry_is_stationary_in_all_order_parameters_of_the_literal_fr
 
 
 def test_twice_the_nodes_give_the_same_broken_entropy(broken):
-    functional = fmjax.Equilibrium(outside(1.2)).resized(2.0)
-    one = OneStep(functional, (480, 192, 128))
+    one = OneStep(fmjax.Equilibrium(outside(1.2)).resized(2.0), (960, 192, 128))
 
     def solve(alpha):
-        point = fmjax.solve(functional, alpha=alpha)
-        return breaking_at(one, point, functional.free(point.order), EquilibriumControls(alpha))
+        point = fmjax.solve(one.symmetric, alpha=alpha)
+        return breaking_at(one, point, fields_of(point.order), EquilibriumControls(alpha), None)
 
     fine = jax.jit(solve)(jnp.asarray(BROKEN_ALPHA))
     assert fine.result == "converged"
@@ -251,19 +244,17 @@ def test_a_reference_changes_the_fields_and_nothing_else():
     functional = fmjax.FranzParisi(model, reference_margin=0.2)
     reference = fmjax.solve(fmjax.Equilibrium(model.with_margin(0.2)), alpha=alpha).order
     controls = FranzParisiControls(jnp.asarray(alpha), jnp.asarray(0.1), reference)
-    one = OneStep(functional)
-    free = jnp.asarray([0.3, 0.2, 0.4, 0.3, 0.5, 0.6, 0.4])
-    value = jax.jit(one)(free, controls, jnp.asarray(m))
-    order, clusters = functional.order(free[:-2], controls), one.clusters(free, controls)
+    unknowns = jnp.array([0.7, 0.4, 0.8, 1.1])
+    value, _, order, q1, distance = implied(OneStep(functional), unknowns, controls, m)
     at = SimpleNamespace(
         **{name: float(getattr(order, name)) for name in ("q", "t", "q_hat", "t_hat", "p_hat", "R", "R_hat")}
     )
-    at.p, at.Q, at.ref = 0.8, lambda q: q, SimpleNamespace(q=float(reference.q), q_hat=float(reference.q_hat), margin=0.2)
-    at.ref.R = at.ref.R_hat = 0.0
+    at.p, at.Q = 1.0 - 2.0 * float(distance), lambda q: q
+    at.ref = SimpleNamespace(q=float(reference.q), q_hat=float(reference.q_hat), R=0.0, R_hat=0.0, margin=0.2)
     rest = at.t * at.t_hat - at.p * at.p_hat
     expected = oracle.free_entropy(
         stability.local_fields(at, at.q, at.q_hat),
-        *(at.q, at.q + float(clusters.rise), at.q_hat, at.q_hat + float(clusters.rise_hat), m, alpha, oracle.margin(0.0)),
+        *(at.q, float(q1), at.q_hat, at.q_hat + float(unknowns[-1]), m, alpha, oracle.margin(0.0)),
         rest=rest,
     )
     assert float(value) == pytest.approx(expected, abs=1e-6)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import fmjax
 from fmjax.cli import app
-from fmjax.replica import RobustEnsembleControls
+from fmjax.replica import RobustEnsembleControls, RobustEnsembleOrder
 
 ALPHA = 0.6
 DISTANCES = np.asarray([0.3, 0.2, 0.1, 0.05, 0.02, 0.01])
@@ -95,11 +95,9 @@ def test_one_replica_has_the_entropy_of_typical_solutions_at_every_overlap(typic
     one = fmjax.RobustEnsemble(fmjax.Perceptron(), 1.0)
     q0, q0_hat = typical.order.q, typical.order.q_hat
     for distance in (0.2, 0.05):
-        q1 = 1.0 - 2.0 * distance
-        rise = q1 - q0
-        rise = rise / (1.0 - rise / q1)
-        free = jnp.stack([jnp.log(rise), jnp.log(q0_hat), jnp.log(0.7)])
-        value = jax.jit(one)(free, RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(distance)))
+        q1 = jnp.asarray(1.0 - 2.0 * distance)
+        order = RobustEnsembleOrder(q1=q1, q0=q0, q0_hat=q0_hat, stretch=q1 - q0, stretch_hat=jnp.asarray(0.7))
+        value = jax.jit(one)(order, RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(distance)))
         assert float(value) == pytest.approx(float(typical.entropy), abs=1e-12)
 
 
@@ -169,11 +167,16 @@ def test_other_weights_than_binary_ones_are_refused():
 
 
 @pytest.mark.parametrize("y", [3.0, math.inf])
-def test_free_coordinates_and_order_parameters_are_inverse_maps(y):
+def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_them(y):
     functional = fmjax.RobustEnsemble(fmjax.TreeCommittee("tanh"), y)
-    controls = RobustEnsembleControls(jnp.asarray(0.5), jnp.asarray(0.05))
-    free = jnp.array([1.3, -0.4, 0.7])
-    np.testing.assert_allclose(functional.free(functional.order(free, controls), controls), free, atol=1e-9)
+    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, 0.7])
+    saddle = jax.jit(fmjax.RobustEnsemble.saddle)(functional, fields, RobustEnsembleControls(alpha, jnp.asarray(math.nan)))
+    assert jnp.all(jnp.abs(saddle.residual) > 0.01)
+    controls = RobustEnsembleControls(alpha, jax.nn.sigmoid(saddle.position))
+    value, slope = jax.jit(jax.value_and_grad(fmjax.RobustEnsemble.__call__, 1))(functional, saddle.order, controls)
+    assert value == pytest.approx(float(saddle.value), abs=1e-12)
+    assert slope.q0_hat == pytest.approx(0.0, abs=1e-9)
+    assert slope.stretch_hat == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_entropy_of_infinitely_many_replicas_touches_a_slope_of_zero_at_its_alpha_u():

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.special import log_ndtr
+from scipy.special import expit, log_ndtr
 
 import fmjax
-from fmjax.replica import EquilibriumControls, EquilibriumOrder, FranzParisiControls, replicon
+from fmjax.replica import EquilibriumControls, FranzParisiControls
 from tests.oracles import stability as oracle
 
 
@@ -77,27 +77,24 @@ def test_the_replicon_of_a_committee_has_the_terms_of_the_curvature_of_its_kerne
 
 @pytest.mark.parametrize("teacher", [False, True])
 def test_the_replicon_around_a_reference_is_the_second_variation_with_broken_symmetry(teacher):
-    """At order parameters of no saddle point: the two agree as functions."""
-    alpha, margin, distance = 0.7, 0.05, 0.1
+    """At fields of no saddle point: the two agree as functions."""
+    alpha, margin = 0.7, 0.05
     model = fmjax.Perceptron(margin=margin, teacher=teacher)
-    functional = fmjax.FranzParisi(model, reference_margin=0.2)
-    reference = {"q": 0.55, "q_hat": 1.1, "R": 0.45 * teacher, "R_hat": 0.8 * teacher}
-    at = EquilibriumOrder(gap=jnp.asarray(1 - reference["q"]), **jax.tree.map(jnp.asarray, reference))
-    controls = FranzParisiControls(jnp.asarray(alpha), jnp.asarray(distance), at)
-    free = jnp.array([-1.0, 0.3, 0.4, -1.0, 0.8, 1.0, 0.5] if teacher else [-1.0, 0.3, -1.0, 0.8, 1.0])
-
-    @jax.jit
-    def both(free):
-        return replicon(functional, free, controls, functional.rule_at(free, controls)), functional.order(free, controls)
-
-    found, order = both(free)
+    reference_fields = jnp.array([1.1, 0.8] if teacher else [1.1])
+    fields = jnp.array([0.85, 0.37, 0.7, 1.2] if teacher else [0.85, 0.37, 1.2])
+    load = jnp.asarray(alpha)
+    reference = jax.jit(fmjax.Equilibrium(model).saddle)(reference_fields, EquilibriumControls(load)).order
+    # The distance follows from the fields: no other one is looked at.
+    controls = FranzParisiControls(load, jnp.asarray(jnp.nan), reference)
+    saddle = jax.jit(fmjax.FranzParisi(model, reference_margin=0.2).saddle)(fields, controls)
+    assert jnp.all(jnp.abs(saddle.residual) > 0.01)
     names = ("q", "t", "q_hat", "t_hat", "p_hat", "R", "R_hat")
     order = SimpleNamespace(
-        **{name: float(getattr(order, name)) for name in names},
-        p=1 - 2 * distance,
-        ref=SimpleNamespace(**reference, margin=0.2),
+        **{name: float(getattr(saddle.order, name)) for name in names},
+        p=1 - 2 * expit(float(saddle.position)),
+        ref=SimpleNamespace(**vars(oracle.plain(reference)), margin=0.2),
     )
-    assert found == pytest.approx(oracle.replicon(order, oracle.local_fields, alpha, margin), abs=1e-6)
+    assert saddle.replicon == pytest.approx(oracle.replicon(order, oracle.local_fields, alpha, margin), abs=1e-6)
 
 
 def test_the_replicon_is_one_without_patterns():
@@ -115,7 +112,6 @@ def test_spherical_weights_are_marginal_at_their_capacity():
     """Gardner and Derrida 1988: as ``q -> 1`` half of the patterns touch the margin 0, and ``lambda -> 1 - alpha / 2``."""
     gap = 1e-8
     functional = fmjax.Equilibrium(fmjax.Perceptron(weights=fmjax.Spherical()))
-    order = EquilibriumOrder(*(jnp.asarray(x) for x in (1 - gap, (1 - gap) / gap**2, gap, 0.0, 0.0)))
-    controls, free = EquilibriumControls(jnp.asarray(2.0)), functional.free(order)
-    found = jax.jit(lambda free: replicon(functional, free, controls, functional.rule_at(free, controls)))(free)
-    assert found == pytest.approx(0.0, abs=1e-3)
+    saddle = jax.jit(functional.saddle)(jnp.array([(1 - gap) / gap**2]), EquilibriumControls(jnp.asarray(2.0)))
+    assert saddle.order.gap == pytest.approx(gap, rel=1e-6)
+    assert saddle.replicon == pytest.approx(0.0, abs=1e-3)

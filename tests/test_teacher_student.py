@@ -1,7 +1,9 @@
 """Labels of a teacher: the Nishimori line, perfect generalisation, and the measure over patterns, each with its oracle."""
 
+from functools import partial
 from types import SimpleNamespace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr, ndtr
 
 import fmjax
-from fmjax.replica import EquilibriumOrder, FranzParisiControls
+from fmjax.replica import EquilibriumOrder, FranzParisiControls, FranzParisiOrder
 from tests.oracles import stability as fields
 
 
@@ -205,26 +207,51 @@ def test_both_potentials_around_a_reference_agree_with_nested_sums(distance):
     functional = fmjax.FranzParisi(fmjax.Perceptron(margin=margin, teacher=True), reference_margin=reference_margin)
     reference = {"q": 0.55, "q_hat": 1.1, "R": 0.45, "R_hat": 0.8}
     at = EquilibriumOrder(gap=jnp.asarray(1 - reference["q"]), **jax.tree.map(jnp.asarray, reference))
+    q, t, R = {0.02: (0.9475, 0.57, 0.51), 0.1: (0.76, 0.527, 0.52)}[distance]
+    numbers = {"q": q, "t": t, "R": R, "q_hat": 1.085, "t_hat": 0.89, "p_hat": 2.06, "R_hat": 0.52}
+    order = FranzParisiOrder(gap=jnp.asarray(1 - q), **jax.tree.map(jnp.asarray, numbers))
+    p = 1 - 2 * distance
     controls = FranzParisiControls(jnp.asarray(0.7), jnp.asarray(distance), at)
-    free = jnp.array([-1.0, 0.3, 0.4, -1.0, 0.8, 1.0, 0.5])
+    value, slopes = jax.jit(jax.value_and_grad(lambda controls: functional(order, controls)))(controls)
+
+    # The free entropy is -q^(1-q)/2 - p p^ + t t^ - R R^ + G_S + alpha G_E.
+    energetic = slopes.alpha
+    entropic = value - 0.7 * energetic + 1.085 * (1 - q) / 2 + p * 2.06 - t * 0.89 + R * 0.52
+    plain = SimpleNamespace(
+        **numbers, p=p, ref=SimpleNamespace(**reference, margin=reference_margin), Q=lambda overlap: overlap
+    )
+    assert entropic == pytest.approx(fields.entropic(plain, fields.local_fields, 0.0), abs=1e-9)
+    assert energetic == pytest.approx(fields.energetic(plain, fields.local_fields, 0.0, margin), abs=1e-9)
+
+
+@pytest.mark.slow
+def test_fields_around_a_reference_imply_overlaps_that_make_the_free_entropy_stationary_in_all_fields():
+    """And where they are those that the overlaps imply, in the overlaps; its derivative in the distance is the slope."""
+    alpha = 0.6
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.05, teacher=True), reference_margin=0.1)
+    point = fmjax.solve(local, alpha=alpha, distance=0.1)
+    assert point.result == "converged"
 
     @jax.jit
-    def both(free):
-        overlaps, conjugates = functional.overlaps(free[:3], controls), functional.conjugates(free[3:], controls)
-        energetic = functional.energetic(overlaps, controls, functional.rule(overlaps, controls))
-        order = functional.order(free, controls)
-        return functional.entropic(conjugates, controls), energetic, order, functional.free(order, controls)
+    @partial(jax.value_and_grad, argnums=(0, 1))
+    def free_entropy(order, controls):
+        return local(eqx.tree_at(lambda o: o.gap, order, 1.0 - order.q), controls)
 
-    entropic, energetic, order, back = both(free)
-    np.testing.assert_allclose(back, free, atol=1e-9)
-    order = SimpleNamespace(
-        **{name: float(getattr(order, name)) for name in ("q", "t", "q_hat", "t_hat", "p_hat", "R", "R_hat")},
-        p=1 - 2 * distance,
-        ref=SimpleNamespace(**reference, margin=reference_margin),
-        Q=lambda q: q,
-    )
-    assert entropic == pytest.approx(fields.entropic(order, fields.local_fields, 0.0), abs=1e-9)
-    assert energetic == pytest.approx(fields.energetic(order, fields.local_fields, 0.0, margin), abs=1e-9)
+    order, reference = point.order, point.reference
+    value, (residual, slope) = free_entropy(order, FranzParisiControls(jnp.asarray(alpha), point.distance, reference))
+    assert value == pytest.approx(float(point.entropy), abs=1e-12)
+    assert slope.distance == pytest.approx(float(point.slope), abs=1e-9)
+    np.testing.assert_allclose(jnp.stack(jax.tree.leaves(residual)), 0.0, atol=1e-9)
+
+    shared = order.t_hat / jnp.sqrt(reference.q_hat)
+    fields = 1.1 * jnp.stack([shared, order.q_hat - shared**2, order.R_hat, order.p_hat - order.t_hat])
+    away = jax.jit(local.saddle)(fields, FranzParisiControls(jnp.asarray(alpha), jnp.asarray(jnp.nan), reference))
+    assert jnp.all(jnp.abs(away.residual) > 1e-3)
+    there = FranzParisiControls(jnp.asarray(alpha), jax.nn.sigmoid(away.position), reference)
+    value, (residual, _) = free_entropy(away.order, there)
+    assert value == pytest.approx(float(away.value), abs=1e-12)
+    for name in ("q_hat", "t_hat", "R_hat", "p_hat"):
+        assert getattr(residual, name) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.slow

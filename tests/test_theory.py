@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmjax
-from fmjax.replica import EquilibriumControls, FranzParisiControls
 from tests.oracles import enumeration, literature
 from tests.oracles import equilibrium as oracle
 
@@ -28,7 +27,7 @@ def typical(alpha, margin):
 @partial(jax.jit, static_argnames="finer")
 def local_padded(alpha, margin, reference_margin, distance, finer):
     functional = fmjax.FranzParisi(fmjax.Perceptron(margin=margin), reference_margin=reference_margin)
-    return fmjax.curve(functional.refined() if finer else functional, alpha=alpha, distance=distance)
+    return fmjax.curve(functional.resized(1.5) if finer else functional, alpha=alpha, distance=distance)
 
 
 def local(alpha, margin, reference_margin, distance, finer=False):
@@ -299,18 +298,6 @@ def test_solutions_and_thresholds_that_were_not_found_are_nan_and_keep_what_was_
     assert "a scan over the whole range" in threshold.result
     assert np.isnan([threshold.value, threshold.margin, threshold.distance, threshold.error_estimate]).all()
     assert threshold.alpha == 1e300
-
-
-def test_free_coordinates_and_order_parameters_are_inverse_maps():
-    equilibrium = fmjax.Equilibrium(fmjax.Perceptron())
-    reference = equilibrium.order(jnp.array([0.4, 0.3]))
-    np.testing.assert_allclose(equilibrium.free(reference), [0.4, 0.3], atol=1e-13)
-    functional = fmjax.FranzParisi(fmjax.Perceptron(), reference_margin=0.2)
-    controls = FranzParisiControls(jnp.asarray(0.5), jnp.asarray(0.1), reference)
-    free = jnp.array([-3.0, 0.3, -2.0, 0.7, 0.4])
-    np.testing.assert_allclose(functional.free(functional.order(free, controls), controls), free, atol=1e-11)
-    equilibrium = fmjax.Equilibrium(fmjax.Perceptron())
-    assert jnp.isfinite(equilibrium(equilibrium.free(reference), EquilibriumControls(jnp.asarray(0.5))))
 
 
 def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():

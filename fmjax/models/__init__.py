@@ -5,7 +5,7 @@ from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
 from fmjax.models.model import Model, Perceptron, TreeCommittee
-from fmjax.models.weights import Binary, LocalField, Spherical, Weights
+from fmjax.models.weights import Binary, LocalField, Site, Spherical, Weights
 
 __all__ = [
     "ACTIVATIONS",
@@ -24,6 +24,7 @@ __all__ = [
     "PerceptronArchitecture",
     "ReLU",
     "Sign",
+    "Site",
     "Spherical",
     "SymmetricMargin",
     "TreeCommittee",

@@ -30,8 +30,8 @@ class Architecture(eqx.Module):
         """``Q(1) - Q(1 - gap)`` without cancellation at small ``gap``."""
 
     @abstractmethod
-    def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
-        """``1 - overlap`` where ``Q(1) - Q(overlap) = gap``."""
+    def steepness(self) -> Float[Array, ""] | float:
+        """``Q'(1)``, infinite where the kernel has a square root there."""
 
 
 class PerceptronArchitecture(Architecture):
@@ -49,6 +49,6 @@ class PerceptronArchitecture(Architecture):
         """``Q(1) - Q(1 - gap) = gap``."""
         return gap
 
-    def inverse_complement(self, gap: Float[Array, ""]) -> Float[Array, ""]:
-        """``1 - Q^{-1}(1 - gap) = gap``."""
-        return gap
+    def steepness(self) -> float:
+        """One."""
+        return 1.0

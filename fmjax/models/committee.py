@@ -27,9 +27,8 @@ _LOW, _HIGH = _EDGES[:-1], _EDGES[1:]
 _CHEBYSHEV = np.cos(np.pi * (np.arange(_TERMS) + 0.5) / _TERMS)
 _NODES = 0.5 * (_LOW + _HIGH)[:, None] + 0.5 * (_HIGH - _LOW)[:, None] * _CHEBYSHEV
 
-_NEWTON_STEPS = 6
 _FINER = 96  # nodes between two kinks, where the kernel is checked
-_MISSED = 1e-9
+_SMOOTH = 1e-9  # a jump of the activation that is rounding
 _CLOSEST = 1.0 - 2.0**-53
 _RESOLVED = 1e-10  # relative error of a kernel above which its activation is refused
 _CHECKS = (-0.83, 0.21, 0.97)  # places in each piece where that error is looked at, away from the nodes
@@ -67,10 +66,6 @@ def _(primals, tangents):
 def _interpolated(table: Float[Array, "pieces terms"], psi: _Scalar) -> _Scalar:
     place = jnp.arccos(jnp.clip(-2.0 / np.pi * jax.lax.stop_gradient(psi), -1.0, 1.0)) * (_PIECES / np.pi)
     piece = jnp.clip(jnp.nan_to_num(place).astype(int), 0, _PIECES - 1)
-    return _in_piece(table, piece, psi)
-
-
-def _in_piece(table, piece, psi):
     low, high = jnp.asarray(_LOW)[piece], jnp.asarray(_HIGH)[piece]
     return _polynomial(table[piece], (2.0 * psi - low - high) / (high - low))
 
@@ -94,43 +89,9 @@ class _Complement(eqx.Module):
     jump: _Scalar
     bend: Float[Array, "pieces terms"]
 
-    def __call__(self, angle: _Scalar, piece: Any = None) -> _Scalar:
+    def __call__(self, angle: _Scalar) -> _Scalar:
         psi, s = 0.5 * np.pi - angle, 2.0 * jnp.sin(0.5 * angle)
-        bend = _interpolated(self.bend, psi) if piece is None else _in_piece(self.bend, piece, psi)
-        return s * (self.jump + s * bend)
-
-    def start(self, target: _Scalar) -> tuple[Any, _Scalar]:
-        """The piece, on the branch that starts at ``Q(1)``, where ``1 - Q = target``, and an angle there."""
-        s = 2.0 * np.sin(0.25 * np.pi - 0.5 * _LOW)
-        low = s * (self.jump + s * (self.bend @ (-1.0) ** np.arange(_TERMS)))
-        piece = jnp.max(jnp.where(low >= target, np.arange(_PIECES), 0))
-        # B hardly varies in a piece: a quadratic equation for s.
-        root = jnp.sqrt(jnp.maximum(jnp.square(self.jump) + 4.0 * self.bend[piece, 0] * target, 0.0))
-        return piece, 2.0 * jnp.arcsin(jnp.clip(target / (self.jump + root), 0.0, 1.0))
-
-
-@jax.custom_jvp
-def _angle(function: _Complement, target: _Scalar) -> _Scalar:
-    """The angle at which ``function`` takes the value ``target``; NaN where there is none."""
-    piece, guess = function.start(target)
-    low, high = (jnp.asarray(0.5 * np.pi - edge)[piece] for edge in (_HIGH, _LOW))
-
-    def improve(_, angle):
-        value, slope = jax.jvp(lambda angle: function(angle, piece), (angle,), (jnp.ones_like(angle),))
-        step = jnp.where(slope == 0, 0.0, (value - target) / jnp.where(slope == 0, 1.0, slope))
-        return jnp.clip(angle - step, low, high)
-
-    angle = jax.lax.fori_loop(0, _NEWTON_STEPS, improve, jnp.clip(guess, low, high))
-    return jnp.where(jnp.abs(function(angle, piece) - target) <= _MISSED, angle, jnp.nan)
-
-
-@_angle.defjvp
-def _(primals, tangents):
-    (function, target), (moved, dtarget) = primals, tangents
-    angle = _angle(function, target)
-    slope = jax.jvp(function, (angle,), (jnp.ones_like(angle),))[1]
-    moved = jax.jvp(lambda function: function(angle), (function,), (moved,))[1]
-    return angle, (dtarget - moved) / slope
+        return s * (self.jump + s * _interpolated(self.bend, psi))
 
 
 class CommitteeArchitecture(Architecture):
@@ -147,8 +108,7 @@ class CommitteeArchitecture(Architecture):
     same compiled programs, and derivatives with respect to its parameters pass through the coefficients. Kernel and
     complement are exact to about 1e-12, relatively, for overlaps and gaps down to 1e-12.
 
-    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd; the
-    inverse is on the rising branch, and NaN below it.
+    ``Q`` rises from ``Q(0) = 0`` to ``Q(1)``. At negative overlaps it may turn for activations that are not odd.
 
     Attributes:
         power: ``Q(1)``, the variance of ``Delta``.
@@ -170,9 +130,11 @@ class CommitteeArchitecture(Architecture):
         """``1 - Q(1 - gap) / Q(1)``."""
         return self._complement(2.0 * jnp.arcsin(jnp.sqrt(jnp.minimum(0.5 * gap, _CLOSEST))))
 
-    def inverse_complement(self, gap: _Scalar) -> _Scalar:
-        """``1 - overlap`` where ``1 - Q / Q(1) = gap``."""
-        return 2.0 * jnp.square(jnp.sin(0.5 * _angle(self._complement, gap)))
+    def steepness(self) -> _Scalar:
+        """Infinite where the activation jumps."""
+        return jnp.where(
+            self._complement.jump > _SMOOTH, jnp.inf, 2.0 * _interpolated(self._complement.bend, jnp.asarray(0.5 * np.pi))
+        )
 
     @staticmethod
     def of(activation: Any, kinks: tuple[float, ...] = (0.0,)) -> CommitteeArchitecture:

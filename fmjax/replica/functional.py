@@ -1,13 +1,20 @@
-"""The shape every free-entropy functional shares.
+"""The shape every free-entropy functional shares: overlaps are correlations of magnetisations, fields of forces.
 
-A functional is ``phi = interaction(overlaps, conjugates) + entropic(conjugates) + alpha * energetic(overlaps)``,
-written in *free* coordinates: unconstrained real numbers that a smooth map turns into order parameters which satisfy
-their constraints whatever Newton does. Saddle equations, Hessians and slopes come from autodiff of these scalars.
+A functional is ``phi = interaction(overlaps, conjugates) + G_S(conjugates) + alpha G_E(overlaps)``, a scalar that is made
+stationary in all its order parameters. Its stationarity conditions need no derivative of an integral: by Gaussian
+integration by parts, for any prior, constraint and kernel ``Q``,
+
+    overlap of a and b      = E_site[ m_a m_b ]                       m = d ln Z / d field, the mean weight
+    conjugate of a and b    = alpha Q'(overlap) E_pattern[ f_a f_b ]  f = d ln P / d mean, the force
+
+So overlaps are explicit functions of the fields (the conjugates), and only the fields have to be solved for. `Functional.
+saddle` says what a given set of fields implies; where it implies itself, ``phi`` is stationary.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -16,205 +23,174 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import Model
+from fmjax.models import Architecture, Constraint, Model, Site, Weights
+from fmjax.replica.clusters import Broken, Clusters, Inside
+from fmjax.special import derivatives
 
-__all__ = ["Expansion", "Functional", "ReplicaSymmetric", "expand"]
+__all__ = ["Average", "Functional", "Kernels", "Magnetisations", "Saddle", "Tilted"]
 
 _Scalar = Float[Array, ""]
-_LONGEST = 2.0
+
+
+class Saddle(eqx.Module):
+    """What a set of fields implies.
+
+    Attributes:
+        residual: fields minus those that their own overlaps imply, shape ``(equations,)``: the saddle equations.
+        position: where the functional is evaluated, as far as that follows from the fields: ``logit(distance)`` of the held
+            overlap, ``ln(d / (1-d))``. Zero for a functional that holds no overlap.
+        value: the free entropy per weight, nats.
+        slope: its derivative along the functional's own control.
+        replicon: positive where replica symmetry is locally stable (`fmjax.replica.stability`).
+        order: order parameters.
+        broken: what clusters of replicas add, where there are some.
+    """
+
+    residual: Float[Array, " equations"]
+    position: _Scalar
+    value: _Scalar
+    slope: _Scalar
+    replicon: _Scalar
+    order: Any
+    broken: Broken | None = None
 
 
 class Functional(eqx.Module):
-    """A free entropy per weight (nats) as a scalar function of free coordinates and controls.
+    """A free entropy per weight (nats), as a scalar of its order parameters and as the saddle equations of its fields.
 
-    The coordinates are ``[overlaps, conjugates]``, `sizes` of them each. ``controls`` is whatever the functional is
-    evaluated at (alpha, distance, the reference): a Module with an ``alpha``.
+    ``controls`` is whatever the functional is evaluated at: a Module with an ``alpha``, and with a ``tilt`` between the
+    twin rules of every integral, which is zero: the derivative of an answer with respect to it is an error estimate.
+    ``model`` is that of the solutions that are counted.
     """
 
     control: ClassVar[str]  # the control along which a slope is reported
+    model: eqx.AbstractVar[Model]
 
     @property
     @abstractmethod
-    def sizes(self) -> tuple[int, int]:
-        """How many overlaps and how many conjugates."""
+    def positive(self) -> np.ndarray:
+        """Which of the fields cannot be negative, shape ``(fields,)``."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> np.ndarray:
+        """Size of each field below which its relative accuracy does not matter, shape ``(fields,)``."""
 
     @abstractmethod
-    def overlaps(self, free: Float[Array, " overlaps"], controls: Any) -> Any:
-        """Overlaps, with the differences that would cancel near the ends, from free coordinates."""
+    def saddle(self, fields: Float[Array, " fields"], controls: Any, clusters: Clusters | None = None) -> Saddle:
+        """What ``fields`` imply; with ``clusters``, they are those that all clusters share."""
 
     @abstractmethod
-    def conjugates(self, free: Float[Array, " conjugates"], controls: Any) -> Any:
-        """Conjugate order parameters from free coordinates."""
-
-    @abstractmethod
-    def interaction(self, overlaps: Any, conjugates: Any, controls: Any) -> _Scalar:
-        """The terms that couple overlaps to their conjugates."""
-
-    @abstractmethod
-    def entropic(self, conjugates: Any, controls: Any) -> _Scalar:
-        """``G_S``, one weight in the cavity field."""
-
-    @abstractmethod
-    def rule(self, overlaps: Any, controls: Any) -> Any:
-        """Quadrature ``rule`` of the energetic term: nodes and weights, placed for these overlaps, without derivatives."""
-
-    @abstractmethod
-    def energetic(self, overlaps: Any, controls: Any, rule: Any) -> _Scalar:
-        """``G_E``, one pattern in the cavity field (``alpha`` multiplies it), by a given `rule`."""
+    def __call__(self, order: Any, controls: Any) -> _Scalar:
+        """The free entropy per weight of any order parameters: the definition."""
 
     @abstractmethod
     def resized(self, factor: float) -> Functional:
         """The same functional with ``factor`` times as many quadrature nodes in every dimension."""
 
-    def refined(self) -> Functional:
-        """Half as many nodes again: what error estimates compare with."""
-        return self.resized(1.5)
 
-    def move(self, controls: Any, position: Float[Array, ""]) -> Any:
-        """``controls`` with its own control, the one that `control` names, at another ``position``."""
-        return eqx.tree_at(lambda c: getattr(c, self.control), controls, position)
+class Average(eqx.Module):
+    """Sums over the nodes of a rule, of which its twins contribute as they are tilted, see `fmjax.quadrature`."""
 
-    @abstractmethod
-    def natural(self, free: Float[Array, " coordinates"], controls: Any) -> Float[Array, " coordinates"]:
-        """The order parameters as a vector, in the order of the free coordinates."""
+    probability: Float[Array, ...]
+    twin: Float[Array, ...] | np.ndarray
+    tilt: Float[Array, ""] | float
 
-    def retract(
-        self, free: Float[Array, " coordinates"], step: Float[Array, " coordinates"]
-    ) -> Float[Array, " coordinates"]:
-        """Where a Newton step leads: each coordinate moves by at most two.
+    def __call__(self, *values: Float[Array, ...]) -> Float[Array, " values"]:
+        """``sum(probability (1 + tilt twin) value)`` of each, for derivatives at ``tilt = 0``."""
+        return self.sums(*(self.probability * value for value in values))
 
-        Each on its own: one that the entropy hardly depends on must not slow down the others. ``free`` and ``step`` have the
-        shape ``(coordinates,)``.
-        """
-        return free + jnp.clip(step, -_LONGEST, _LONGEST)
-
-    def rule_at(self, free: Float[Array, " coordinates"], controls: Any) -> Any:
-        """`rule` at free coordinates."""
-        return self.rule(self.overlaps(free[: self.sizes[0]], controls), controls)
-
-    def __call__(self, free: Float[Array, " coordinates"], controls: Any) -> _Scalar:
-        """The free entropy per weight."""
-        return self.with_rule(free, controls, self.rule_at(free, controls))
-
-    def with_rule(self, free: Float[Array, " coordinates"], controls: Any, rule: Any) -> _Scalar:
-        """The free entropy per weight, computed with the quadrature nodes of a given ``rule``."""
-        overlaps = self.overlaps(free[: self.sizes[0]], controls)
-        conjugates = self.conjugates(free[self.sizes[0] :], controls)
-        return (
-            self.interaction(overlaps, conjugates, controls)
-            + self.entropic(conjugates, controls)
-            + controls.alpha * self.energetic(overlaps, controls, rule)
-        )
+    def sums(self, *terms: Float[Array, ...]) -> Float[Array, " terms"]:
+        """The same of values that are multiplied with their probability already."""
+        twin = jnp.asarray(self.twin)
+        shape = jnp.broadcast_shapes(twin.shape, *(term.shape for term in terms))
+        rows = [jnp.broadcast_to(term, shape) for term in terms]
+        if twin.shape[-1] == 1 and twin.ndim > 1:  # nodes of one row belong to the same twin
+            rows, shape, twin = [jnp.sum(row, axis=-1) for row in rows], shape[:-1], twin[..., 0]
+        twin = jnp.broadcast_to(twin, shape).reshape(-1)
+        both = jnp.stack([row.reshape(-1) for row in rows]) @ jnp.stack([jnp.ones_like(twin), twin], axis=1)
+        # The tilt is zero, and is only there to be differentiated.
+        return both[:, 0] + self.tilt * jax.lax.stop_gradient(both[:, 1])
 
 
-class ReplicaSymmetric(Functional):
-    """A free entropy whose two potentials are means over the fields in a cavity.
+class Magnetisations(eqx.Module):
+    """A weight in its fields: free entropy, mean, variance, and what to average over the fields with.
 
-    ``G_S = E_site[ln Z(field)]`` and ``G_E = E_pattern[F(mean)]``: `site` and `pattern` say which fields occur, the model
-    what a weight and a constraint make of them. Other means over the same fields (`fmjax.replica.stability`) need no
-    integral of their own.
+    In clusters, those of one, and ``inner`` holds the rest, to be averaged: variance inside a cluster, free entropy, and the
+    mean free entropy of one replica.
     """
 
-    model: eqx.AbstractVar[Model]
+    log_partition: Float[Array, ...]
+    mean: Float[Array, ...]
+    variance: Float[Array, ...]
+    over: Average
+    inner: tuple[Float[Array, ...], ...] = ()
 
-    @abstractmethod
-    def resized(self, factor: float) -> ReplicaSymmetric:
-        """The same functional with ``factor`` times as many quadrature nodes in every dimension."""
+    @staticmethod
+    def of(weights: Weights, site: Site, tilt: _Scalar | float, clusters: Clusters | None) -> Magnetisations:
+        """By derivatives of ``log_partition``."""
+        over = Average(site.probability, site.twin, tilt)
+        (mean_square,) = over(site.field**2)
 
-    @abstractmethod
-    def site(self, conjugates: Any, controls: Any) -> tuple[Float[Array, ...], Float[Array, ...]]:
-        """Fields on a counted weight, and their probabilities."""
+        def log_partition(field):
+            return weights.log_partition(field, mean_square)
 
-    @abstractmethod
-    def pattern(self, overlaps: Any, controls: Any, rule: Any) -> tuple[Float[Array, ...], _Scalar, Float[Array, ...]]:
-        """By a `rule`: means of the pre-activation over counted solutions of a cavity, its deviation, and probabilities."""
-
-    def entropic(self, conjugates: Any, controls: Any) -> _Scalar:
-        """``G_S``."""
-        field, probability = self.site(conjugates, controls)
-        return jnp.sum(probability * self.model.weights.log_partition(field))
-
-    def energetic(self, overlaps: Any, controls: Any, rule: Any) -> _Scalar:
-        """``G_E``."""
-        mean, std, probability = self.pattern(overlaps, controls, rule)
-        return jnp.sum(probability * self.model.unit_constraint.log_weight(mean, std))
+        if clusters is None:
+            return Magnetisations(log_partition(site.field), *derivatives(log_partition, site.field), over)
+        one = clusters.of_weights(log_partition, site.field)
+        inner = one.bend, one.potential, one.energy
+        return Magnetisations(one.potential, one.slope, one.bend + one.scatter / clusters.m, over, inner)
 
 
-class Expansion(eqx.Module):
-    """A free entropy to second order around a point, in free coordinates ``f`` and along the functional's control ``c``.
+class Tilted(eqx.Module):
+    """A pattern in the fields of a cavity: its log weight, force, susceptibility, and what to average with.
 
-    Attributes:
-        value: ``phi``.
-        residual: ``r``, the gradient with respect to the order parameters ``o``: the saddle equations.
-        left: ``A = do/df``.
-        matrix: ``M = A^T (d^2 phi/do^2) A``, the derivative of ``A^T r`` at fixed ``A``: the Hessian where ``r = 0``.
-        slope: ``d phi/dc``.
-        mixed: ``d^2 phi/df dc``.
+    In clusters, those of one, and ``inner`` holds the rest, to be averaged: mean square of the force, log weight, and the
+    mean log weight of one replica.
     """
 
-    value: Float[Array, ""]
-    residual: Float[Array, " n"]
-    left: Float[Array, "n n"]
-    matrix: Float[Array, "n n"]
-    slope: Float[Array, ""]
-    mixed: Float[Array, " n"]
+    log_weight: Float[Array, ...]
+    force: Float[Array, ...]
+    susceptibility: Float[Array, ...]
+    over: Average
+    inner: tuple[Float[Array, ...], ...] = ()
+
+    @staticmethod
+    def of(constraint: Constraint, mean: Array, std: _Scalar, over: Average, inside: Inside | None) -> Tilted:
+        """For pre-activations of this ``mean`` and standard deviation, all of it or what is ``inside`` clusters."""
+        if inside is not None:
+            one = inside.clusters.of_pattern(constraint, mean, std, inside.width)
+            inner = one.slope**2 + one.scatter / inside.clusters.m, one.potential, one.energy
+            return Tilted(one.potential, one.slope, one.bend, over, inner)
+        value, force = jax.jvp(lambda mean: constraint.log_weight(mean, std), (mean,), (jnp.ones_like(mean),))
+        # Only stability asks for the susceptibility; its derivatives, of third order, would cost more than all the rest.
+        at, width, constraint = jax.lax.stop_gradient((mean, std, constraint))
+        _, susceptibility = derivatives(lambda mean: constraint.log_weight(mean, width), at)
+        return Tilted(value, force, susceptibility, over)
 
 
-def expand(functional: Functional, free: Float[Array, " n"], controls: Any, rule: Any) -> Expansion:
-    """All that Newton and a continuation need of ``phi``, by autodiff.
+class Kernels(eqx.Module):
+    """A kernel at several overlaps: values ``Q``, slopes ``Q'`` and bends ``Q''``."""
 
-    The quadrature ``rule`` is an argument so that Newton can keep it fixed: its nodes move with the order parameters, and
-    where an equation is as small as the quadrature error (a variance ``g`` of 1e-6), the motion alone would be noise that
-    no step can get below.
+    value: Float[Array, " overlaps"]
+    slope: Float[Array, " overlaps"]
+    bend: Float[Array, " overlaps"]
 
-    The two integrals dominate the cost and each depends on its own half of the coordinates, so each is differentiated
-    along its own directions only.
+    @staticmethod
+    def of(architecture: Architecture, *overlaps: _Scalar) -> Kernels:
+        """At ``overlaps`` that are not close to one."""
+        return Kernels._derivatives(architecture.kernel, overlaps)
 
-    Args:
-        functional: what to expand.
-        free: where, shape ``(n,)``.
-        controls: at which alpha, distance, reference.
-        rule: nodes and weights of the energetic term, from ``functional.rule_at``.
-    """
-    split, size = functional.sizes[0], free.size
+    @staticmethod
+    def beside_one(architecture: Architecture, *gaps: _Scalar) -> Kernels:
+        """At overlaps ``1 - gap``; ``value`` is ``1 - Q``, without cancellation."""
+        found = Kernels._derivatives(architecture.complement, gaps)
+        return Kernels(found.value, found.slope, -found.bend)
 
-    def at(position):
-        return functional.move(controls, position)
+    @staticmethod
+    def _derivatives(function: Callable[[_Scalar], _Scalar], at: tuple[_Scalar, ...]) -> Kernels:
+        def all_of(x):
+            return jnp.vectorize(function)(x)
 
-    def interaction(point):
-        free, there = point[:-1], at(point[-1])
-        overlaps = functional.overlaps(free[:split], there)
-        return functional.interaction(overlaps, functional.conjugates(free[split:], there), there)
-
-    def energetic(point):
-        there = at(point[-1])
-        return there.alpha * functional.energetic(functional.overlaps(point[:-1], there), there, rule)
-
-    def entropic(point):
-        return functional.entropic(functional.conjugates(point, controls), controls)
-
-    def second_order(function, point):
-        def with_gradient(point):
-            value, gradient = jax.value_and_grad(function)(point)
-            return gradient, (value, gradient)
-
-        hessian, (value, gradient) = jax.jacfwd(with_gradient, has_aux=True)(point)
-        return value, gradient, hessian
-
-    point = jnp.append(free, getattr(controls, functional.control))
-    value, gradient, hessian = second_order(interaction, point)
-    # The control (the distance, or alpha) does not enter the entropic term.
-    for function, block in ((energetic, [*range(split), size]), (entropic, [*range(split, size)])):
-        index = np.asarray(block)
-        block_value, block_gradient, block_hessian = second_order(function, point[index])
-        value = value + block_value
-        gradient = gradient.at[index].add(block_gradient)
-        hessian = hessian.at[np.ix_(index, index)].add(block_hessian)
-
-    def natural(free):
-        return functional.natural(free, controls)
-
-    left = jax.jacfwd(natural)(free)
-    residual = jnp.linalg.solve(left.T, gradient[:-1])
-    bend = jax.hessian(lambda free: residual @ natural(free))(free)
-    return Expansion(value, residual, left, hessian[:-1, :-1] - bend, gradient[-1], hessian[:-1, -1])
+        points = jnp.stack(at)
+        return Kernels(all_of(points), *derivatives(all_of, points))

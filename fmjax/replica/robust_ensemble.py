@@ -6,35 +6,33 @@ import math
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.models import Binary, Model
-from fmjax.quadrature import Layered
+from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
-from fmjax.replica.functional import Functional
+from fmjax.replica.clusters import Clusters
+from fmjax.replica.equilibrium import EquilibriumOrder
+from fmjax.replica.functional import Average, Functional, Kernels, Saddle
+from fmjax.special import log_2cosh
 
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder"]
 
 _Scalar = Float[Array, ""]
-
-# 1/D stays above this. As d -> 0 it becomes exponentially small for y = infinity, and the entropy differs by less than a
-# hundredth of it from its limit, in which the patterns constrain nothing.
-_SMALLEST = 1e-6
-
+_FAINT = 1e-15  # a variance that changes nothing, where the root of zero would have no derivative
+_NONE = 1e-30  # the same for an overlap that is computed without cancellation
+_CUSP = 1e13  # slope of a layer at a cusp
 _MOST = 64.0  # finite replicas: entropies agree with twice the nodes; at 1000 they are off by 6 %
-
-_DROP = 0.9  # the largest relative decrease of a coordinate's exponential in one Newton step
-_LONGEST = 2.0
 
 
 class RobustEnsembleControls(eqx.Module):
-    """``alpha`` patterns per weight, and the ``distance`` of any two of the replicas."""
+    """``alpha`` patterns per weight, the ``distance`` of any two of the replicas, and the ``tilt`` of the quadrature."""
 
     alpha: Float[Array, "*batch"]
     distance: Float[Array, "*batch"]
+    tilt: Float[Array, "*batch"] | float = 0.0
 
 
 class RobustEnsembleOrder(eqx.Module):
@@ -52,15 +50,12 @@ class RobustEnsembleOrder(eqx.Module):
     stretch_hat: Float[Array, "*batch"]
 
 
-class Overlaps(eqx.Module):
-    """Overlaps, and the same in kernels: ``kernel0 = Q(q0)``, ``rise = y (Q(q1) - Q(q0))``, ``kernel_gap = 1 - Q(q1)``."""
+class _Slopes(eqx.Module):
+    """Of the kernel: at ``q0``, between groups, and at ``q1``, inside one; ``rising = y (Q'(q1) - Q'(q0))``."""
 
-    q1: _Scalar
-    gap: _Scalar
-    stretch: _Scalar
-    kernel0: _Scalar
-    rise: _Scalar
-    kernel_gap: _Scalar
+    between: _Scalar
+    inside: _Scalar
+    rising: _Scalar
 
 
 class RobustEnsemble(Functional):
@@ -90,7 +85,14 @@ class RobustEnsemble(Functional):
 
     As ``d -> 0`` at ``y`` = infinity the patterns constrain nothing, and ``phi`` tends to the entropy of all configurations
     at distance ``(1 - sqrt(q1))/2`` from a centre. There (``d`` below 0.005 at ``alpha`` = 0.6) ``D`` exceeds 1e5 and
-    Newton may lose the branch; such rows say so.
+    the branch may be lost; such rows say so.
+
+    The fields are ``sqrt(q0^)``, the amplitude of the field that all groups share, and ``D^``, which vanishes where replicas
+    do not interact. With means ``<.>`` over the replicas of one group, ``phi`` is stationary where
+
+        q0 = E[<m>²],  q1 = E[<m²>],  q0^ = alpha E[<f>²],  dphi/dd = (1 - 1/y) (D^ - alpha y (E[<f²>] - E[<f>²]))
+
+    in terms of the mean weight ``m`` and the force ``f`` of one replica.
 
     Args:
         model: weights x architecture x constraint; the weights are binary.
@@ -104,7 +106,7 @@ class RobustEnsemble(Functional):
 
     model: Model
     replicas: float = eqx.field(static=True)
-    nodes: tuple[int, int] = eqx.field(static=True, default=(128, 80))
+    nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
 
     control: ClassVar[str] = "distance"
 
@@ -121,106 +123,121 @@ class RobustEnsemble(Functional):
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """``D``; ``q0_hat`` and ``D^``."""
-        return (1, 2)
+    def positive(self) -> np.ndarray:
+        """Both."""
+        return np.array([True, True])
 
-    def overlaps(self, free: Float[Array, " 1"], controls: RobustEnsembleControls) -> Overlaps:
-        """``ln`` of ``D`` in kernels, bent such that ``q0`` stays positive: ``Q(q1) - Q(q0) = D / (y + D/Q(q1))``."""
-        architecture = self.model.architecture
+    @property
+    def scale(self) -> np.ndarray:
+        """The amplitude becomes exponentially small as ``d -> 0`` for infinitely many replicas, and still counts."""
+        return np.array([1e-6, 1e-3])
+
+    def saddle(
+        self, fields: Float[Array, " 2"], controls: RobustEnsembleControls, clusters: Clusters | None = None
+    ) -> Saddle:
+        """What ``sqrt(q0_hat)`` and ``D^`` imply; replicas are a cluster already."""
+        if clusters is not None:
+            raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
+        amplitude, stretch_hat = fields
+        share = 0.0 if math.isinf(self.replicas) else 1.0 / self.replicas
+        site, over_site = self._site(amplitude, stretch_hat, controls)
+        gap, scatter, entropic, q0 = over_site(site.bend, site.scatter, site.potential, site.slope**2)
+        stretch = scatter + self._cusp(site, amplitude)
+        pattern, over, slopes = self._pattern(gap, stretch, q0, controls)
+        common, single, energetic = over(pattern.slope**2, pattern.scatter, pattern.potential)
+        q1, q0_hat = 1.0 - gap, amplitude**2
+        implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
+        interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch)
+        return Saddle(
+            residual=jnp.stack([amplitude - jnp.sqrt(controls.alpha * slopes.between * common)]),
+            position=jnp.log(gap) - jnp.log(2.0 - gap),
+            value=interaction + entropic + controls.alpha * energetic,
+            slope=(1.0 - share) * (stretch_hat - implied),
+            replicon=jnp.asarray(jnp.nan),
+            order=RobustEnsembleOrder(q1, q1 - share * stretch, q0_hat, stretch, stretch_hat),
+        )
+
+    def __call__(self, order: RobustEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
+        """The free entropy of any order parameters."""
+        share = 0.0 if math.isinf(self.replicas) else 1.0 / self.replicas
         gap = 2.0 * controls.distance
-        kernel_gap = architecture.complement(gap)
-        kernel1 = 1.0 - kernel_gap
-        rise = 1.0 / (jnp.exp(-free[0]) + _SMALLEST)
-        if math.isinf(self.replicas):
-            back = jax.jvp(architecture.inverse_complement, (kernel_gap,), (rise,))[1]
-            return Overlaps(1.0 - gap, gap, back, kernel1, rise, kernel_gap)
-        rise = rise / (1.0 + rise / (self.replicas * kernel1))
-        part = rise / self.replicas
-        stretch = self.replicas * (architecture.inverse_complement(kernel_gap + part) - gap)
-        return Overlaps(1.0 - gap, gap, stretch, kernel1 - part, rise, kernel_gap)
+        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, controls)
+        q0 = 1.0 - gap - share * order.stretch
+        pattern, over, _ = self._pattern(gap, order.stretch, q0, controls)
+        single = (order.q0_hat + share * order.stretch_hat) * gap
+        interaction = -0.5 * (single + (1.0 - gap) * order.stretch_hat + order.q0_hat * order.stretch)
+        (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
+        return interaction + entropic + controls.alpha * energetic
 
-    def conjugates(self, free: Float[Array, " 2"], controls: RobustEnsembleControls) -> tuple[_Scalar, _Scalar]:
-        """``q0_hat`` and ``D^``, from their logarithms."""
-        return jnp.exp(free[0]), jnp.exp(free[1])
+    def start(self, typical: EquilibriumOrder) -> Float[Array, " 2"]:
+        """The fields at the distance of typical solutions, where replicas do not interact."""
+        return jnp.stack([jnp.sqrt(typical.q_hat), jnp.zeros_like(typical.q_hat)])
 
-    def interaction(
-        self, overlaps: Overlaps, conjugates: tuple[_Scalar, _Scalar], controls: RobustEnsembleControls
-    ) -> _Scalar:
-        """``-(q0^ + D^/y)(1-q1)/2 - (q1 D^ + q0^ D)/2``."""
-        q0_hat, stretch_hat = conjugates
-        single = (q0_hat + stretch_hat / self.replicas) * overlaps.gap
-        return -0.5 * (single + overlaps.q1 * stretch_hat + q0_hat * overlaps.stretch)
-
-    def entropic(self, conjugates: tuple[_Scalar, _Scalar], controls: RobustEnsembleControls) -> _Scalar:
-        """``G_S``, of positive ``x`` alone: where the larger of two maxima changes, at ``x = 0``, it has a cusp."""
-        scale, spread = jnp.sqrt(conjugates[0]), jnp.sqrt(conjugates[1])
-        x, weight = _positive(self.nodes[0])
-        if math.isinf(self.replicas):
-            return weight @ blocks.largest_weight(scale * x, spread)
+    def _site(
+        self, amplitude: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
+    ) -> tuple[blocks.Block, Average]:
+        """A weight of a group in fields ``sqrt(q0_hat) x``."""
+        infinite = math.isinf(self.replicas)
+        if infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
+            x, probability = Layered(2 * self.nodes[0])(jnp.array([_CUSP]), jnp.zeros(1), 0.0, 9.0)
+            probability = 2.0 * probability
+        else:  # all replicas of a group turn together, the faster the more there are
+            x, probability = Layered(self.nodes[0])(self.replicas * amplitude[None], jnp.zeros(1))
+        over = Average(probability, twins(x.size), controls.tilt)
+        field = amplitude * x
+        if infinite:
+            stretch = jnp.sqrt(stretch_hat + _FAINT)
+            start = jnp.broadcast_to(stretch, field.shape)
+            return blocks.largest(lambda _, at: log_2cosh(at), None, field, stretch, start), over
         size = jnp.asarray(self.replicas)
-        spread = spread / jnp.sqrt(size)
-        rule = blocks.weight_rule(scale * x, *jax.lax.stop_gradient((spread, size)), self.nodes[1])
-        return weight @ blocks.weight_block(scale * x, spread, size, rule)
+        spread = jnp.sqrt((stretch_hat + _FAINT) / size)
+        rule = blocks.weight_rule(field, spread, size, self.nodes[1], offset(x.size))
+        return blocks.block(log_2cosh, field, spread, size, rule), over
 
-    def rule(self, overlaps: Overlaps, controls: RobustEnsembleControls) -> tuple:
-        """Outer nodes and weights, with a layer of the width of ``ln H`` at each edge, and inner ones."""
-        overlaps = jax.lax.stop_gradient(overlaps)
-        constraint = self.model.unit_constraint
-        edges, scale, width = constraint.edges(), jnp.sqrt(overlaps.kernel0), jnp.sqrt(overlaps.kernel_gap)
-        x, weight = Layered(self.nodes[0])(jnp.broadcast_to(scale / width, edges.shape), -edges / width)
-        if math.isinf(self.replicas):
-            return x, weight, ()
-        size = jnp.asarray(self.replicas)
-        spread = jnp.sqrt(overlaps.rise / size)
-        return x, weight, blocks.pattern_rule(constraint, scale * x, spread, width, size, self.nodes[1])
+    def _cusp(self, site: blocks.Block, amplitude: _Scalar) -> _Scalar:
+        """What infinitely many replicas scatter in a field of zero, where all of them turn together."""
+        if not math.isinf(self.replicas):
+            return jnp.zeros_like(amplitude)
+        return site.slope[0] * math.sqrt(2.0 / math.pi) / amplitude
 
-    def energetic(self, overlaps: Overlaps, controls: RobustEnsembleControls, rule: tuple) -> _Scalar:
-        """``G_E``."""
-        x, weight, inner = rule
-        constraint = self.model.unit_constraint
-        field, width = jnp.sqrt(overlaps.kernel0) * x, jnp.sqrt(overlaps.kernel_gap)
-        if math.isinf(self.replicas):
-            return weight @ blocks.largest_pattern(constraint, field, jnp.sqrt(overlaps.rise), width)
-        size = jnp.asarray(self.replicas)
-        return weight @ blocks.pattern_block(constraint, field, jnp.sqrt(overlaps.rise / size), width, size, inner)
-
-    def natural(self, free: Float[Array, " 3"], controls: RobustEnsembleControls) -> Float[Array, " 3"]:
-        """``(D/(1 + D), sqrt(q0_hat), D^)``: of order one also where ``D`` grows without bound and ``q0_hat ~ 1/D^2``."""
-        stretch, (q0_hat, stretch_hat) = self.overlaps(free[:1], controls).stretch, self.conjugates(free[1:], controls)
-        return jnp.stack([stretch / (1.0 + stretch), jnp.sqrt(q0_hat), stretch_hat])
-
-    def retract(self, free: Float[Array, " 3"], step: Float[Array, " 3"]) -> Float[Array, " 3"]:
-        """Decreasing order parameters change in proportion to a step: ``D`` and ``D^`` vanish at the maximum."""
-        return free + jnp.where(step < 0, jnp.log1p(jnp.maximum(step, -_DROP)), jnp.minimum(step, _LONGEST))
-
-    def order(self, free: Float[Array, " 3"], controls: RobustEnsembleControls) -> RobustEnsembleOrder:
-        """Order parameters from free coordinates."""
-        overlaps = self.overlaps(free[:1], controls)
-        q0_hat, stretch_hat = self.conjugates(free[1:], controls)
-        q0 = overlaps.q1 - overlaps.stretch / self.replicas
-        return RobustEnsembleOrder(overlaps.q1, q0, q0_hat, overlaps.stretch, stretch_hat)
-
-    def free(self, order: RobustEnsembleOrder, controls: RobustEnsembleControls) -> Float[Array, " 3"]:
-        """Free coordinates of order parameters: the inverse of `order`."""
-        complement, gap = self.model.architecture.complement, 2.0 * controls.distance
-        kernel_gap = complement(gap)
-        if math.isinf(self.replicas):
-            rise = jax.jvp(complement, (gap,), (order.stretch,))[1]
+    def _pattern(
+        self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, controls: RobustEnsembleControls
+    ) -> tuple[blocks.Block, Average, _Slopes]:
+        """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge."""
+        constraint, architecture = self.model.unit_constraint, self.model.architecture
+        infinite = math.isinf(self.replicas)
+        apart = gap if infinite else gap + stretch / self.replicas  # 1 - q0
+        close = Kernels.beside_one(architecture, gap, apart)
+        kernel0, width = architecture.kernel(q0), jnp.sqrt(close.value[0])
+        if infinite:
+            rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
-            rise = self.replicas * (complement(gap + order.stretch / self.replicas) - kernel_gap)
-            rise = rise / (1.0 - rise / (self.replicas * (1.0 - kernel_gap)))
-        return jnp.stack([-jnp.log(1.0 / rise - _SMALLEST), jnp.log(order.q0_hat), jnp.log(order.stretch_hat)])
+            rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
+        slopes = _Slopes(between=close.slope[1], inside=close.slope[0], rising=rising)
+        edges, scale = constraint.edges(), jnp.sqrt(kernel0 + _NONE)
+        steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
+        if infinite:
+            # The maximum is singular deeper inside the allowed set: where 1 = top^2 d^2 ln H, in complex fields.
+            deep = jnp.sqrt(4.0 + 2.0 * jnp.log1p(rise / width**2))
+            inwards = jnp.where(edges == constraint.support()[0], 1.0, -1.0)
+            steep, offsets = steep * deep / 1.7, (offsets - inwards * deep) * deep / 1.7
+        x, probability = Layered(self.nodes[0])(steep, offsets)
+        over, field = Average(probability, twins(x.size), controls.tilt), scale * x
+        if infinite:
+            top = jnp.sqrt(rise + _FAINT)
+            start = blocks.pattern_start(constraint, field, top, width)
+
+            def log_weight(inputs, at):
+                constraint, width = inputs
+                return constraint.log_weight(at, width)
+
+            return blocks.largest(log_weight, (constraint, width), field, top, start), over, slopes
+        size = jnp.asarray(self.replicas)
+        spread = jnp.sqrt((rise + _FAINT) / size)
+        rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
+        return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, slopes
 
     def resized(self, factor: float) -> RobustEnsemble:
         """``factor`` times as many nodes in every dimension."""
         outer, inner = (int(factor * size) for size in self.nodes)
         return RobustEnsemble(self.model, self.replicas, (outer, inner))
-
-
-def _positive(size: int) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
-    """Gauss-Legendre nodes in ``s`` with ``x = 9 s²`` and weights of ``E[f(|x|)]``: dense at 0, where ``f`` changes fast."""
-    s, weight = np.polynomial.legendre.leggauss(size)
-    s = 0.5 * (s + 1.0)
-    x = 9.0 * s**2
-    return jnp.asarray(x), jnp.asarray(18.0 * s * weight * np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi))

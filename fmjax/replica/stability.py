@@ -16,39 +16,28 @@ signature where ``lambda = 1 - alpha A B`` vanishes: replica symmetry is locally
 
 from __future__ import annotations
 
-from typing import Any
-
-import jax.numpy as jnp
 from jaxtyping import Array, Float
-
-from fmjax.replica.functional import ReplicaSymmetric
-from fmjax.special import derivatives
 
 __all__ = ["replicon"]
 
+_Scalar = Float[Array, ""]
 
-def replicon(functional: ReplicaSymmetric, free: Float[Array, " n"], controls: Any, rule: Any) -> Float[Array, ""]:
+
+def replicon(
+    alpha: _Scalar, slope: _Scalar, bend: _Scalar, forces: _Scalar, softness: _Scalar, rigidity: _Scalar
+) -> _Scalar:
     """Replicon eigenvalue ``lambda = 1 - alpha (Q'² E[F''²] + Q'' E[F'²]) E[f''²]`` at a saddle point.
 
     Args:
-        functional: what the saddle point belongs to; ``E`` are the means over its own cavity fields.
-        free: free coordinates of the saddle point, shape ``(n,)``.
-        controls: where it was found.
-        rule: quadrature rule of the energetic term.
+        alpha: patterns per weight.
+        slope: ``Q'(q)``.
+        bend: ``Q''(q)``.
+        forces: ``E[F'²]``.
+        softness: ``E[F''²]``.
+        rigidity: ``E[f''²]``.
 
     Returns:
         One for ``alpha -> 0``, positive where replica symmetry is locally stable. It has no unit, and is about as accurate
         as the quadrature, relative to ``1 - lambda``. It means nothing away from a saddle point.
     """
-    split = functional.sizes[0]
-    overlaps, conjugates = functional.overlaps(free[:split], controls), functional.conjugates(free[split:], controls)
-    constraint, architecture = functional.model.unit_constraint, functional.model.architecture
-
-    mean, std, probability = functional.pattern(overlaps, controls, rule)
-    slope, curvature = derivatives(lambda h: constraint.log_weight(h, std), mean)
-    # Q(q) = 1 - complement(1 - q): near q = 1, where Q may have a square root, only this form keeps its digits.
-    kernel_slope, bend = derivatives(architecture.complement, overlaps.gap)
-    pattern = kernel_slope**2 * jnp.sum(probability * curvature**2) - bend * jnp.sum(probability * slope**2)
-
-    field, probability = functional.site(conjugates, controls)
-    return 1.0 - controls.alpha * pattern * jnp.sum(probability * functional.model.weights.susceptibility(field) ** 2)
+    return 1.0 - alpha * (slope**2 * softness + bend * forces) * rigidity

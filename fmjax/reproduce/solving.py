@@ -133,7 +133,7 @@ def overlap_at_capacity(alpha: float) -> dict[str, Any]:
     """Overlap and conjugate of typical solutions at margin 0, with errors from half as many nodes again."""
     at = jnp.asarray(alpha, dtype=float)
     functional = fmjax.Equilibrium(fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float)))
-    point, fine = (fmjax.solve(version, alpha=at) for version in (functional, functional.refined()))
+    point, fine = (fmjax.solve(version, alpha=at) for version in (functional, functional.resized(1.5)))
     answer: dict[str, Any] = {"result": str(point.result)}
     for name in ("q", "q_hat"):
         value, finer = float(getattr(point.order, name)), float(getattr(fine.order, name))
@@ -144,6 +144,6 @@ def overlap_at_capacity(alpha: float) -> dict[str, Any]:
 
 def permissible() -> set[str]:
     """Results that are answers and not failures: converged, the branch ends there, no such threshold exists."""
-    from fmjax.solvers import newton
+    from fmjax.solvers import outcome
 
-    return {CONVERGED} | {str(newton.describe(code)) for code in (newton.BRANCH_ENDED, newton.NO_CANDIDATE)}
+    return {CONVERGED} | {str(outcome.describe(code)) for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}

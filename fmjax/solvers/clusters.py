@@ -6,7 +6,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.solvers.newton import Outcome, describe
+from fmjax.solvers.outcome import Outcome, describe
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["PHASES", "UNKNOWN", "ClusterPoint", "ClusterPotential", "ClusterRoots"]
@@ -68,7 +68,7 @@ class ClusterPoint(eqx.Module, Outcome):
         roots: all solutions at ``m = 1`` but the frozen one, ``q1 = 1``, of complexity ``symmetric.entropy``, which binary
             weights always have.
         potential: at ``m = 1``, between these solutions.
-        residual: largest one-step equation left over, in free coordinates.
+        residual: largest one-step equation left over.
         error_estimate: absolute bound on the error of ``entropy``, from half as many nodes again in every integral.
         code: integer behind `phase`.
         status: integer code behind `result`.

@@ -22,11 +22,10 @@ from fmjax.replica import (
     RobustEnsemble,
 )
 from fmjax.solvers.clusters import ClusterPoint
-from fmjax.solvers.continuation import local_entropy
-from fmjax.solvers.newton import known
+from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, ensemble_curve, local_curve, position_of
 from fmjax.solvers.one_step import breaking_at
-from fmjax.solvers.robust import robust_entropy
-from fmjax.solvers.saddle import SaddlePoint, equilibrium
+from fmjax.solvers.outcome import REFERENCE_FAILED
+from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
 from fmjax.solvers.zero_entropy import largest_margin
 
 __all__ = ["as_float64", "clusters", "curve", "in_float64", "is_concrete", "one_number", "require", "solve"]
@@ -63,8 +62,16 @@ def in_float64(function: Callable) -> Callable:
 
 
 def as_float64(tree: Any) -> Any:
-    """Every leaf as a float64 array: Python numbers become inputs of the compiled program, not part of it."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tree)
+    """Every leaf as a float64 array: Python numbers become inputs of the compiled program, not part of it.
+
+    What is not traced is converted by NumPy first, for which nothing is compiled.
+    """
+
+    def convert(leaf):
+        traced = isinstance(leaf, jax.core.Tracer)
+        return jnp.asarray(leaf, jnp.float64) if traced else jnp.asarray(np.asarray(leaf, np.float64))
+
+    return jax.tree.map(convert, tree)
 
 
 def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
@@ -100,26 +107,21 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
         raise ValueError(f"{type(functional).__name__} is a function of a distance: pass distance=...")
     if isinstance(functional, FranzParisi):
         one_number("reference_margin", functional.reference_margin)
-        require("distance", distance, lambda d: (d >= 0) & (d <= 1), "it is a Hamming distance per weight, between 0 and 1")
-        _check_reference(functional, alpha)
+        require("reference margin", functional.reference_margin, np.isfinite, "it must be a finite number")
+        allowed = "it is a Hamming distance per weight, between 0 and 1, ends excluded: slopes are infinite there"
+        require("distance", distance, lambda d: (d > 0) & (d < 1), allowed)
     else:
         allowed = "replicas lie at a distance between 0 and 0.5, ends excluded"
         require("distance", distance, lambda d: (d > 0) & (d < 0.5), allowed)
 
 
-def _check_reference(functional: FranzParisi, alpha: Any) -> None:
+def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
     """A reference beyond ``kappa_max`` does not exist: its entropy is negative."""
-    margin = functional.reference_margin
-    if not is_concrete(functional, alpha) or not functional.model.weights.discrete:
+    if not functional.model.weights.discrete:
         return
-    require("reference margin", margin, np.isfinite, "it must be a finite number")
-    with jax.ensure_compile_time_eval():  # the distance may be traced
-        typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
-        reference = _equilibrium(typical, alpha)
-        if bool(reference.converged) and float(reference.entropy) > -1e-9:
-            return
-        root, _ = largest_margin(typical, alpha)
-        limit = float(root.value[-1])
+    margin = functional.reference_margin
+    typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
+    limit = float(largest_margin(typical, alpha).unknowns[-1])
     if float(margin) > limit:
         raise ValueError(
             f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "
@@ -128,11 +130,8 @@ def _check_reference(functional: FranzParisi, alpha: Any) -> None:
 
 
 _FEWEST = 8  # distances that a program is compiled for
-_NUMBERS = ("entropy", "slope", "order", "replicon", "error_estimate")
 
-_equilibrium = jax.jit(lambda functional, alpha: known(equilibrium(functional, alpha), *_NUMBERS, "distance"))
-_local_entropy = jax.jit(lambda *arguments: known(local_entropy(*arguments), *_NUMBERS))
-_robust_entropy = jax.jit(lambda *arguments: known(robust_entropy(*arguments), *_NUMBERS))
+_equilibrium = jax.jit(equilibrium)
 
 
 @in_float64
@@ -142,7 +141,7 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
     Args:
         functional: `Equilibrium` (typical solutions) or `FranzParisi` (solutions around a reference).
         alpha: patterns per weight, positive.
-        distance: Hamming distance per weight from the reference, in [0, 1] (local entropies only). The curve is followed
+        distance: Hamming distance per weight from the reference, in (0, 1) (local entropies only). The curve is followed
             to it from its maximum: many distances cost little more in one `curve`.
 
     Returns:
@@ -151,7 +150,7 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         use `jax.vmap` for batches.
 
     Raises:
-        ValueError: alpha not positive, distance outside [0, 1], a reference margin above ``kappa_max(alpha)``, arrays in
+        ValueError: alpha not positive, distance outside (0, 1), a reference margin above ``kappa_max(alpha)``, arrays in
             place of numbers, or tracing with float64 off.
         TypeError: another functional.
 
@@ -164,8 +163,8 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
     _check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if isinstance(functional, FranzParisi):
         one_number("distance", distance, several="curve")
-        row = _along(_local_entropy, functional, alpha, jnp.asarray(distance, jnp.float64)[None])
-        return jax.tree.map(lambda leaf: leaf[0], row)
+        assert distance is not None
+        return _along(functional, alpha, np.reshape(distance, 1) if is_concrete(distance) else jnp.reshape(distance, 1), 0)
     return _equilibrium(*as_float64((functional, alpha)))
 
 
@@ -177,7 +176,7 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
         functional: `FranzParisi`, followed from its maximum towards both ends, or `RobustEnsemble`, followed inwards from
             the distance of typical solutions, where it ends.
         alpha: patterns per weight, positive.
-        distance: Hamming distances per weight in [0, 1], shape ``(n,)``, in any order; of replicas, in (0, 0.5). Up to
+        distance: Hamming distances per weight in (0, 1), shape ``(n,)``, in any order; of replicas, in (0, 0.5). Up to
             8, 16, 32, ... of them share a compiled program.
 
     Returns:
@@ -190,47 +189,64 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
         TypeError: another functional.
     """
     _check(functional, (FranzParisi, RobustEnsemble), alpha, distance)
-    compute = _robust_entropy if isinstance(functional, RobustEnsemble) else _local_entropy
-    return _along(compute, functional, alpha, _as_distances(distance))
+    distance = _as_distances(distance)
+    return _along(functional, alpha, distance, np.s_[: distance.shape[0]])
 
 
-def _along(compute: Callable[..., SaddlePoint], functional: Functional, alpha: _Real, distance: Array) -> SaddlePoint:
-    """Rows by a program that is compiled for the next power of two of distances, the last of which is repeated.
+def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: Any) -> Curve:
+    """A curve by a program that is compiled for the next power of two of distances, the last of which is repeated.
 
-    A program takes half a minute to compile and a row a millisecond. One that is being traced is compiled for its own.
+    A program takes seconds to compile and a row a fraction of a millisecond.
     """
-    arguments = as_float64((functional, alpha))
-    if not is_concrete(arguments, distance):
-        return compute(*arguments, distance)
-    spare = max(_FEWEST, 1 << (distance.size - 1).bit_length()) - distance.size
-    rows = compute(*arguments, np.pad(distance, (0, spare), mode="edge"))
-    return jax.tree.map(lambda leaf: leaf[: distance.size], rows)
+    if isinstance(functional, FranzParisi) and is_concrete(functional, alpha) and not is_concrete(distance):
+        with jax.ensure_compile_time_eval():  # what is constant in another program is checked while that is traced
+            typical = Equilibrium(functional.model.with_margin(functional.reference_margin))
+            reference = _equilibrium(*as_float64((typical, alpha)))
+            if not bool(reference.converged) or float(reference.entropy) < NO_SOLUTIONS:
+                _refuse_reference(functional, alpha)
+    spare = max(_FEWEST, 1 << (distance.shape[0] - 1).bit_length()) - distance.shape[0]
+    follow = local_curve if isinstance(functional, FranzParisi) else ensemble_curve
+    functional, alpha = as_float64((functional, alpha))
+    if is_concrete(distance):
+        distance = as_float64(np.pad(np.asarray(distance), (0, spare), mode="edge"))
+    else:
+        distance = jnp.pad(as_float64(distance), (0, spare), mode="edge")
+    found = follow(functional, alpha, distance)
+    if isinstance(functional, FranzParisi) and is_concrete(found) and bool(jnp.any(found.points.status == REFERENCE_FAILED)):
+        _refuse_reference(functional, alpha)
+    return found
 
 
-def _as_distances(distance: Any) -> Float[Array, " n"]:
+def _along(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: Any, rows: Any) -> SaddlePoint:
+    """Some ``rows`` of a curve."""
+    found = _followed(functional, alpha, distance).points
+    if not is_concrete(found):
+        return jax.tree.map(lambda leaf: leaf[rows], found)
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), found)
+
+
+def _as_distances(distance: Any) -> Float[Array, " n"] | np.ndarray:
     if np.ndim(distance) != 1 or not np.size(distance):
         shape = np.shape(distance)
         raise ValueError(f"distance must be a one-dimensional array of one or more numbers, not of shape {shape}: try [0.1]")
-    return jnp.asarray(distance, jnp.float64)
+    return distance if isinstance(distance, jax.core.Tracer) else np.asarray(distance, np.float64)
 
 
+@jax.jit
 def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
-    point = equilibrium(functional, alpha)
-    return breaking_at(OneStep(functional), point, functional.free(point.order), EquilibriumControls(alpha))
+    root = typical_root(functional, alpha)
+    point = typical_point(root, alpha)
+    return breaking_at(OneStep(functional), point, root.unknowns, EquilibriumControls(alpha), None)
 
 
-def _local_clusters(functional: FranzParisi, alpha: Array, curve: SaddlePoint) -> ClusterPoint:
-    one = OneStep(functional)
-
-    def at(point):
+@jax.jit
+def _local_clusters(functional: FranzParisi, alpha: Array, curve: Curve) -> ClusterPoint:
+    def at(row):
+        point, fields = row
         controls = FranzParisiControls(alpha, point.distance, point.reference)
-        return breaking_at(one, point, functional.free(point.order, controls), controls)
+        return breaking_at(OneStep(functional), point, fields, controls, position_of(point.distance))
 
-    return jax.lax.map(at, curve)
-
-
-_compiled_typical_clusters = jax.jit(_typical_clusters)
-_compiled_local_clusters = jax.jit(_local_clusters)
+    return jax.lax.map(at, (curve.points, curve.fields))
 
 
 @in_float64
@@ -240,7 +256,7 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
     Args:
         functional: `Equilibrium` or `FranzParisi`, of binary weights; the equations are those of `fmjax.replica.OneStep`.
         alpha: patterns per weight, positive.
-        distance: Hamming distances per weight from the reference, in [0, 1], shape ``(n,)`` (local entropies only).
+        distance: Hamming distances per weight from the reference, in (0, 1), shape ``(n,)`` (local entropies only).
 
     Example:
         >>> import fmjax
@@ -258,9 +274,10 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         TypeError: another functional, or weights that are not binary.
     """
     _check(functional, (Equilibrium, FranzParisi), alpha, distance)
-    if isinstance(functional, Equilibrium):
-        return _compiled_typical_clusters(*as_float64((functional, alpha)))
-    functional, alpha = as_float64((functional, alpha))
+    if not isinstance(functional, FranzParisi):
+        return _typical_clusters(*as_float64((functional, alpha)))
+    distance = _as_distances(distance)
     # In a program of its own: who has drawn the curve has it compiled.
-    symmetric = _along(_local_entropy, functional, alpha, _as_distances(distance))
-    return _compiled_local_clusters(functional, alpha, symmetric)
+    symmetric = _followed(functional, alpha, distance)
+    points, fields = jax.tree.map(lambda leaf: leaf[: distance.shape[0]], (symmetric.points, symmetric.fields))
+    return _local_clusters(*as_float64((functional, alpha)), Curve(points, fields, symmetric.typical))

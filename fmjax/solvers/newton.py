@@ -1,9 +1,14 @@
-"""Newton's method for small square systems, globalised, with implicit derivatives of every order."""
+"""Newton's method for a few unknowns, with an error estimate from twin rules and derivatives of what was found.
+
+Equations come as ``equations(inputs, unknowns, tilt) -> (residual, numbers)``: the ``residual`` is zero at the solution, and
+``numbers`` is whatever is wanted there. One forward-mode Jacobian in the unknowns and in the ``tilt`` between twin
+quadrature rules (`fmjax.quadrature`) serves the step, the numbers one step further, and their errors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,242 +16,189 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = [
-    "BRANCH_ENDED",
-    "CONVERGED",
-    "NOT_FINITE",
-    "OUT_OF_STEPS",
-    "STALLED",
-    "Equations",
-    "Outcome",
-    "Root",
-    "System",
-    "blank",
-    "describe",
-    "implicit_root",
-    "known",
-    "newton",
-]
+from fmjax.solvers.outcome import CONVERGED, NOT_FINITE, OUT_OF_STEPS, STALLED
+
+__all__ = ["Equations", "Expansion", "Root", "expand", "response", "root_of", "solve", "still"]
 
 _Vector = Float[Array, " n"]
-_Matrix = Float[Array, "n n"]
-
-CONVERGED, STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE = range(7)
-
-_SENTENCES = (
-    "converged",
-    "no Newton step reduces the residual any further: there is no solution nearby",
-    "the number of Newton steps ran out before the residual reached its tolerance",
-    "the equations are not finite at the start or at every trial step",
-    "the branch could not be followed to this distance: it ends, or turns, before it",
-    "the reference has no solution at this alpha and margin",
-    "a scan over the whole range found no point where this threshold could lie",
-)
+Equations = Callable[[Any, _Vector, Float[Array, ""]], tuple[_Vector, Float[Array, " numbers"]]]
 
 
-def describe(code: Int[Array, "*batch"] | int, sentences: tuple[str, ...] = _SENTENCES) -> str | np.ndarray:
-    """The sentence for a code, of a status unless others are given; an array of sentences for an array of codes."""
-    codes = np.asarray(code)
-    return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
+class Expansion(eqx.Module):
+    """Equations at a point, to first order in the unknowns and, last column, in the tilt between twin rules."""
 
+    residual: Float[Array, " n"]
+    jacobian: Float[Array, "n columns"]
+    numbers: Float[Array, " numbers"]
+    slopes: Float[Array, "numbers columns"]
 
-class Outcome:
-    """Mixed into Modules of numbers that may not have been found: their ``status`` is one of the codes of this module."""
+    def number_errors(self, shift: Float[Array, " n"]) -> Float[Array, " numbers"]:
+        """Bounds on the errors of the numbers, from half the difference between the twins' unknowns, ``shift``.
 
-    status: Int[Array, "*batch"]
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether the numbers mean anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status)
-
-
-_Found = TypeVar("_Found", bound=Outcome)
-
-
-def known(found: _Found, *names: str) -> _Found:
-    """The same, with NaN in the fields of these ``names`` where nothing was found: what Newton left there means nothing."""
-
-    def masked(field):
-        return jax.tree.map(lambda leaf: jnp.where(found.converged, leaf, jnp.nan), field)
-
-    return eqx.tree_at(lambda point: [getattr(point, name) for name in names], found, replace_fn=masked)
-
-
-_FROZEN = 1e-14
-_NEGLIGIBLE = 1e-6
-_SHORT = 3e-5
-_RESOLVED = 1e-6
-
-
-class System(Protocol):
-    """A square system of equations at a point: residual ``r``, and the matrices ``A`` and ``M`` of `newton`."""
-
-    @property
-    def residual(self) -> _Vector:
-        """``r``."""
-        ...
-
-    @property
-    def left(self) -> _Matrix:
-        """``A``."""
-        ...
-
-    @property
-    def matrix(self) -> _Matrix:
-        """``M``."""
-        ...
-
-
-class Equations(eqx.Module):
-    """A system with its Jacobian: ``A = 1``."""
-
-    residual: _Vector
-    matrix: _Matrix
-
-    @property
-    def left(self) -> _Matrix:
-        """The identity."""
-        return jnp.eye(self.residual.size, dtype=self.residual.dtype)
+        Where the two have parts that happen to cancel they do not here.
+        """
+        return jnp.abs(self.slopes[:, -1]) + jnp.abs(self.slopes[:, :-1]) @ jnp.abs(shift)
 
 
 class Root(eqx.Module):
-    """Where Newton stopped, and why.
+    """Where Newton stopped: unknowns and numbers with their errors, the largest equation left over, evaluations, status."""
 
-    ``at`` is the system at the last ``point`` it was evaluated at and ``residual`` its largest absolute equation ``A^T r``;
-    ``value`` is a ``step`` further (zero unless converged). ``steps`` counts evaluations of the system and ``status`` is one
-    of the module's codes.
-    """
-
-    value: Float[Array, "*batch n"]
-    point: Float[Array, "*batch n"]
-    step: Float[Array, "*batch n"]
-    at: Any
+    unknowns: Float[Array, "*batch n"]
+    numbers: Float[Array, "*batch numbers"]
+    unknown_errors: Float[Array, "*batch n"]
+    number_errors: Float[Array, "*batch numbers"]
     residual: Float[Array, "*batch"]
     steps: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
 
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether the residual reached its tolerance."""
-        return self.status == CONVERGED
+
+def expand(equations: Equations, inputs: Any, unknowns: _Vector) -> Expansion:
+    """Value and Jacobian by one evaluation."""
+
+    def at(point):
+        found = equations(inputs, point[:-1], point[-1])
+        return found, found
+
+    (jacobian, slopes), (residual, numbers) = jax.jacfwd(at, has_aux=True)(jnp.append(unknowns, 0.0))
+    return Expansion(residual, jacobian, numbers, slopes)
 
 
-def solve_scaled(matrix: _Matrix, vector: Float[Array, n * columns], frozen: float = _FROZEN) -> Float[Array, n * columns]:
-    """``matrix^-1 vector`` for a matrix of second derivatives of an entropy of order one.
+def solve(matrix: Float[Array, "n n"], columns: Float[Array, "n columns"]) -> Float[Array, "n columns"]:
+    """``matrix^-1 columns`` by Gauss and Jordan, rows scaled and pivoted: written out, for the few rows there are.
 
-    Near ``d = 0`` some order parameters are exponentially small, and the entropy does not depend on them to the accuracy
-    at which it can be computed. These directions are ``frozen`` by a diagonal of the size of what cannot be resolved (a
-    unit change of such a coordinate moves the entropy by 1e-14), and rows are scaled, or pivoting would go astray.
+    A library call costs as much as the equations themselves where there are three of them, and more under `jax.vmap`.
     """
-    diagonal = jnp.diagonal(matrix)
-    matrix = matrix + jnp.diag(jnp.where(diagonal < 0, -frozen, frozen))
-    size = jnp.max(jnp.abs(matrix), axis=1)
-    scaled = vector / (size if vector.ndim == 1 else size[:, None])
-    return jnp.linalg.solve(matrix / size[:, None], scaled)
+    size = matrix.shape[0]
+    scale = jnp.max(jnp.abs(matrix), axis=1, keepdims=True) + 1e-300
+    matrix, columns = matrix / scale, columns / scale
+    index = np.arange(size)[:, None]
+
+    def exchanged(rows, k, place):
+        return jnp.where(index == k, rows[place], jnp.where(index == place, rows[k], rows))
+
+    # The columns are linear in whatever they hold, and are not mixed with the matrix.
+    for k in range(size):
+        if k < size - 1:
+            pivot = k + jnp.argmax(jnp.abs(matrix[k:, k]))
+            matrix, columns = exchanged(matrix, k, pivot), exchanged(columns, k, pivot)
+        row, right, factors = matrix[k] / matrix[k, k], columns[k] / matrix[k, k], matrix[:, k : k + 1]
+        matrix = jnp.where(index == k, row, matrix - factors * row)
+        columns = jnp.where(index == k, right, columns - factors * right)
+    return columns
 
 
-def blank(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Zeros in the shapes of ``function(*arguments)``, from which a loop can start.
-
-    ``function`` is one of `jax.jit`: it is traced once then, for its shapes and for the loop, and tracing takes seconds.
-    """
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function, *arguments))
-
-
-def newton(
-    system: Callable[[_Vector], System],
+def root_of(
+    equations: Equations,
+    inputs: Any,
     guess: _Vector,
     *,
-    tolerance: float = 1e-9,
-    loose: float = 1e-5,
+    positive: np.ndarray,
+    floor: np.ndarray | float = 1e-12,
+    fixed_point: bool | Bool[Array, ""] = False,
+    tolerance: float = 1e-7,
     max_steps: int = 60,
-    retract: Callable[[_Vector, _Vector], _Vector] = jnp.add,
 ) -> Root:
-    """Find a zero of a square system by Newton steps that are shortened until they help.
+    """A zero of ``equations`` by Newton steps that are shortened until they help.
 
-    The system gives, at ``y``, its residual ``r``, a matrix ``A`` and a matrix ``M``; the Newton step solves
-    ``M step = -A^T r``. With ``A`` the identity, ``M`` is the Jacobian. Saddle equations come as gradients with respect
-    to the order parameters, ``A`` being the derivative of these with respect to the free coordinates: ``r`` does not
-    vanish merely because a coordinate runs off to infinity, as the gradient in free coordinates ``A^T r`` does.
-
-    A trial step is accepted when the *simplified* Newton correction, computed with the old matrices at the new point, is
-    shorter than the step was (Deuflhard's natural monotonicity test), both measured as changes ``A step`` of the order
-    parameters: unlike the norm of the residual, this does not depend on how the equations are scaled. Steps that leave the
-    domain, where the system is not finite, are shortened too.
+    A trial step is accepted when the *simplified* Newton correction, computed with the old Jacobian at the new point, is
+    shorter than the step was (Deuflhard's natural monotonicity test), both relative to the size of the unknowns: unlike the
+    norm of the residual, this does not depend on how the equations are scaled. The last step is taken without looking
+    again: it squares the error. No derivatives: see `response`.
 
     Args:
-        system: ``y -> System``, whose shapes are ``(n,)``, ``(n, n)`` and ``(n, n)``.
+        equations: see the module; ``inputs`` are handed to them.
+        inputs: their first argument.
         guess: start, shape ``(n,)``.
-        tolerance: on the largest component of ``A^T r``: for saddle equations, entropy per unit of relative change of an
-            order parameter, for a step that is short but not negligible.
-        loose: on the largest component of ``r`` where it can be resolved: tells a solution from a coordinate that ran off.
-        max_steps: evaluations of the system.
-        retract: ``(y, step) -> y`` near ``y + step``: where a step of that length leads in these coordinates.
+        positive: which unknowns cannot be negative; in one step they decrease to a tenth at most.
+        floor: size of an unknown below which its relative accuracy does not matter.
+        fixed_point: whether the residual is unknowns minus an increasing function of them, and the guess lies below its
+            smallest fixed point. Steps of that map come up to it from there; Newton's do so faster once they point the same
+            way, and none has to be shortened.
+        tolerance: on the relative size of the last step.
+        max_steps: evaluations of the equations.
     """
-    system = jax.jit(system)
+    inputs, guess = jax.lax.stop_gradient((inputs, guess))
 
-    def full_step(at):
-        return -solve_scaled(at.matrix, at.left.T @ at.residual)
+    def length(unknowns, step):
+        return jnp.max(jnp.abs(step) / (floor + jnp.abs(unknowns)))
+
+    def moved(unknowns, step):
+        return jnp.where(positive, jnp.maximum(unknowns + step, 0.1 * unknowns), unknowns + step)
 
     def body(state):
-        value, at, step, damping, count, _ = state
-        trial = retract(value, damping * step)
-        there = system(trial)
-        finite = jnp.all(jnp.isfinite(there.residual)) & jnp.isfinite(jnp.sum(there.matrix))
-        correction = -solve_scaled(at.matrix, at.left.T @ there.residual)
-        # The first trial is the guess itself: there is nothing yet to compare it with.
-        shrink = (1.0 - 0.25 * damping) * jnp.linalg.norm(at.left @ step)
-        helps = (jnp.linalg.norm(at.left @ correction) <= shrink) | (count == 0)
-        next_step = full_step(there)
-        scaled = jnp.abs(there.left.T @ there.residual)
-        unscaled = scaled / (jnp.linalg.norm(there.left, axis=0) + _RESOLVED)
-        # The last step is taken without looking again: it squares the error.
-        length = jnp.max(jnp.abs(there.left @ next_step))
-        small = (length < _NEGLIGIBLE) | ((jnp.max(scaled) < tolerance) & (length < _SHORT))
-        done = finite & small & (jnp.max(unscaled) < loose)
-        accept = done | (finite & helps)
-        value, at, step = jax.tree.map(
-            lambda new, old: jnp.where(accept, new, old), (trial, there, next_step), (value, at, step)
+        unknowns, jacobian, step, damping, root = state
+        trial = moved(unknowns, damping * step)
+        at = expand(equations, inputs, trial)
+        finite = jnp.all(jnp.isfinite(at.jacobian)) & jnp.all(jnp.isfinite(at.residual))
+        correction = -solve(jacobian, at.residual[:, None])[:, 0]
+        first = root.steps == 0  # the guess itself: there is nothing yet to compare it with
+        helps = (
+            jnp.asarray(fixed_point) | first | (length(trial, correction) <= (1.0 - 0.25 * damping) * length(trial, step))
         )
+        move, shift = -solve(at.jacobian[:, :-1], jnp.stack([at.residual, at.jacobian[:, -1]], axis=1)).T
+        opposed = jnp.any(move * at.residual > 0.0)
+        move = jnp.where(fixed_point & opposed, -at.residual, move)
+        small = length(trial, move) < tolerance
+        accept = finite & (helps | small)
+        count = root.steps + 1
         damping = jnp.where(accept, jnp.minimum(1.0, 2.0 * damping), 0.5 * damping)
-        count = count + 1
+        failure = jnp.where(finite, STALLED, NOT_FINITE)
+        tired = jnp.where(fixed_point, STALLED, OUT_OF_STEPS)
         status = jnp.select(
-            [done, (damping < 1e-4) | ((count == 1) & ~finite), count >= max_steps],
-            [CONVERGED, jnp.where(finite, STALLED, NOT_FINITE), OUT_OF_STEPS],
-            -1,
+            [accept & small, (damping < 1e-4) | (first & ~finite), count >= max_steps],
+            [CONVERGED, failure, tired],
+            root.status,
         )
-        return value, at, step, damping, count, status
-
-    start = (guess, blank(system, guess), jnp.zeros_like(guess), jnp.ones_like(guess[0]), jnp.asarray(0), jnp.asarray(-1))
+        found = Root(
+            unknowns=moved(trial, jnp.where(small, move, 0.0)),
+            numbers=at.numbers + at.slopes[:, :-1] @ move,
+            unknown_errors=jnp.abs(shift),
+            number_errors=at.number_errors(shift),
+            residual=jnp.max(jnp.abs(at.residual)),
+            steps=count,
+            status=status,
+        )
+        kept = eqx.tree_at(lambda r: (r.steps, r.status), root, (count, status))
+        new, old = (trial, at.jacobian[:, :-1], move, found), (unknowns, jacobian, step, kept)
+        unknowns, jacobian, step, root = jax.tree.map(lambda a, b: jnp.where(accept, a, b), new, old)
+        return unknowns, jacobian, step, damping, root
 
     def unfinished(state):
         # The count says nothing new, but in a condition on one number XLA looks for a loop counter, through all that this
-        # number depends on and again in every pass: a quarter of the compilation of a curve.
-        *_, count, status = state
-        return (status < 0) & (count < max_steps)
+        # number depends on and again in every pass: a quarter of a compilation.
+        return (state[-1].status < 0) & (state[-1].steps < max_steps)
 
-    value, at, step, _, steps, status = jax.lax.while_loop(unfinished, body, start)
-    residual = jnp.max(jnp.abs(at.left.T @ at.residual))
-    # Where rounding leaves nothing to improve although the step is not short: the step is part of the error estimates.
-    status = jnp.where((status != NOT_FINITE) & (residual < tolerance), CONVERGED, status)
-    step = jnp.where(status == CONVERGED, step, 0.0)
-    return Root(retract(value, step), value, step, at, residual, steps, status)
+    _, numbers = jax.eval_shape(equations, inputs, guess, jnp.zeros(()))
+    nothing = jnp.full(numbers.shape, jnp.nan)
+    start = Root(guess, nothing, guess, nothing, jnp.asarray(jnp.nan), jnp.asarray(0), jnp.asarray(-1))
+    state = (guess, jnp.eye(guess.size), jnp.zeros_like(guess), jnp.ones(()), start)
+    return jax.lax.while_loop(unfinished, body, state)[-1]
 
 
-def implicit_root(residual: Callable[[_Vector], _Vector], root: _Vector) -> _Vector:
-    """``root``, carrying the derivatives of the zero of ``residual`` that it approximates.
+def response(
+    equations: Equations, inputs: Any, unknowns: _Vector, tangents: Any
+) -> tuple[_Vector, Float[Array, " numbers"]]:
+    """How a zero of ``equations``, and the numbers there, move with their inputs: the implicit function theorem.
 
-    The implicit function theorem through `jax.lax.custom_root`: derivatives of every order with respect to whatever
-    ``residual`` closes over, in forward and reverse mode, independent of how the root was found.
+    Nothing that found the zero is differentiated. Differentiable itself, as often as ``unknowns`` are.
+
+    Args:
+        equations: see the module.
+        inputs: their first argument.
+        unknowns: a zero.
+        tangents: of ``inputs``.
     """
+    zero = jnp.zeros(())
+    _, (moved, direct) = jax.jvp(lambda inputs: equations(inputs, unknowns, zero), (inputs,), (tangents,))
+    jacobian, slopes = jax.jacfwd(lambda unknowns: equations(inputs, unknowns, zero))(unknowns)
+    change = -solve(jacobian, moved[:, None])[:, 0]
+    return change, direct + slopes @ change
 
-    def tangent_solve(linear, target):
-        return solve_scaled(jax.jacfwd(linear)(target), target)
 
-    return jax.lax.custom_root(residual, jax.lax.stop_gradient(root), lambda _, value: value, tangent_solve)
+def still(tree: Any) -> Any:
+    """The tangent of what does not move: zeros, of the type that JAX wants for numbers and for codes."""
+
+    def zero(leaf):
+        return jnp.zeros_like(leaf) if jnp.issubdtype(leaf.dtype, jnp.floating) else np.zeros(leaf.shape, jax.dtypes.float0)
+
+    return jax.tree.map(zero, tree)

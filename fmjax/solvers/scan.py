@@ -1,11 +1,10 @@
-"""Coarse scans of local entropies over references, and where a threshold lies between two of them."""
+"""Coarse scans of curves, and where a threshold lies between two of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -13,9 +12,11 @@ from jaxtyping import Array, Bool, Float, Int
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.ahead import Call
-from fmjax.solvers.continuation import local_entropy
-from fmjax.solvers.robust import robust_entropy
-from fmjax.solvers.saddle import SaddlePoint, equilibrium
+from fmjax.solvers.continuation import ensemble_track, local_track
+from fmjax.solvers.follower import Track
+from fmjax.solvers.newton import Root
+from fmjax.solvers.outcome import CONVERGED
+from fmjax.solvers.saddle import order_of, typical_root
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
 
 __all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy", "start_in_loads"]
@@ -29,47 +30,60 @@ _ZOOMS = 2  # entropies of replicas may have two minima, that touch zero at load
 
 
 class Scan(NamedTuple):
-    """References and, for each, local entropies on a grid of distances from near to far."""
+    """Points of curves on a grid of distances from near to far, one curve for each load and margin of a reference.
+
+    ``margins`` are in deviations of the pre-activation; ``references`` are the fields of the references, of no length where
+    there are none.
+    """
 
     alphas: Float[Array, " r"]
     margins: Float[Array, " r"]
-    rows: SaddlePoint
+    references: Float[Array, "r n"]
+    distances: Float[Array, "r d"]
+    tracks: Track
+
+    @property
+    def entropy(self) -> Float[Array, "r d"]:
+        """Entropy of every point."""
+        return self.tracks.numbers[:, :, 0]
+
+    @property
+    def slope(self) -> Float[Array, "r d"]:
+        """Its derivative with respect to the distance."""
+        return self.tracks.numbers[:, :, 1]
 
 
 class Start(NamedTuple):
-    """The point of a scan from which Newton goes to a threshold, the two rows around it, and whether there is one."""
+    """The point of a scan from which Newton goes to a threshold, the curve's direction there, and whether there is one."""
 
     alpha: _Scalar
     margin: _Scalar
-    row: SaddlePoint
-    neighbours: SaddlePoint
+    reference: Float[Array, " n"]
+    fields: Float[Array, " m"]
+    moving: Float[Array, " m"]
+    position: _Scalar
     found: Bool[Array, ""]
 
 
 @jax.jit
-def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> SaddlePoint:
+def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> Scan:
     model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
     distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
 
     def curve(item):
-        return _looked_at(local_entropy(FranzParisi(model, item[1]), item[0], distance))
+        return local_track(FranzParisi(model, item[1]), item[0], distance)
 
-    return jax.lax.map(curve, (alphas, margins))
-
-
-def _looked_at(rows: SaddlePoint) -> SaddlePoint:
-    """Without what no start is chosen by, which then is not compiled: error estimates take a finer rule at every knot."""
-    return eqx.tree_at(lambda r: (r.replicon, r.error_estimate, r.residual, r.steps), rows, (None,) * 4)
+    references, tracks = jax.lax.map(curve, (alphas, margins))
+    distances = jnp.broadcast_to(distance, (_REFERENCES, _DISTANCES))
+    return Scan(alphas, margins / model.deviation, references.unknowns, distances, tracks)
 
 
 @jax.jit
-def _zero_entropy_line(functional: Equilibrium) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    functional = jax.lax.stop_gradient(functional)
-    # With a teacher no bound is near the load at which solutions end.
-    teacher = functional.model.teacher
-    largest = largest_alpha(functional)[0].value[-1] if teacher else largest_load(functional)
+def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
+    functional, bound = jax.lax.stop_gradient((functional, bound))
+    largest = largest_load(functional) if bound is None else bound.unknowns[-1]
     alphas = largest * jnp.linspace(1.0, 0.5, _REFERENCES)
-    margins = jax.vmap(lambda alpha: largest_margin(functional, alpha)[0].value[-1])(alphas)
+    margins = jax.lax.map(lambda alpha: largest_margin(functional, alpha).unknowns[-1], alphas)
     return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 
 
@@ -78,11 +92,14 @@ def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
 
     ``call`` runs compiled programs, here and below, see `compiled_together`.
     """
-    still, alpha = jax.lax.stop_gradient((model, alpha))
-    largest = call(largest_margin, Equilibrium(still), alpha)[0].value[-1]
-    margins = still.margin + (largest - still.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
-    alphas = jnp.full(_REFERENCES, alpha)
-    return Scan(alphas, margins, call(_local_entropies, still, alphas, margins))
+    largest = call(largest_margin, Equilibrium(model), alpha)
+    return call(_local_entropies, model, *call(_up_to, model, alpha, largest))
+
+
+@jax.jit
+def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
+    margins = model.margin + (largest.unknowns[-1] - model.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
+    return jnp.full(_REFERENCES, alpha), margins
 
 
 def scan_zero_entropy(call: Call, model: Model) -> Scan:
@@ -90,53 +107,66 @@ def scan_zero_entropy(call: Call, model: Model) -> Scan:
 
     Beyond the capacity there is no reference: its margin is NaN.
     """
-    alphas, margins = call(_zero_entropy_line, Equilibrium(model))
-    return Scan(alphas, margins, call(_local_entropies, model, alphas, margins))
+    functional = Equilibrium(model)
+    # With a teacher no bound is near the load at which solutions end.
+    bound = call(largest_alpha, functional) if model.teacher else None
+    return call(_local_entropies, model, *call(_zero_entropy_line, functional, bound))
 
 
 @jax.jit
-def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, lowest: _Scalar) -> Scan:
-    functional, highest, lowest = jax.lax.stop_gradient((functional, highest, lowest))
-    alphas = jnp.linspace(highest, lowest, _REFERENCES)
-    typical = jax.vmap(lambda alpha: equilibrium(Equilibrium(functional.model), alpha).distance)(alphas)
+def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Scalar) -> Scan:
+    functional, highest, step = jax.lax.stop_gradient((functional, highest, step))
+    alphas = jnp.linspace(highest, highest - step, _REFERENCES)
     shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
 
-    def curve(item):
-        alpha, typical = item
-        return _looked_at(robust_entropy(functional, alpha, typical * shares))
+    def curve(alpha):
+        typical = typical_root(Equilibrium(functional.model), alpha)
+        distance = 0.5 * order_of(typical).gap * shares
+        return distance, ensemble_track(functional, alpha, distance, typical)
 
-    rows = jax.lax.map(curve, (alphas, typical))
-    return Scan(alphas, jnp.full(_REFERENCES, functional.model.margin), rows)
+    distances, tracks = jax.lax.map(curve, alphas)
+    margins = jnp.full(_REFERENCES, functional.model.margin)
+    return Scan(alphas, margins, jnp.zeros((_REFERENCES, 0)), distances, tracks)
 
 
 def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
     """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
-    highest = call(largest_alpha, jax.lax.stop_gradient(Equilibrium(functional.model)))[0].value[-1]
-    step = 0.5 * highest
-    start = chosen(call(_ensemble_entropies, functional, highest, highest - step))
+    highest, step = call(_half_of, call(largest_alpha, Equilibrium(functional.model)))
+    start = call(chosen, call(_ensemble_entropies, functional, highest, step))
     for _ in range(_ZOOMS):
-        step = step / (_REFERENCES - 1)
-        start = chosen(call(_ensemble_entropies, functional, start.alpha, start.alpha - step))
+        step = call(_closer, step)
+        start = call(chosen, call(_ensemble_entropies, functional, start.alpha, step))
     return start
+
+
+@jax.jit
+def _half_of(largest: Root) -> tuple[_Scalar, _Scalar]:
+    return largest.unknowns[-1], 0.5 * largest.unknowns[-1]
+
+
+@jax.jit
+def _closer(step: _Scalar) -> _Scalar:
+    return step / (_REFERENCES - 1)
 
 
 @jax.jit
 def lowest(scan: Scan) -> Start:
     """Start for a minimum that touches zero: the last reference whose curve is negative behind its first descent, there."""
-    rows = scan.rows
+    known = scan.tracks.status == CONVERGED
     # Where it never descends there is no interior minimum.
-    descended = jnp.cumsum(rows.converged & (rows.slope < 0), axis=1) > 0
-    depth = jnp.where(rows.converged & descended, rows.entropy, jnp.inf)
+    descended = jnp.cumsum(known & (scan.slope < 0), axis=1) > 0
+    depth = jnp.where(known & descended, scan.entropy, jnp.inf)
     return _start(jnp.min(depth, axis=1) < 0, jnp.argmin(depth, axis=1), scan)
 
 
 @jax.jit
 def flattest(scan: Scan) -> Start:
     """Start for a fold: the last reference whose curve still descends below its maximum, where it descends most."""
-    rows = scan.rows
-    maximum = jnp.argmax(jnp.where(rows.converged, rows.entropy, -jnp.inf), axis=1)
-    rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (rows.distance < 0.5 * rows.distance[0, maximum][:, None])
-    slope = jnp.where(rows.converged & rising, rows.slope, jnp.inf)
+    known = scan.tracks.status == CONVERGED
+    maximum = jnp.argmax(jnp.where(known, scan.entropy, -jnp.inf), axis=1)
+    farthest = jnp.take_along_axis(scan.distances, maximum[:, None], axis=1)
+    rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (scan.distances < 0.5 * farthest)
+    slope = jnp.where(known & rising, scan.slope, jnp.inf)
     # Where there is no reference at all there is no monotonic curve either.
     below = (jnp.min(slope, axis=1) < 0) | jnp.isnan(scan.margins)
     return _start(below, jnp.argmin(slope, axis=1), scan)
@@ -147,6 +177,9 @@ def _start(below: Bool[Array, " r"], place: Int[Array, " r"], scan: Scan) -> Sta
     last = _REFERENCES - 1 - jnp.argmax(below[::-1])
     found = jnp.any(below) & ~jnp.all(below) & ~jnp.isnan(scan.margins[last])
     at = place[last]
-    around = jnp.clip(at - 1, 0, _DISTANCES - 3) + jnp.array([0, 2])
-    row, neighbours = (jax.tree.map(lambda leaf, where=where: leaf[last, where], scan.rows) for where in (at, around))
-    return Start(scan.alphas[last], scan.margins[last], row, neighbours, found)
+    near, far = jnp.clip(at - 1, 0, _DISTANCES - 3), jnp.clip(at + 1, 2, _DISTANCES - 1)
+    positions = jnp.log(scan.distances[last]) - jnp.log1p(-scan.distances[last])
+    fields, known = scan.tracks.fields[last], scan.tracks.status[last] == CONVERGED
+    moving = (fields[far] - fields[near]) / (positions[far] - positions[near])
+    moving = jnp.where(known[near] & known[far], moving, 0.0)
+    return Start(scan.alphas[last], scan.margins[last], scan.references[last], fields[at], moving, positions[at], found)

@@ -5,47 +5,56 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
 
 from fmjax.replica import Equilibrium, EquilibriumControls
-from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Root
-from fmjax.solvers.saddle import equilibrium_root, tangent
-from fmjax.solvers.zero_entropy import largest_load, square_root
+from fmjax.solvers.newton import Root, response, root_of, still
+from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
+from fmjax.solvers.saddle import numbers_of, typical_root
+from fmjax.solvers.zero_entropy import largest_load
 
 __all__ = ["end_of_branch"]
 
 _SCAN = 64
 
 
-@jax.jit
-def end_of_branch(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
-    """Free coordinates and ``alpha`` where the branch turns back, with errors.
+def _equations(functional, unknowns, tilt):
+    """Of ``(*fields, *v, alpha)``: the saddle point, and a direction ``v`` of length one along which ``alpha`` is still."""
+    fields, moving = jnp.split(unknowns[:-1], 2)
 
-    There the saddle equations hold and a direction ``v`` of unit length along the branch does not change ``alpha``:
-    ``grad phi = 0``, ``(d grad phi / d free) v = 0``. The start is the last point of a scan that is still on the branch,
-    and its tangent.
-    """
-    size = sum(functional.sizes)
+    def saddle(fields):
+        found = functional.saddle(fields, EquilibriumControls(unknowns[-1], tilt))
+        return found.residual, found
 
-    def typical(alpha):
-        _, root, _ = equilibrium_root(still, alpha)
-        moving = tangent(root)
-        return root.value, moving / jnp.linalg.norm(moving), root.converged
+    residual, change, found = jax.jvp(saddle, (fields,), (moving,), has_aux=True)
+    return jnp.concatenate([residual, change, (moving @ moving - 1.0)[None]]), numbers_of(found)
 
-    still = jax.lax.stop_gradient(functional)
-    alphas = largest_load(still) * jnp.linspace(0.05, 1.0, _SCAN)
-    frees, directions, on_branch = jax.vmap(typical)(alphas)
+
+@jax.custom_jvp
+def _end_of_branch(functional: Equilibrium) -> Root:
+    """The start is the last point of a scan that is still on the branch, and its direction there."""
+    still_functional = jax.lax.stop_gradient(functional)
+    alphas = largest_load(still_functional) * jnp.linspace(0.05, 1.0, _SCAN)
+    found = jax.vmap(lambda alpha: typical_root(still_functional, alpha))(alphas)
+    on_branch = found.status == CONVERGED
     last = jnp.argmin(on_branch) - 1  # before the first that is not
-    found = on_branch[0] & ~jnp.all(on_branch)
+    fields = found.unknowns[last]
+    slope = found.unknowns[last] - found.unknowns[last - 1]
+    guess = jnp.concatenate([fields, slope / jnp.linalg.norm(slope), alphas[last][None]])
+    root = root_of(_equations, functional, guess, positive=np.zeros(guess.size, bool))
+    status = jnp.where(on_branch[0] & ~jnp.all(on_branch), root.status, NO_CANDIDATE)
+    unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
+    return eqx.tree_at(lambda root: (root.unknowns, root.status), root, (unknowns, status))
 
-    def residual(y, level):
-        free, moving, alpha = y[:size], y[size:-1], y[-1]
-        chosen, controls = functional.refined() if level else functional, EquilibriumControls(alpha)
-        gradient, change = jax.jvp(lambda free: jax.grad(chosen)(free, controls), (free,), (moving,))
-        return jnp.hstack([gradient, change, moving @ moving - 1.0])
 
-    value, error, root = square_root(residual, jnp.hstack([frees[last], directions[last], alphas[last]]))
-    status = jnp.where(found, root.status, NO_CANDIDATE)
-    value = jnp.where(status == CONVERGED, value, jnp.nan)
-    value, error = (jnp.append(numbers[:size], numbers[-1]) for numbers in (value, error))
-    return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
+@_end_of_branch.defjvp
+def _(primals, tangents):
+    root = _end_of_branch(*primals)
+    moved = response(_equations, primals[0], root.unknowns, tangents[0])
+    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
+
+
+@jax.jit
+def end_of_branch(functional: Equilibrium) -> Root:
+    """Fields, their direction and ``alpha`` where the branch turns back: ``d alpha / d fields = 0``."""
+    return _end_of_branch(functional)

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.models import Model
+from fmjax.quadrature import Layered, twins
 from fmjax.replica import Equilibrium, EquilibriumControls
-from fmjax.solvers.newton import CONVERGED, NO_CANDIDATE, Equations, Root, implicit_root, newton, solve_scaled
-from fmjax.solvers.saddle import equilibrium_root
+from fmjax.solvers.newton import Root, response, root_of, still
+from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
+from fmjax.solvers.saddle import NEARLY_NONE, numbers_of
 
-__all__ = ["largest_alpha", "largest_load", "largest_margin", "square_root"]
+__all__ = ["largest_alpha", "largest_load", "largest_margin", "shrinking_volume"]
 
+_Scalar = Float[Array, ""]
 _SCAN = 64
+_EXACT = 256  # nodes of a mean with a kink
 _RISE = 1e-9  # more than rounding, where margins are so negative that entropies hardly fall
 
-
-def square_root(
-    residual: Callable[[Float[Array, " n"], int], Float[Array, " n"]], guess: Float[Array, " n"]
-) -> tuple[Float[Array, " n"], Float[Array, " n"], Root]:
-    """Zero of a square system with its derivatives, an error estimate per unknown, and how Newton got there.
-
-    ``residual(y, level)`` is the system at quadrature ``level`` 0 (in use) or 1 (finer): the finer zero lies at
-    ``y - J^-1 residual(y, 1)``.
-    """
-
-    def system(y):
-        def with_value(y):
-            value = residual(y, 0)
-            return value, value
-
-        jacobian, value = jax.jacfwd(with_value, has_aux=True)(y)
-        return Equations(value, jacobian)
-
-    root = newton(system, jax.lax.stop_gradient(guess), tolerance=1e-12)
-    value = implicit_root(lambda y: residual(y, 0), root.value)
-    error = jnp.abs(solve_scaled(root.at.matrix, jax.lax.stop_gradient(residual(value, 1))))
-    return value, 1.5 * error + 1e-14 * (1.0 + jnp.abs(value)), root
+# (inputs, control) -> the functional and alpha there
+_At = Callable[[Any, _Scalar], tuple[Equilibrium, _Scalar]]
 
 
 def _with_margin(functional: Equilibrium, margin) -> Equilibrium:
@@ -48,47 +35,65 @@ def _with_margin(functional: Equilibrium, margin) -> Equilibrium:
     return Equilibrium(model.with_margin(margin * model.deviation), functional.nodes)
 
 
-def _annealed(functional: Equilibrium, alpha, margin):
-    """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one.
+def _at_alpha(functional, alpha):
+    return functional, alpha
 
-    Given the label of a teacher, ``P`` is at most twice as large, and at most one.
+
+def _at_margin(inputs, margin):
+    functional, alpha = inputs
+    return _with_margin(functional, margin), alpha
+
+
+def _equations(at: _At, held: Any = None):
+    """Of ``(*fields, control)``: the saddle point, and ``S = 0``, or the control where it is held.
+
+    ``held`` is the pair of whether it is, and where. Numbers are those of any saddle point.
     """
-    model = _with_margin(functional, margin).model
-    satisfied = model.unit_constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
-    return jnp.log(2.0) + alpha * (jnp.minimum(satisfied + jnp.log(2.0), 0.0) if model.teacher else satisfied)
+
+    def equations(inputs, unknowns, tilt):
+        functional, alpha = at(inputs, unknowns[-1])
+        saddle = functional.saddle(unknowns[:-1], EquilibriumControls(alpha, tilt))
+        last = saddle.value if held is None else jnp.where(held[0], unknowns[-1] - held[1], saddle.value)
+        return jnp.append(saddle.residual, last), numbers_of(saddle)
+
+    return equations
 
 
-def _vanishing(functional: Equilibrium, at: Callable, scan: Float[Array, " scan"]) -> tuple[Root, Float[Array, " n"]]:
-    """Free coordinates and control where ``S = 0``, with errors.
+def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.ndarray) -> Root:
+    """``(*fields, control)`` where ``S = 0``, and order parameters there.
 
-    ``at(functional, control)`` gives the functional and ``alpha``. Newton starts from the last point of a scan over the
-    control, ordered towards ``S = 0``, that has ``S > 0``. Along it the entropy falls: from where it rises, beyond the end
-    of the branch, Newton went elsewhere (with a teacher to ``q`` close to ``R^2``, which no quadrature resolves).
+    Newton starts from the last point of a scan over the control, ordered towards ``S = 0``, that has ``S > 0``. Along it the
+    entropy falls: from where it rises, beyond the end of the branch, Newton went elsewhere (with a teacher to ``q`` close to
+    ``R^2``, which no quadrature resolves). One loop: the last turn of the scan, at no control of its own, is that search.
+    Fields only grow along it, so that each point starts from the one before.
     """
-    still, scan = jax.lax.stop_gradient((functional, scan))
+    inputs, scan = jax.lax.stop_gradient((inputs, scan))
+    size = positive.size
 
-    def typical(control):
-        _, root, _ = equilibrium_root(*jax.lax.stop_gradient(at(still, control)))
-        return root.value, jnp.where(root.converged, root.at.value, jnp.inf)
+    def visit(state, item):
+        before, best, lowest, risen, found = state
+        control, searching = item
+        start = jnp.where(searching, best, before.at[-1].set(control))
+        equations = _equations(at, (~searching, control))
+        root = root_of(equations, inputs, start, positive=np.append(positive, False), fixed_point=~searching)
+        entropy = jnp.where(root.status == CONVERGED, root.numbers[0], jnp.inf)
+        risen = risen | (jnp.isfinite(entropy) & (entropy > lowest + _RISE))
+        good = jnp.isfinite(entropy) & (entropy > 0) & ~risen & ~searching
+        reached = jnp.where(root.status == CONVERGED, root.unknowns, before)
+        best = jnp.where(good, root.unknowns, best)
+        return (reached, best, jnp.minimum(lowest, entropy), risen, found | good), root
 
-    frees, entropies = jax.vmap(typical)(scan)
-    risen = jnp.isfinite(entropies) & (entropies > jax.lax.cummin(entropies) + _RISE)
-    alive = jnp.isfinite(entropies) & (entropies > 0) & (jnp.cumsum(risen) == 0)
-    last = _SCAN - 1 - jnp.argmax(alive[::-1])
-
-    def residual(y, level):
-        chosen, alpha = at(functional.refined() if level else functional, y[-1])
-        controls = EquilibriumControls(alpha)
-        value, gradient = jax.value_and_grad(chosen)(y[:-1], controls)
-        return jnp.append(gradient, value)
-
-    value, error, root = square_root(residual, jnp.append(frees[last], scan[last]))
-    status = jnp.where(jnp.any(alive), root.status, NO_CANDIDATE)
-    value = jnp.where(status == CONVERGED, value, jnp.nan)
-    return eqx.tree_at(lambda root: (root.value, root.status), root, (value, status)), error
+    none = jnp.full(size + 1, NEARLY_NONE)
+    state = (none, none, jnp.asarray(jnp.inf), jnp.asarray(False), jnp.asarray(False))
+    turns = jnp.append(scan, scan[-1]), jnp.arange(scan.size + 1) == scan.size
+    (*_, found), roots = jax.lax.scan(visit, state, turns)
+    root = jax.tree.map(lambda leaf: leaf[-1], roots)
+    status = jnp.where(found, root.status, NO_CANDIDATE)
+    unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
+    return eqx.tree_at(lambda root: (root.unknowns, root.status), root, (unknowns, status))
 
 
-def largest_load(functional: Equilibrium) -> Float[Array, ""]:
+def largest_load(functional: Equilibrium) -> _Scalar:
     """First-moment bound ``ln 2 / -ln P[...]``, which the capacity of binary weights does not exceed.
 
     Twice that where labels are a teacher's, which has no such bound at margin 0, where the teacher solves any load: the
@@ -101,14 +106,17 @@ def largest_load(functional: Equilibrium) -> Float[Array, ""]:
     )
 
 
-@jax.jit
-def largest_alpha(functional: Equilibrium) -> tuple[Root, Float[Array, " n"]]:
-    """Free coordinates and ``alpha`` where ``S = 0`` at the model's margin, with errors; the scan covers `largest_load`."""
-    alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
-    return _vanishing(functional, lambda functional, alpha: (functional, alpha), alphas)
+def _annealed(functional: Equilibrium, alpha, margin):
+    """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one.
+
+    Given the label of a teacher, ``P`` is at most twice as large, and at most one.
+    """
+    model = _with_margin(functional, margin).model
+    satisfied = model.unit_constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
+    return jnp.log(2.0) + alpha * (jnp.minimum(satisfied + jnp.log(2.0), 0.0) if model.teacher else satisfied)
 
 
-def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Float[Array, " scan"]:
+def _margins_below_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array, " scan"]:
     """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed.
 
     In standard deviations of the pre-activation.
@@ -120,47 +128,63 @@ def _margins_below_bound(functional: Equilibrium, alpha: Float[Array, ""]) -> Fl
         positive = _annealed(functional, alpha, middle) > 0
         return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
 
-    low, _ = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-30.0), jnp.asarray(30.0)))
+    low, _ = jax.lax.fori_loop(0, 60, halve, (jnp.asarray(-30.0), jnp.asarray(1e5)))
     # At small loads, where weights follow the sum of the patterns, kappa_max is 0.68 times the bound.
     return low - jnp.maximum(3.0, 0.5 * low) * jnp.linspace(1.0, 0.0, _SCAN)
 
 
+@jax.custom_jvp
+def _largest_alpha(functional: Equilibrium) -> Root:
+    alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
+    return _vanishing(_at_alpha, functional, alphas, functional.positive)
+
+
+@_largest_alpha.defjvp
+def _(primals, tangents):
+    root = _largest_alpha(*primals)
+    moved = response(_equations(_at_alpha), primals[0], root.unknowns, tangents[0])
+    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
+
+
+@jax.custom_jvp
+def _largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
+    return _vanishing(_at_margin, (functional, alpha), _margins_below_bound(functional, alpha), functional.positive)
+
+
+@_largest_margin.defjvp
+def _(primals, tangents):
+    root = _largest_margin(*primals)
+    moved = response(_equations(_at_margin), primals, root.unknowns, tangents)
+    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
+
+
 @jax.jit
-def largest_margin(functional: Equilibrium, alpha: Float[Array, ""]) -> tuple[Root, Float[Array, " n"]]:
-    """Free coordinates and margin where ``S = 0`` at ``alpha``, with errors."""
-    margins = _margins_below_bound(functional, jax.lax.stop_gradient(alpha))
-    root, error = _vanishing(functional, lambda functional, margin: (_with_margin(functional, margin), alpha), margins)
+def largest_alpha(functional: Equilibrium) -> Root:
+    """Fields and ``alpha`` where ``S = 0`` at the model's margin; the scan covers `largest_load`."""
+    return _largest_alpha(functional)
+
+
+@jax.jit
+def largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
+    """Fields and margin where ``S = 0`` at ``alpha``."""
+    root = _largest_margin(functional, alpha)
     unit = functional.model.deviation
-    root = eqx.tree_at(lambda root: root.value, root, root.value.at[-1].multiply(unit))
-    return root, error.at[-1].multiply(jax.lax.stop_gradient(unit))
+    value, error = root.unknowns.at[-1].multiply(unit), root.unknown_errors.at[-1].multiply(jax.lax.stop_gradient(unit))
+    return eqx.tree_at(lambda root: (root.unknowns, root.unknown_errors), root, (value, error))
 
 
-def vanishing_volume(functional: Equilibrium, gap: float) -> Float[Array, ""]:
-    """``alpha`` at which continuous weights have ``1 - q = gap``: their capacity as ``gap -> 0``.
+@jax.jit
+def shrinking_volume(model: Model) -> tuple[_Scalar, _Scalar]:
+    """``alpha`` at which the solutions of continuous weights shrink to a point, ``q -> 1``, and its error.
 
-    At fixed ``q`` the saddle equations are explicit: ``q_hat`` solves the entropic one, and ``alpha`` enters linearly.
+    There ``q^ = q / (1-q)^2`` on the sphere, and forces pull patterns back to the allowed set, ``f = distance from it
+    / (1 - Q(q))``: ``alpha_c = Q'(1) / E[distance^2]`` (for a perceptron Gardner 1988), infinite where the kernel is steep.
     """
-    free_q = jnp.log1p(-jnp.asarray(gap)) - jnp.log(gap)
-
-    def entropic(q_hat_log):
-        controls = EquilibriumControls(jnp.asarray(1.0))
-        term = functional.entropic(functional.conjugates(q_hat_log[None], controls), controls)
-        return term - 0.5 * jnp.exp(q_hat_log) * gap
-
-    def stationary(y):
-        return jax.grad(entropic)(y[0])[None] / jnp.exp(y[0])
-
-    start = jnp.log(jnp.asarray([gap**-2.0]))
-
-    def system(y):
-        return Equations(stationary(y) / gap, jax.jacfwd(stationary)(y) / gap)
-
-    q_hat = jnp.exp(implicit_root(stationary, newton(system, start).value)[0])
-
-    def energetic(free_q):
-        controls = EquilibriumControls(jnp.asarray(1.0))
-        overlaps = functional.overlaps(free_q[None], controls)
-        return functional.energetic(overlaps, controls, functional.rule(overlaps, controls))
-
-    # d/dq of -q_hat (1-q)/2 is q_hat/2; dq/dfree = q (1-q).
-    return -0.5 * q_hat * gap * (1.0 - gap) / jax.grad(energetic)(free_q)
+    constraint = model.unit_constraint
+    low, high = constraint.support()
+    edges = constraint.edges()
+    u, probability = Layered(_EXACT)(jnp.full(edges.shape, 1e6), -1e6 * edges)  # the distance has a kink
+    outside = jnp.maximum(low - u, 0.0) + jnp.maximum(u - high, 0.0)
+    mean, tilted = probability @ outside**2, (probability * twins(_EXACT)) @ outside**2
+    value = model.architecture.steepness() / mean
+    return value, jax.lax.stop_gradient(jnp.abs(tilted) / mean * value + 1e-13 * value)

@@ -23,7 +23,7 @@ from fmjax.models import (
     TreeCommittee,
 )
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
-from fmjax.solvers import clusters, curve, newton, solve
+from fmjax.solvers import clusters, curve, outcome, solve
 from fmjax.solvers.clusters import UNKNOWN
 from fmjax.special import log_H
 from fmjax.sweeps.quantity import Values
@@ -32,7 +32,6 @@ from fmjax.thresholds import Threshold
 CONSTRAINTS = {"margin": Margin, "symmetric": SymmetricMargin}
 WEIGHTS = {"binary": Binary, "spherical": Spherical}
 ACTIVATIONS = ("sign", "relu", "leaky-relu", "tanh", "erf", "gelu")
-_NO_SOLUTIONS = -1e-9  # an entropy below it
 
 
 @lru_cache  # called first by the check of a request: inside a program the kernel of a committee could not be checked
@@ -52,7 +51,7 @@ def model_of(values: Values) -> Model:
 
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:
     """Outputs that mean something only where a solve converged: NaN elsewhere, so that nobody draws them."""
-    return {name: jnp.where(status == newton.CONVERGED, number, jnp.nan) for name, number in numbers.items()}
+    return {name: jnp.where(status == outcome.CONVERGED, number, jnp.nan) for name, number in numbers.items()}
 
 
 def first_moment(values: Values) -> dict[str, Any]:
@@ -73,32 +72,28 @@ def entropy(values: Values) -> dict[str, Any]:
     return numbers | {"error_estimate": point.error_estimate, "residual": point.residual, "result": point.status}
 
 
-def _around_reference(solver: Callable[..., Any], values: Values) -> tuple[Any, jax.Array]:
-    """What a solver finds around a typical solution of the reference's margin, and its status."""
-    model, alpha, margin = model_of(values), values["alpha"], values["reference_margin"]
-    # Such a solution must exist: inside a program nobody checks it.
-    reference = solve(Equilibrium(model.with_margin(margin)), alpha=alpha)
-    exists = (reference.status == newton.CONVERGED) & (not model.weights.discrete or reference.entropy > _NO_SOLUTIONS)
-    found = solver(FranzParisi(model, margin), alpha=alpha, distance=values["distance"])
-    return found, jnp.where(exists, found.status, newton.REFERENCE_FAILED)
+def _around(values: Values) -> FranzParisi:
+    """The local entropy around a reference of the margin in question."""
+    return FranzParisi(model_of(values), values["reference_margin"])
 
 
 def franz_parisi(values: Values) -> dict[str, Any]:
     """A curve of local entropy."""
-    found, status = _around_reference(curve, values)
+    found = curve(_around(values), alpha=values["alpha"], distance=values["distance"])
     numbers = {"entropy": found.entropy, "slope": found.slope, "overlap": found.order.q, "cross_overlap": found.order.t}
     numbers |= {"teacher_overlap": found.order.R}
-    known = _known(status, **numbers, error_estimate=found.error_estimate)
-    return known | {"residual": found.residual, "result": status}
+    known = _known(found.status, **numbers, error_estimate=found.error_estimate)
+    return known | {"residual": found.residual, "result": found.status}
 
 
 def one_step(values: Values) -> dict[str, Any]:
     """A curve of local entropy, clusters and all."""
-    found, status = _around_reference(clusters, values)
+    found = clusters(_around(values), alpha=values["alpha"], distance=values["distance"])
+    status = found.status
     numbers = {"symmetric_entropy": found.symmetric.entropy, "symmetric_replicon": found.symmetric.replicon}
     names = ("entropy", "slope", "q0", "q1", "m", "complexity", "internal_entropy", "error_estimate")
     numbers |= {name: getattr(found, name) for name in names}
-    phase = jnp.where(status == newton.CONVERGED, found.code, UNKNOWN)
+    phase = jnp.where(status == outcome.CONVERGED, found.code, UNKNOWN)
     counts = {"stable_clusters": jnp.sum(found.roots.stable, axis=-1), "phase": phase}
     return _known(status, **numbers) | counts | {"residual": found.residual, "result": status}
 

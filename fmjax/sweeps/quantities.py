@@ -10,7 +10,7 @@ from typing import Any
 
 from fmjax import thresholds
 from fmjax.message_passing.focusing import SENTENCES as FOCUSING_SENTENCES
-from fmjax.solvers import newton
+from fmjax.solvers import outcome
 from fmjax.solvers.clusters import PHASES
 from fmjax.sweeps import evaluations
 from fmjax.sweeps.quantity import Control, Output, Quantity
@@ -37,7 +37,7 @@ _BOUND = Output(_NATS, "absolute bound on the error, from a finer rule")
 _TEACHER = Output("1", "overlap R with the teacher; 0 for random labels")
 _RESIDUAL = Output(_NATS, "what Newton's method left of the equations")
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
-_SENTENCES = tuple(str(newton.describe(code)) for code in range(newton.NO_CANDIDATE + 1))
+_SENTENCES = outcome.SENTENCES
 
 
 def _threshold_row(about: str, controls: Mapping[str, Control], solver: Any, block: int, cost: float) -> Quantity:

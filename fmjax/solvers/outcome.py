@@ -1,0 +1,90 @@
+"""How a solve can end, in codes for programs and in sentences for people."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+__all__ = [
+    "BRANCH_ENDED",
+    "CONVERGED",
+    "COUNTED_FAILED",
+    "NOT_FINITE",
+    "NO_CANDIDATE",
+    "OUT_OF_STEPS",
+    "REFERENCE_FAILED",
+    "SENTENCES",
+    "STALLED",
+    "UNRESOLVED",
+    "Outcome",
+    "describe",
+    "known",
+    "resolved",
+]
+
+CONVERGED, STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED = (
+    range(9)
+)
+
+SENTENCES = (
+    "converged",
+    "no Newton step reduces the residual any further: there is no solution nearby",
+    "the number of Newton steps ran out before the residual reached its tolerance",
+    "the equations are not finite at the start or at every trial step",
+    "the branch could not be followed to this distance: it ends, or turns, before it",
+    "the reference has no solution at this alpha and margin",
+    "a scan over the whole range found no point where this threshold could lie",
+    "there are no typical solutions at this alpha and the margin of those that are counted",
+    "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
+)
+
+
+def describe(code: Int[Array, "*batch"] | int, sentences: tuple[str, ...] = SENTENCES) -> str | np.ndarray:
+    """The sentence for a code, of a status unless others are given; an array of sentences for an array of codes."""
+    codes = np.asarray(code)
+    return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
+
+
+class Outcome:
+    """Mixed into Modules of numbers that may not have been found: their ``status`` is one of the codes of this module."""
+
+    status: Int[Array, "*batch"]
+
+    @property
+    def converged(self) -> Bool[Array, "*batch"]:
+        """Whether the numbers mean anything; usable under `jax.jit`."""
+        return self.status == CONVERGED
+
+    @property
+    def result(self) -> str | np.ndarray:
+        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
+        return describe(self.status)
+
+
+def resolved(status: Int[Array, "*batch"], size: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Array:
+    """The same status, but `UNRESOLVED` where the ``error`` of a converged number of this ``size`` is as large."""
+    return jnp.where((status == CONVERGED) & ~(error < size), UNRESOLVED, status)
+
+
+_Found = TypeVar("_Found", bound=Outcome)
+
+
+def known(found: _Found, *names: str) -> _Found:
+    """The same, with NaN in the fields of these ``names`` where nothing was found: what Newton left there means nothing.
+
+    Their derivatives are NaN there as well.
+    """
+
+    def masked(field):
+        def mask(leaf: Float[Array, ...]) -> Float[Array, ...]:
+            # Not a plain `where`, whose derivative would be zero beside a value that is none.
+            return leaf * jnp.where(found.converged, 1.0, jnp.nan)
+
+        return jax.tree.map(mask, field)
+
+    return eqx.tree_at(lambda point: [getattr(point, name) for name in names], found, replace_fn=masked)
