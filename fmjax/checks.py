@@ -1,0 +1,155 @@
+"""What users hand in, looked at once: arrays, numbers and keys are brought to one form or refused by a sentence.
+
+Shapes and types are always checked, values where there are any: those of a traced array pass, as nobody can be asked inside
+a program. `message_passing.checks` and `networks.checks` say with these what their own arguments must be.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Real
+
+__all__ = [
+    "Handed",
+    "Number",
+    "as_array",
+    "is_traced",
+    "kind_of",
+    "number",
+    "one_of",
+    "random_key",
+    "refuse_another",
+    "require_finite",
+    "whole",
+]
+
+Handed = Array | np.ndarray | Sequence[Any]  # what users have: arrays of any type, and lists
+Number = int | float | np.number | Real[Array | np.ndarray, ""]
+
+_KINDS = {"bool": np.bool_, "unsigned": jnp.unsignedinteger, "integer": jnp.integer, "float": jnp.floating}
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is not there yet: it belongs to a program that is being compiled."""
+    return isinstance(value, jax.core.Tracer)
+
+
+def kind_of(array: Any) -> str | None:
+    """``bool``, ``unsigned``, ``integer`` or ``float`` (bfloat16 is one, too); None for what is no real number."""
+    return next((kind for kind, numbers in _KINDS.items() if jnp.issubdtype(array.dtype, numbers)), None)
+
+
+def as_array(name: str, value: Any) -> Any:
+    """An array of real numbers: one of JAX as it is, everything else as one of NumPy.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        array = value if isinstance(value, jax.Array) else np.asarray(value)
+    except jax.errors.TracerArrayConversionError:  # a list of traced numbers
+        array = jnp.asarray(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"{name} must be an array of numbers, and {_shortly(value)} is none: its rows differ") from None
+    if kind_of(array) is None:
+        raise ValueError(f"{name} must hold real numbers, not {array.dtype}: {_shortly(value)}")
+    return array
+
+
+def require_finite(name: str, array: Any) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        ValueError: some value is not finite; the message counts them.
+    """
+    if is_traced(array) or kind_of(array) != "float":
+        return
+    bad = int(np.size(array) - np.count_nonzero(np.isfinite(np.asarray(array))))
+    if bad:
+        raise ValueError(f"{name} must be finite: {bad} of {np.size(array)} values are NaN or infinite")
+
+
+def number(
+    name: str, value: Any, holds: Callable[[float], bool] = lambda _: True, allowed: str = "must be a finite number"
+) -> float:
+    """A finite number of Python, which decides what is compiled.
+
+    Raises:
+        ValueError: it is none, does not fulfil the condition, or is being traced.
+    """
+    if is_traced(value):
+        raise ValueError(f"{name} is being traced, and must be known: it is part of the program, so keep it out of jax.jit")
+    try:
+        # By way of its decimal digits, so that 0.2 of float32 is 0.2.
+        text = str(np.asarray(value)[()]) if isinstance(value, np.ndarray | np.generic | jax.Array) else value
+        found = np.nan if isinstance(value, str | bytes) or np.ndim(value) else float(text)
+    except (TypeError, ValueError):
+        found = np.nan
+    if not (np.isfinite(found) and holds(found)):
+        raise ValueError(f"{name} {allowed}, not {_shortly(value)}")
+    return found
+
+
+def whole(name: str, value: Any, least: int, allowed: str | None = None) -> int:
+    """A whole number from ``least`` on, also as 100.0 or a number of NumPy or JAX.
+
+    Raises:
+        ValueError: it is none.
+    """
+    allowed = allowed or f"must be at least {least}"
+    return int(number(name, value, lambda found: found == int(found) and found >= least, f"{allowed}, a whole number"))
+
+
+def one_of(name: str, value: Any, words: Any) -> str:
+    """One of some words.
+
+    Raises:
+        ValueError: another one.
+    """
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, words))}, not {_shortly(value)}")
+    return value
+
+
+def random_key(key: Any) -> jax.Array:
+    """One key of `jax.random`, of the new style; a `jax.random.PRNGKey` stands for the same.
+
+    Raises:
+        ValueError: it is none, or several.
+    """
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
+        return key
+    if isinstance(key, jax.Array | np.ndarray) and key.dtype == np.uint32 and key.ndim == 1:
+        try:
+            return jax.random.wrap_key_data(jnp.asarray(key))
+        except (TypeError, ValueError):  # the length is that of another generator, or of none
+            pass
+    shape = f", shape {np.shape(key)}" if np.ndim(key) else ""
+    raise ValueError(f"key must be one key of jax.random, like jax.random.key(0), not {_shortly(key)}{shape}")
+
+
+def refuse_another(name: str, value: Any, kind: Any, usual: str) -> None:
+    """Refuse what is no object of this kind, or of one of them (``A | B``).
+
+    Raises:
+        TypeError: it is not; the message says what is usual.
+    """
+    if not isinstance(value, kind):
+        kinds = " or ".join(part.__name__ for part in getattr(kind, "__args__", (kind,)))
+        raise TypeError(f"{name} must be {kinds}, and is {_shortly(value)}: try {usual}")
+
+
+def _shortly(value: Any) -> str:
+    """A value as sentences name it: numbers as they are, arrays by shape and type."""
+    if isinstance(value, np.ndarray | jax.Array) and (np.ndim(value) or is_traced(value)):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    if isinstance(value, np.generic | jax.Array):
+        return str(value)
+    return " ".join(reprlib.repr(value).split())
