@@ -7,7 +7,7 @@ a program. `message_passing.checks` and `networks.checks` say with these what th
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from jaxtyping import Array, Real
 __all__ = [
     "Handed",
     "Number",
+    "are_bits",
     "as_array",
     "is_traced",
     "kind_of",
@@ -27,12 +28,16 @@ __all__ = [
     "random_key",
     "refuse_another",
     "require_finite",
+    "require_signs",
+    "seed_of",
+    "stray_of",
     "whole",
 ]
 
 Handed = Array | np.ndarray | Sequence[Any]  # what users have: arrays of any type, and lists
 Number = int | float | np.number | Real[Array | np.ndarray, ""]
 
+_ENTRIES = 2**20  # looked at at a time: patterns may fill the memory
 _KINDS = {"bool": np.bool_, "unsigned": jnp.unsignedinteger, "integer": jnp.integer, "float": jnp.floating}
 
 
@@ -60,7 +65,9 @@ def as_array(name: str, value: Any) -> Any:
         raise ValueError(f"{name} must be an array of numbers, and {_shortly(value)} is none: its rows differ") from None
     if kind_of(array) is None:
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}: {_shortly(value)}")
-    return array
+    # Other orders of bytes, and numbers of more than 64 bits, are none of JAX.
+    wide = isinstance(array, np.ndarray) and array.dtype.itemsize > 8
+    return array.astype(float) if wide else array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def require_finite(name: str, array: Any) -> None:
@@ -97,14 +104,59 @@ def number(
     return found
 
 
-def whole(name: str, value: Any, least: int, allowed: str | None = None) -> int:
+def whole(name: str, value: Any, least: int, most: int | None = None, allowed: str | None = None) -> int:
     """A whole number from ``least`` on, also as 100.0 or a number of NumPy or JAX.
 
     Raises:
         ValueError: it is none.
     """
-    allowed = allowed or f"must be at least {least}"
-    return int(number(name, value, lambda found: found == int(found) and found >= least, f"{allowed}, a whole number"))
+    allowed = allowed or (f"must be at least {least}" if most is None else f"must be between {least} and {most}")
+    end = np.inf if most is None else most
+    holds = f"{allowed}, a whole number"
+    return int(number(name, value, lambda found: found == int(found) and least <= found <= end, holds))
+
+
+def seed_of(value: Any, name: str = "seed") -> int:
+    """A seed that stands for the same key of `jax.random` whether JAX has float64 on or off: larger ones do not.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return whole(name, value, 0, 2**32 - 1)
+
+
+def require_signs(name: str, array: Any, words: str = "") -> None:
+    """Refuse what is not exactly +1 or -1, whatever its type; ``words`` say what else is asked for.
+
+    Raises:
+        ValueError: some value is neither; the message names it.
+    """
+    advice = f": np.where({name}, 1, -1) makes signs of them"
+    if kind_of(array) == "bool":
+        raise ValueError(f"{name} must be +1 or -1{words}, not True and False{advice}")
+    if is_traced(array):
+        if kind_of(array) == "unsigned":
+            raise ValueError(f"{name} must be +1 or -1{words}, and {array.dtype} holds no -1{advice}")
+        return
+    stray = stray_of(array)
+    if stray is not None:
+        raise ValueError(f"{name} must be +1 or -1{words}, but {stray} is among them{advice if are_bits(array) else ''}")
+
+
+def stray_of(array: Any) -> Any:
+    """The first entry that is neither +1 nor -1; None if there is none."""
+    strays = (block[(block != 1) & (block != -1)] for block in _blocks(array))
+    return next((stray[0] for stray in strays if stray.size), None)
+
+
+def are_bits(array: Any) -> bool:
+    """Whether all entries are 0 or 1."""
+    return all(bool(np.all((block == 0) | (block == 1))) for block in _blocks(array))
+
+
+def _blocks(array: Any) -> Iterator[np.ndarray]:
+    flat = np.asarray(array).reshape(-1)
+    yield from (flat[start : start + _ENTRIES] for start in range(0, flat.size, _ENTRIES))
 
 
 def one_of(name: str, value: Any, words: Any) -> str:

@@ -5,7 +5,6 @@ Every public function of message passing takes its arguments through here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int8
 
-from fmjax.checks import as_array, is_traced, kind_of, number, one_of, require_finite, whole
+from fmjax.checks import (
+    are_bits,
+    as_array,
+    is_traced,
+    kind_of,
+    number,
+    one_of,
+    require_finite,
+    require_signs,
+    seed_of,
+    stray_of,
+    whole,
+)
 
 __all__ = [
     "LARGEST_SIZE",
@@ -34,7 +45,6 @@ __all__ = [
 LARGEST_SIZE = 2**24  # float32 holds every integer up to here: sums of N signs are exact, in whatever order
 # Of the fields, relative to 1 + |B|: what rounding allows (measured floors: 3e-7 and 1e-15).
 TOLERANCES = {"float32": 5e-6, "float64": 1e-6}
-_ENTRIES = 2**20  # looked at at a time: patterns may fill the memory
 
 Patterns = Int8[Array, "*batch P N"] | Float32[Array, "*batch P N"]
 
@@ -57,16 +67,12 @@ def patterns_of(patterns: Any) -> Patterns:
     found = as_array("patterns", patterns)
     if found.ndim not in {2, 3} or not 1 <= found.shape[-1] < LARGEST_SIZE:
         raise ValueError(f"patterns must have shape (P, N) or (batch, P, N), 1 <= N < {LARGEST_SIZE}, not {found.shape}")
-    kind = kind_of(found)
-    if kind == "bool" or (kind == "unsigned" and is_traced(found)):
-        raise ValueError(f"patterns must be +1 and -1, and {found.dtype} holds no -1: {_AS_SIGNS.format('patterns')}")
-    if is_traced(found):
-        return found.astype(jnp.float32 if kind == "float" else jnp.int8)
-    stray = _first_but_signs(found)
-    if stray is None:
+    real = kind_of(found) == "float"
+    if is_traced(found) and real:
+        return found.astype(jnp.float32)
+    if not real or stray_of(found) is None or are_bits(found):
+        require_signs("patterns", found, "" if real else " (or real numbers of unit variance)")
         return jnp.asarray(found, jnp.int8)
-    if kind != "float" or _are_zeros_and_ones(found):
-        raise ValueError(_but_signs("patterns", found, stray, " (or real numbers of unit variance)"))
     require_finite("patterns", found)
     return jnp.asarray(found, jnp.float32)
 
@@ -81,12 +87,8 @@ def signs_of(name: str, values: Any, shape: tuple[int | None, ...]) -> Int8[Arra
     wanted = ", ".join("any" if n is None else str(n) for n in shape) + "," * (len(shape) == 1)
     if found.ndim != len(shape) or any(n not in {None, m} for n, m in zip(shape, found.shape, strict=True)):
         raise ValueError(f"{name} must be +1 or -1, in shape ({wanted}), not {found.shape}")
-    if kind_of(found) == "bool":
-        raise ValueError(f"{name} must be +1 or -1, not True and False: {_AS_SIGNS.format(name)}")
-    stray = None if is_traced(found) else _first_but_signs(found)
-    if stray is not None:
-        raise ValueError(_but_signs(name, found, stray, f", in shape ({wanted})"))
-    return jnp.asarray(found).astype(jnp.int8)
+    require_signs(name, found, f", in shape ({wanted})")
+    return jnp.asarray(found, jnp.int8)
 
 
 def labels_of(labels: Any, count: int) -> Int8[Array, " P"]:
@@ -115,20 +117,18 @@ def check_request(size: Any, alpha: Any, margin: Any = 0.0) -> tuple[int, float,
     Raises:
         ValueError: one of them makes no sense.
     """
-    size = whole("size", size, 1, f"must be between 1 and {LARGEST_SIZE - 1} weights")
-    if size >= LARGEST_SIZE:
-        raise ValueError(f"size must be between 1 and {LARGEST_SIZE - 1} weights, not {size}")
+    size = whole("size", size, 1, LARGEST_SIZE - 1)
     allowed = "must be a finite number >= 0 (patterns per weight)"
     return size, number("alpha", alpha, lambda load: load >= 0, allowed), margin_of(margin)
 
 
 def seeds_of(seeds: Any) -> list[int]:
-    """At least one seed, whole numbers.
+    """At least one seed.
 
     Raises:
-        ValueError: there is none, or one that is no whole number from 0 on.
+        ValueError: there is none, or one that is no whole number between 0 and 2^32 - 1.
     """
-    found = [whole("seed", seed, 0) for seed in np.atleast_1d(as_array("seeds", seeds)).ravel()]
+    found = [seed_of(seed) for seed in np.atleast_1d(as_array("seeds", seeds)).ravel()]
     if not found:
         raise ValueError("seeds must name at least one sample")
     return found
@@ -169,7 +169,7 @@ def reals_of(name: str, values: Any, shape: tuple[int, ...], dtype: Any) -> Floa
     if found.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {found.shape}")
     require_finite(name, found)
-    return jnp.asarray(found).astype(dtype)
+    return jnp.asarray(found, dtype)
 
 
 def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
@@ -182,27 +182,4 @@ def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
     values = np.zeros(0) if is_traced(found) else np.asarray(found, float)
     if found.ndim != 1 or not found.size or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
         raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
-    return jnp.asarray(found).astype(dtype)
-
-
-_AS_SIGNS = "np.where({}, 1, -1) makes signs of them"
-
-
-def _but_signs(name: str, values: Any, stray: Any, other: str = "") -> str:
-    advice = f": {_AS_SIGNS.format(name)}" if _are_zeros_and_ones(values) else ""
-    return f"{name} must be +1 or -1{other}, but {stray} is among them{advice}"
-
-
-def _blocks(values: Any) -> Iterator[np.ndarray]:
-    flat = np.asarray(values).reshape(-1)
-    yield from (flat[start : start + _ENTRIES] for start in range(0, flat.size, _ENTRIES))
-
-
-def _first_but_signs(values: Any) -> Any:
-    """The first entry that is neither +1 nor -1; None if there is none."""
-    strays = (block[(block != 1) & (block != -1)] for block in _blocks(values))
-    return next((stray[0] for stray in strays if stray.size), None)
-
-
-def _are_zeros_and_ones(values: Any) -> bool:
-    return all(bool(np.all((block == 0) | (block == 1))) for block in _blocks(values))
+    return jnp.asarray(found, dtype)

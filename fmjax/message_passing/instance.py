@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from fmjax.checks import Handed, Number, one_of, random_key, whole
 from fmjax.message_passing.checks import Patterns, check_request, labels_of, margin_of, patterns_of, signs_of
@@ -60,7 +60,7 @@ class Instance(eqx.Module):
     @classmethod
     def random(
         cls,
-        key: Key[Array, ""] | UInt32[Array, " words"],
+        key: PRNGKeyArray,
         size: Number,
         alpha: Number,
         margin: Number = 0.0,
