@@ -26,6 +26,7 @@ from jaxtyping import Float, Int
 
 from fmjax.checks import one_of
 from fmjax.networks.formats import Images, Labels, Split, read_cifar, read_mnist, read_npz
+from fmjax.progress import Loop
 
 _IDX_PREFIX = {"train": "train", "test": "t10k"}
 _CIFAR_BATCHES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
@@ -227,14 +228,15 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
     for file, known in source.hashes.items():
         archive = file.endswith(".tar.gz")
         try:
-            pooch.retrieve(
-                f"{base}/{file}",
-                known,
-                fname=file,
-                path=target,
-                processor=pooch.Untar(extract_dir=".") if archive else None,
-                progressbar=True,
-            )
+            with Loop(file, unit="B") as loop:
+                pooch.retrieve(
+                    f"{base}/{file}",
+                    known,
+                    fname=file,
+                    path=target,
+                    processor=pooch.Untar(extract_dir=".") if archive else None,
+                    progressbar=loop,  # pyright: ignore[reportArgumentType]  (it may be any such object)
+                )
         except ValueError:
             raise ValueError(
                 f"{base}/{file} does not have the hash of the original, {known}, and was deleted: "
