@@ -1,4 +1,4 @@
-"""What users hand in, looked at once: arrays, numbers and keys are brought to one form or refused by a sentence.
+"""What users hand in, looked at once: arrays, numbers, keys and places are brought to one form or refused by a sentence.
 
 Shapes and types are always checked, values where there are any: those of a traced array pass, as nobody can be asked inside
 a program. `message_passing.checks` and `networks.checks` say with these what their own arguments must be.
@@ -6,8 +6,10 @@ a program. `message_passing.checks` and `networks.checks` say with these what th
 
 from __future__ import annotations
 
+import os
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -28,6 +30,7 @@ __all__ = [
     "random_key",
     "refuse_another",
     "require_finite",
+    "require_place",
     "require_signs",
     "seed_of",
     "stray_of",
@@ -196,6 +199,19 @@ def refuse_another(name: str, value: Any, kind: Any, usual: str) -> None:
     if not isinstance(value, kind):
         kinds = " or ".join(part.__name__ for part in getattr(kind, "__args__", (kind,)))
         raise TypeError(f"{name} must be {kinds}, and is {_shortly(value)}: try {usual}")
+
+
+def require_place(name: str, path: Path) -> None:
+    """Refuse a directory, there or not, that cannot be made or written to.
+
+    Raises:
+        ValueError: some part of it is a file, or is not writable; the message names it.
+    """
+    there = next(part for part in (path, *path.absolute().parents) if part.exists())
+    if not there.is_dir():
+        raise ValueError(f"{there} is a file, and {name} needs a directory of that name: choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{there} is a directory that cannot be written to: choose another place for {name}")
 
 
 def _shortly(value: Any) -> str:
