@@ -27,6 +27,7 @@ from fmjax.checks import (
 )
 
 __all__ = [
+    "LARGEST_COUNT",
     "LARGEST_SIZE",
     "TOLERANCES",
     "Options",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 LARGEST_SIZE = 2**24  # float32 holds every integer up to here: sums of N signs are exact, in whatever order
+LARGEST_COUNT = 2**31  # patterns are numbered by 32 bits
 # Of the fields, relative to 1 + |B|: what rounding allows (measured floors: 3e-7 and 1e-15).
 TOLERANCES = {"float32": 5e-6, "float64": 1e-6}
 
@@ -118,8 +120,12 @@ def check_request(size: Any, alpha: Any, margin: Any = 0.0) -> tuple[int, float,
         ValueError: one of them makes no sense.
     """
     size = whole("size", size, 1, LARGEST_SIZE - 1)
-    allowed = "must be a finite number >= 0 (patterns per weight)"
-    return size, number("alpha", alpha, lambda load: load >= 0, allowed), margin_of(margin)
+    alpha = number("alpha", alpha, lambda load: load >= 0, "must be a finite number >= 0 (patterns per weight)")
+    if alpha * size >= LARGEST_COUNT:
+        raise ValueError(
+            f"alpha = {alpha:g} asks for {alpha * size:g} patterns of {size} weights, of at most {LARGEST_COUNT - 1}"
+        )
+    return size, alpha, margin_of(margin)
 
 
 def seeds_of(seeds: Any) -> list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -219,9 +220,10 @@ def _on(client: Any) -> Pool:
                 running.update(submit(_AHEAD * sum(client.nthreads().values()) - running.count()))
                 yield result
         except KilledWorker as error:
-            raise OSError(f"a block was given up, {error.allowed_failures + 1} workers died while computing it") from error
+            given_up = f"a block was given up, {error.allowed_failures + 1} workers died while computing it"
+            raise OSError(errno.ECONNABORTED, given_up) from error
         except (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError, TimeoutError) as error:
-            raise OSError("the scheduler was lost") from error
+            raise OSError(errno.ECONNABORTED, "the scheduler was lost") from error
 
     return pool
 
