@@ -335,7 +335,7 @@ def server(monkeypatch):
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
-    for name in ("mnist", "cifar10"):
+    for name in ("mnist", "fashion-mnist", "cifar10"):
         hashes = {file: f"md5:{hashlib.md5(files[file]).hexdigest()}" for file in data.SOURCES[name].hashes}
         monkeypatch.setitem(data.SOURCES, name, data.Source("http://127.0.0.1:1/", hashes))
     try:

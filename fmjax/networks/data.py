@@ -221,6 +221,7 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
     source = SOURCES[name]
     base = f"{mirror or source.url}".rstrip("/")
     target = directory() / name
+    pooch.get_logger().setLevel("WARNING")  # what it does is shown here
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
