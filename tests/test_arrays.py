@@ -168,6 +168,10 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         (f"fmjax.message_passing.focusing({I}, tolerance=0)", ["tolerance", "positive", "0"]),
         (f"fmjax.message_passing.focusing({I}, form='map')", ["form", "'amp' or 'edge'", "'map'"]),
         (f"fmjax.message_passing.focusing({I}, fmjax.message_passing.Reinforcement(2.5))", ["steps", "2.5"]),
+        ("fmjax.message_passing.PseudoReinforcement(0)", ["steps of a schedule", "at least 1", "not 0"]),
+        ("fmjax.message_passing.Reinforcement(sweeps='all')", ["sweeps", "at least 1", "'all'"]),
+        ("fmjax.message_passing.Scoping(y=1.5)", ["y must be at least 2, or inf, not 1.5"]),
+        ("fmjax.message_passing.Scoping(gamma_max=np.inf)", ["gamma_max must be positive and finite, not inf"]),
         (f"fmjax.message_passing.polarisation({I}, sweeps=2.5)", ["sweeps", "2.5"]),
         (f"fmjax.message_passing.belief_propagation({I}, dtype='half')", ["dtype", "float32", "float16"]),
         (f"fmjax.message_passing.belief_propagation({I}, sweeps=1.5)", ["sweeps", "1.5"]),
@@ -283,7 +287,7 @@ def test_two_classes_have_one_output_and_labels_of_any_type(images):
 
 
 def test_studies_and_networks_take_lists(images):
-    shape = {"patterns": [10, 20], "hidden": [9], "seeds": 2, "epochs": 1, "fractions": [0, 0.01, 0.02, 0.05], "draws": 1}
+    shape = {"patterns": [10, 20], "hidden": [9], "seeds": 2, "epochs": 1, "fractions": [0.0, 0.01, 0.02, 0.05], "draws": 1}
     found = networks.run(dataclasses.replace(networks.STUDIES["digits"], **shape))
     assert found.attrs["sizes"] == [64, 9, 10]
     assert [w.shape for w in networks.BinaryMLP([8, 5, 3], rngs=nnx.Rngs(0)).weights()] == [(8, 5), (5, 3)]

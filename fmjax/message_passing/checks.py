@@ -5,6 +5,7 @@ Every public function of message passing takes its arguments through here.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -33,14 +34,18 @@ __all__ = [
     "Options",
     "Patterns",
     "check_request",
+    "coupling_of",
     "fields_of",
     "labels_of",
     "margin_of",
     "options_of",
     "patterns_of",
     "reals_of",
+    "replicas_of",
     "seeds_of",
     "signs_of",
+    "steps_of",
+    "sweeps_of",
 ]
 
 LARGEST_SIZE = 2**24  # float32 holds every integer up to here: sums of N signs are exact, in whatever order
@@ -160,9 +165,45 @@ def options_of(dtype: Any, damping: Any, sweeps: Any, tolerance: Any, form: Any,
     return Options(
         kind,
         number("damping", damping, lambda kept: 0 <= kept < 1, part),
-        whole("sweeps", sweeps, 1),
+        sweeps_of(sweeps),
         number("tolerance", tolerance, lambda least: least > 0, "must be positive"),
     )
+
+
+def steps_of(steps: Any) -> int:
+    """Couplings of a schedule.
+
+    Raises:
+        ValueError: it is no whole number from 1 on.
+    """
+    return whole("steps of a schedule", steps, 1)
+
+
+def sweeps_of(sweeps: Any) -> int:
+    """Sweeps at each coupling of a schedule.
+
+    Raises:
+        ValueError: it is no whole number from 1 on.
+    """
+    return whole("sweeps", sweeps, 1)
+
+
+def replicas_of(y: Any) -> float:
+    """Number of replicas, at least 2, or infinity.
+
+    Raises:
+        ValueError: it is smaller, or none.
+    """
+    return math.inf if np.ndim(y) == 0 and y == math.inf else number("y", y, lambda y: y >= 2, "must be at least 2, or inf")
+
+
+def coupling_of(gamma_max: Any) -> float:
+    """The last coupling of a schedule.
+
+    Raises:
+        ValueError: it is not positive and finite.
+    """
+    return number("gamma_max", gamma_max, lambda gamma: gamma > 0, "must be positive and finite")
 
 
 def reals_of(name: str, values: Any, shape: tuple[int, ...], dtype: Any) -> Float[Array, "*shape"]:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Int8
 
 from fmjax.checks import refuse_another, whole
 from fmjax.message_passing.belief_propagation import describe
-from fmjax.message_passing.checks import Options, options_of
+from fmjax.message_passing.checks import Options, options_of, steps_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
@@ -111,7 +111,7 @@ def _asked(instance: Any, schedule: Any, dtype: Any, damping: Any, tolerance: An
     schedule = PseudoReinforcement() if schedule is None else schedule
     refuse_another("instance", instance, Instance, "Instance(patterns)")
     refuse_another("schedule", schedule, Schedule, "PseudoReinforcement(steps=500)")
-    whole("steps of a schedule", schedule.steps, 1)
+    steps_of(schedule.steps)
     return schedule, options_of(dtype, damping, schedule.sweeps, tolerance, form, FORMS)
 
 
