@@ -321,6 +321,13 @@ def test_keys_of_the_file_stand_in_for_flags_and_flags_win(tmp_path, no_theory):
     assert json.loads(result.stdout)["margin"] == 0.1
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path, no_theory):
+    path = tmp_path / "request.toml"
+    path.write_bytes(b"\xef\xbb\xbfalpha = 0.5\r\nmargin = 0.1\r\n")
+    assert fmjax_command("entropy", "--config", path).exit_code == 0
+    assert no_theory == [{"alpha": 0.5, "margin": 0.1}]
+
+
 @pytest.mark.parametrize("key", ["reference-margin", "reference_margin"])
 @pytest.mark.parametrize(
     ("distance", "expected"),

@@ -179,4 +179,5 @@ def test_the_check_of_docstrings_sees_what_is_missing_through_decorators_and_cal
     assert list(undocumented(checked)) == ["it raises ValueError", "it takes size"]
     assert errors_of(fmjax.networks.match) == {"ValueError"}
     assert errors_of(fmjax.clusters) == {"ValueError", "TypeError"}
-    assert errors_of(fmjax.message_passing.bethe_entropy) == set()
+    assert errors_of(fmjax.message_passing.bethe_entropy) == {"ValueError", "TypeError"}
+    assert errors_of(fmjax.networks.data.directory) == set()

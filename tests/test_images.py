@@ -94,6 +94,32 @@ def test_the_subset_of_cifar_is_read(root, folder):
     assert classes.tolist() == labels.tolist()
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("dotted", [("images", "labels"), ("images",), ("labels",)])
+def test_names_with_a_dot_are_read(root, images, dotted, suffix):
+    files = write_mnist(root, *images, pack=gzip.compress if suffix else bytes, suffix=suffix)
+    for file in files:
+        if any(kind in file.name for kind in dotted):
+            file.rename(file.with_name(file.name.replace("-idx", ".idx")))
+    found, labels = data.load("mnist")
+    np.testing.assert_array_equal(found, images[0].reshape(12, 784))
+    np.testing.assert_array_equal(labels, images[1])
+
+
+@pytest.mark.parametrize("column", [False, True], ids=["row", "column"])
+@pytest.mark.parametrize("pixel", ["uint8", "int64", "float32", ">f8", "share", "share16"])
+def test_pixels_and_labels_of_the_subset_may_have_any_type(root, pixel, column):
+    pixels = np.random.default_rng(2).integers(256, size=(6, 3, 32, 32), dtype=np.uint8)
+    written = (pixels / 255).astype(np.float32) if pixel == "share" else (pixels / 255).astype(np.float16)
+    if not pixel.startswith("share"):
+        written = pixels.astype(pixel)
+    labels = np.arange(6.0)[:, None] if column else np.arange(6)
+    np.savez(root / "cifar10_subset.npz", x_train=written, y_train=labels)
+    found, classes = data.load("cifar10")
+    np.testing.assert_array_equal(found, pixels.reshape(6, 3072))
+    assert classes.tolist() == list(range(6))
+
+
 def test_digits_are_always_there_and_inputs_are_integers_over_a_power_of_two():
     task = data.load_task("digits")
     images, labels = data.load("digits")
@@ -179,6 +205,91 @@ def test_a_damaged_subset_is_named(root, damage, folder):
         data.load("cifar10")
 
 
+@pytest.mark.parametrize(
+    ("images", "labels", "named"),
+    [
+        (np.zeros((6, 9), np.uint8), np.full(6, 3.7), "labels y_train other than the whole numbers from 0 to 9"),
+        (np.zeros((6, 9), np.uint8), np.full(6, 259), "float|int64 from 259 to 259"),
+        (np.zeros((6, 9), np.uint8), np.full(6, -1), "from -1 to -1"),
+        (np.zeros((6, 9), np.uint8), np.full(6, np.nan), "with NaN or infinity"),
+        (np.zeros((6, 9), np.uint8), np.array(list("abcdef")), "of type <U1"),
+        (np.zeros((6, 9), np.uint8), np.eye(6), r"no labels: y_train has shape \(6, 6\)"),
+        (np.zeros((6, 9), np.uint8), np.zeros(5, int), "5 labels.* for 6 images"),
+        (np.zeros((6, 9), np.uint8), np.array(3), r"no labels: y_train has shape \(\)"),
+        (
+            np.linspace(-2, 2, 54).reshape(6, 9),
+            np.zeros(6, int),
+            "from -2 to 2: pixels must be .* from 0 to 255, or .* 0 and 1",
+        ),
+        (np.full((6, 9), 300), np.zeros(6, int), "from 300 to 300: pixels"),
+        (np.full((6, 9), np.nan), np.zeros(6, int), "with NaN or infinity: pixels"),
+        (np.full((6, 9), 1j), np.zeros(6, int), "of type complex128: pixels"),
+        (np.zeros(6, np.uint8), np.zeros(6, int), r"no images: x_train has shape \(6,\)"),
+        (np.zeros((0, 9), np.uint8), np.zeros(0, int), r"no images: x_train has shape \(0, 9\)"),
+    ],
+)
+def test_other_numbers_in_the_subset_are_refused_by_name(root, images, labels, named):
+    np.savez(root / "cifar10_subset.npz", x_train=images, y_train=labels)
+    with pytest.raises(ValueError, match=rf"cifar10_subset\.npz .*{named}.*fmjax data fetch cifar10") as error:
+        data.load("cifar10")
+    one_sentence(error)
+
+
+def test_a_single_array_under_the_name_of_the_subset_is_refused(root):
+    with (root / "cifar10_subset.npz").open("wb") as file:
+        np.save(file, np.zeros((2, 3072), np.uint8))
+    with pytest.raises(ValueError, match=r"not a complete npz file with x_train and y_train"):
+        data.load("cifar10")
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (12, 0, 28)])
+def test_whole_files_without_images_are_refused(root, images, shape):
+    write_mnist(root, np.zeros(shape, np.uint8), images[1][: shape[0]])
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte is empty: .*fmjax data fetch mnist"):
+        data.load("mnist")
+
+
+def test_images_of_one_colour_teach_nothing(root, images):
+    write_mnist(root, np.full((12, 28, 28), 7, np.uint8), images[1])
+    with pytest.raises(ValueError, match=r"all pixels of mnist are 7, there is nothing to learn.*fmjax data fetch mnist"):
+        data.load_task("mnist")
+
+
+@pytest.mark.parametrize("lacking", [(3,), (2, 5)])
+def test_missing_batches_are_named(root, lacking):
+    (root / "cifar10").mkdir()
+    for index in {1, 2, 3, 4, 5} - set(lacking):
+        (root / "cifar10" / f"data_batch_{index}.bin").write_bytes(bytes(3073))
+    named = " and ".join(f"data_batch_{index}.bin" for index in lacking)
+    with pytest.raises(
+        FileNotFoundError, match=rf"cifar10 is not complete, .*cifar10 lacks {named}: fetch it with"
+    ) as error:
+        data.load("cifar10")
+    one_sentence(error)
+
+
+def test_labels_without_images_are_not_all_of_mnist(root, images):
+    write_mnist(root, *images)[0].unlink()
+    with pytest.raises(FileNotFoundError, match="mnist is not complete, .* lacks train-images-idx3-ubyte: fetch it with"):
+        data.load("mnist")
+
+
+@pytest.mark.parametrize("folder", ["cifar10", "cifar10/cifar-10-batches-py", "cifar-10-batches-py"])
+def test_the_python_version_of_cifar_is_recognised(root, folder):
+    (root / folder).mkdir(parents=True)
+    (root / folder / "data_batch_1").write_bytes(b"\x80\x02")
+    with pytest.raises(
+        FileNotFoundError, match="data_batch_1 is the Python version of CIFAR-10, and the binary one is read"
+    ):
+        data.load("cifar10")
+
+
+def test_an_unknown_part_is_refused(without_type_checks):
+    for call in ("load('mnist', 'validation')", "data.locate('cifar10', 'validation')"):
+        message = without_type_checks(f"fmjax.networks.{call}")
+        assert "split must be 'train' or 'test', not 'validation'" in message
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
 def test_a_missing_data_set_says_how_to_get_it(root, name):
     with pytest.raises(FileNotFoundError, match=rf"`fmjax data fetch {name}`.*FMJAX_DATA") as error:
@@ -224,7 +335,7 @@ def server(monkeypatch):
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
-    for name in ("mnist", "cifar10"):
+    for name in ("mnist", "fashion-mnist", "cifar10"):
         hashes = {file: f"md5:{hashlib.md5(files[file]).hexdigest()}" for file in data.SOURCES[name].hashes}
         monkeypatch.setitem(data.SOURCES, name, data.Source("http://127.0.0.1:1/", hashes))
     try:
@@ -277,6 +388,13 @@ def test_a_file_with_a_wrong_hash_is_not_kept(root, server):
 def test_nothing_but_the_published_sets_is_fetched(root):
     with pytest.raises(ValueError, match="mnist, fashion-mnist, cifar10"):
         data.fetch("digits")
+
+
+def test_a_file_in_place_of_the_directory_is_named(root, monkeypatch):
+    (root / "occupied").write_text("something else")
+    monkeypatch.setenv("FMJAX_DATA", str(root / "occupied"))
+    with pytest.raises(OSError, match="occupied/mnist cannot be made .*: point FMJAX_DATA to another directory"):
+        data.fetch("mnist")
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "fmjax"
 # A file imports only from rows above its own, or from its own row.
 ROWS = (
     "progress",
+    "checks",
     "special",
     "quadrature",
     "models",

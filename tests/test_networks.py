@@ -166,6 +166,29 @@ def test_the_overlap_does_not_depend_on_the_order_and_matching_creates_some():
     assert abs(raw) < 0.06 < 0.1 < found < 0.4
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=3), generators)
+def test_the_overlap_is_the_better_of_both_directions_in_either_order(hidden, rng):
+    """Small layers have many best matches: those found from the one side and from the other lead to other overlaps."""
+    first, second = (network(rng, (9, *hidden, 3)) for _ in range(2))
+
+    def one_way(reference, other):
+        matched = networks.match(reference, other).apply(other)
+        products = [np.vdot(a.astype(float), b) for a, b in zip(reference, matched, strict=True)]
+        return sum(products) / sum(w.size for w in matched)
+
+    found = networks.overlap(first, second)
+    assert found == networks.overlap(second, first)
+    assert found == max(one_way(first, second), one_way(second, first))
+
+
+@pytest.mark.parametrize("sizes", [(9, 7, 7, 3), (784, 101, 101, 10)])
+def test_the_overlaps_of_an_ensemble_do_not_depend_on_the_order_of_its_networks(sizes):
+    ensemble = networks.random_networks(sizes, 4, KEY)
+    found = dict(zip(combinations(range(4), 2), networks.pair_overlaps(ensemble), strict=True))
+    turned = dict(zip(combinations(range(4), 2), networks.pair_overlaps([layer[::-1] for layer in ensemble]), strict=True))
+    assert all(value == turned[3 - b, 3 - a] for (a, b), value in found.items())
+
+
 def test_networks_of_different_shape_are_not_matched():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="same shape"):
@@ -342,10 +365,18 @@ def test_without_flips_the_local_energy_of_solutions_is_zero_and_with_all_flips_
     assert (energy[:, 1, 1, 0] != energy[:, 1, 1, 1]).any()
 
 
-@pytest.mark.parametrize(("fractions", "draws"), [([0.0, 1.1], 1), ([], 1), ([0.0, np.nan], 1), ([0.0], 0)])
-def test_wrong_fractions_are_refused(fractions, draws, digits, solved):
+@pytest.mark.parametrize(
+    ("fractions", "draws", "named"),
+    [
+        ([0.0, 1.1], 1, r"fractions .* between 0 and 1, not \[0.0, 1.1\]"),
+        ([], 1, "fractions .* at least one, between 0 and 1"),
+        ([0.0, np.nan], 1, r"fractions .* between 0 and 1, not \[0.0, nan\]"),
+        ([0.0], 0, "draws must be at least 1, .*not 0"),
+    ],
+)
+def test_wrong_fractions_and_draws_are_refused(fractions, draws, named, digits, solved):
     weights = [np.asarray(w[1]) for w in solved[1].weights]
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match=named):
         networks.local_energy(weights, digits[0][:10], digits[1][:10], np.array(fractions), KEY, draws=draws)
 
 

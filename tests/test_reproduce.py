@@ -1,6 +1,7 @@
 """Figures and report: what is drawn, what the report needs, what a directory of results survives."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -496,6 +497,60 @@ def test_files_of_another_origin_are_left_alone(name, small, tmp_path):
         running.run(tmp_path, True)
     assert "\n" not in str(caught.value)
     assert contents(tmp_path) == {name: b"[1, 2]"}
+    assert small == []
+
+
+@pytest.mark.parametrize("left", [0.999, 0.5])
+def test_a_figure_that_was_cut_off_is_made_again_with_its_pictures(left, small, tmp_path, capsys):
+    running.run(tmp_path, True)
+    whole = running.figures["3"].compute(True, lambda items, _: items)
+    path = tmp_path / "figure-3.nc"
+    os.truncate(path, int(left * path.stat().st_size))
+    (tmp_path / "figure-3.png").write_bytes(b"of what was lost")
+    small.clear()
+    assert running.run(tmp_path, True) is True
+    assert small == ["3"]
+    assert "figure-3.nc is damaged: it is computed again" in capsys.readouterr().err
+    xr.testing.assert_equal(xr.load_dataset(path, engine="h5netcdf"), whole)
+    assert (tmp_path / "figure-3.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_thresholds_and_a_report_that_were_cut_off_are_made_again(small, tmp_path):
+    running.run(tmp_path, True)
+    for name in ("thresholds.json", "report.json"):
+        os.truncate(tmp_path / name, (tmp_path / name).stat().st_size // 2)
+    small.clear()
+    assert running.run(tmp_path, True) is True
+    assert small == [quantity.key for quantity in report.QUANTITIES]
+    assert json.loads((tmp_path / "report.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize(("name", "left"), [("figure-3.nc", 100), ("thresholds.json", 20)])
+def test_what_was_cut_off_before_it_says_of_which_settings_it_is_is_left_alone(name, left, small, tmp_path):
+    running.run(tmp_path, True)
+    os.truncate(tmp_path / name, left)
+    before = contents(tmp_path)
+    named = rf"{name} holds something damaged, which does not say that it is of these settings: remove it, or choose another"
+    with pytest.raises(ValueError, match=named):
+        running.run(tmp_path, True)
+    assert contents(tmp_path) == before
+
+
+def test_what_was_cut_off_and_is_of_other_settings_is_left_alone(small, tmp_path):
+    running.make_figure("3", tmp_path, True)
+    path = tmp_path / "figure-3.nc"
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(ValueError, match=r"figure-3\.nc holds something damaged, which does not say that it is of these"):
+        running.make_figure("3", tmp_path, False)
+
+
+@pytest.mark.parametrize("make", [lambda out: running.run(out, True), lambda out: running.make_figure("3", out, True)])
+def test_a_parent_that_is_a_file_is_named(make, small, tmp_path):
+    parent = tmp_path / "notes.txt"
+    parent.write_text("mine")
+    for out in (parent, parent / "out", parent / "below" / "out"):
+        with pytest.raises(ValueError, match=r"notes\.txt is a file, and --out needs a directory of that name"):
+            make(out)
     assert small == []
 
 

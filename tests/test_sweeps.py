@@ -87,6 +87,7 @@ def files(path):
         ({"quantity": "robust-alpha-u", "grid": {"weights": "spherical"}}, ["weights", "spherical", "binary"]),
         ({"quantity": "robust-capacity", "grid": {}}, ["replicas"]),
         ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
+        ({"quantity": "entropy", "grid": {"alpha": [[0.1], [0.2, 0.3]]}}, ["alpha must be a number", "[[0.1], [0.2, 0.3]]"]),
     ],
     ids=str,
 )
@@ -317,6 +318,46 @@ def test_a_directory_that_is_no_store_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="not a store"):
         fmjax.open(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("kind", ["directory", "empty directory", "file"])
+def test_what_is_there_and_no_store_is_not_said_to_go_on(kind, tmp_path):
+    out = tmp_path / "mine"
+    out.write_text("mine") if kind == "file" else out.mkdir()
+    if kind == "directory":
+        (out / "notes.txt").write_text("mine")
+    before = files(tmp_path)
+    with pytest.raises(ValueError, match="mine is there already, and no store of fmjax sweep: choose another name"):
+        fmjax.sweep(REQUEST, out)
+    with pytest.raises(ValueError, match="mine is not a store that fmjax sweep wrote: choose another one"):
+        fmjax.sweep(REQUEST, out, resume=True)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_parent_that_is_a_file_is_named(resume, tmp_path):
+    parent = tmp_path / "notes.txt"
+    parent.write_text("mine")
+    for out in (parent / "a.zarr", parent / "below" / "a.zarr"):
+        with pytest.raises(ValueError, match=r"notes\.txt is a file, and the store needs a directory"):
+            fmjax.sweep(REQUEST, out, resume=resume)
+        with pytest.raises(ValueError, match=r"notes\.txt is a file, and the store needs a directory"):
+            fmjax.sweeps.estimate(REQUEST, out, resume=resume)
+    assert parent.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["entropy/zarr.json", "block_checksum/zarr.json"])
+def test_a_store_whose_description_is_damaged_is_named(name, out):
+    fmjax.sweep(REQUEST, out)
+    os.truncate(out / name, 20)
+    with pytest.raises(ValueError, match=r"is damaged, .*cannot be read .*: compute it anew under another name"):
+        fmjax.sweep(REQUEST, out, resume=True)
+
+
+def test_another_dataset_is_not_one_of_a_sweep():
+    for call in (fmjax.sweeps.outcomes, fmjax.sweeps.interpolate):
+        with pytest.raises(ValueError, match=r"no dataset of a sweep: open one with fmjax\.open"):
+            call(xr.Dataset({"result": ("alpha", [0.0])}))
 
 
 def damages():
@@ -700,7 +741,8 @@ def command(*words):
     return CliRunner().invoke(app, ["sweep", *map(str, words)])
 
 
-def test_the_example_of_the_readme_runs_is_resumed_and_read(tmp_path):
+def test_the_example_of_the_readme_runs_is_resumed_and_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("fmjax.progress.EVERY", 0.05)  # instead of half a minute: it takes a few seconds
     request, out = tmp_path / "diagram.toml", tmp_path / "diagram.zarr"
     request.write_text(EXAMPLE)
     planned = command(request, "--out", out, "--dry-run", "--json")
@@ -712,12 +754,20 @@ def test_the_example_of_the_readme_runs_is_resumed_and_read(tmp_path):
     done = command(request, "--out", out, "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["converged"] == 45
-    assert "45" in done.stderr  # of the bar
+    assert "entropy 0/45 points" in done.stderr  # lines of a log
     again = command(request, "--out", out)
     assert again.exit_code == 2
     assert "--resume" in again.stderr
     assert command(request, "--out", out, "--resume").exit_code == 0
     assert fmjax.open(out).entropy.sizes == {"alpha": 15, "margin": 3}
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    request = tmp_path / "marked.toml"
+    request.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.encode())
+    planned = command(request, "--out", tmp_path / "marked.zarr", "--dry-run", "--json")
+    assert planned.exit_code == 0, planned.output
+    assert json.loads(planned.stdout)["points"] == 45
 
 
 def test_a_point_without_an_answer_keeps_its_row_and_exit_status_3(tmp_path):

@@ -1,16 +1,22 @@
 """The `fmjax` command: parse, call, print. No physics here, and no JAX before a command runs.
 
 JSON is written to standard output and nothing else is; progress and warnings go to standard error. Exit status: 0 done;
-2 the request makes no sense (one message, no traceback, nothing written); 3 part of the answer did not converge.
+1 the environment failed (something could not be written, no device, no memory); 2 the request makes no sense (nothing is
+written); 3 part of the answer did not converge; 130 interrupted. With 1, 2 and 130 there is one sentence and no traceback.
+What was computed is printed even where its file, or standard output, cannot be written.
 """
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 import fmjax
 from fmjax.cli import figures, message_passing, networks, robust_ensemble, sweeps, theory, thresholds
+from fmjax.cli.ending import ENVIRONMENT, INTERRUPTED, open_closed_streams, silence
 from fmjax.cli.running import STYLE
+from fmjax.progress import tell
 
 app = typer.Typer(name="fmjax", pretty_exceptions_enable=False, **STYLE)
 theory.add_to(app)
@@ -63,9 +69,27 @@ def fmjax_command(
     \b
     Exit status
       0 done  2 the request makes no sense  3 part of the answer did not converge
+      1 the environment failed: no space, no device, no memory, a closed output
+      130 interrupted
     """
 
 
 def main() -> None:
     """Entry point of the `fmjax` script."""
-    app()
+    open_closed_streams()
+    try:
+        app()
+    except OSError as error:  # of a help text: what commands compute they write themselves
+        silence(sys.stdout)
+        tell(f"Error: standard output cannot be written to ({error.strerror})")
+        sys.exit(ENVIRONMENT)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # Everything of ours is closed. Libraries in C that were interrupted may crash when Python takes them down.
+            os._exit(INTERRUPTED)
+        raise
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            silence(sys.stderr)

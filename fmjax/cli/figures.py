@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fmjax.cli.running import run
+from fmjax.cli.running import Answer, run
 
 
 class Figure(StrEnum):
@@ -51,9 +51,13 @@ def figure(
     Example
       fmjax figure 3 --quick --out out
     """
-    from fmjax import reproduce
 
-    run(lambda: ("", bool(reproduce.make_figure(name.value, out, quick))))
+    def compute() -> Answer:
+        from fmjax import reproduce
+
+        return Answer("", bool(reproduce.make_figure(name.value, out, quick)))
+
+    run(compute)
 
 
 def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
@@ -70,9 +74,13 @@ def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
     Example
       fmjax reproduce --quick --out out
     """
-    from fmjax import reproduce
 
-    run(lambda: ("", bool(reproduce.run(out, quick))))
+    def compute() -> Answer:
+        from fmjax import reproduce
+
+        return Answer("", bool(reproduce.run(out, quick)))
+
+    run(compute, if_stopped="finished figures and thresholds are kept, the same command goes on")
 
 
 def add_to(app: typer.Typer) -> None:

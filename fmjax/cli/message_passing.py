@@ -1,13 +1,14 @@
 """`fmjax focusing` and `fmjax local-entropy`: single instances, sample by sample."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fmjax.cli.options import AlphaOption, MarginOption
-from fmjax.cli.running import Document, check_new_file, plain, run, text_of
+from fmjax.cli.running import Answer, Document, check_new_file, plain, run
 from fmjax.progress import bar
 
 SizeOption = Annotated[int, typer.Option("--size", metavar="N", help="Number of weights.")]
@@ -44,21 +45,19 @@ def focusing(
       fmjax focusing --size 1001 --alpha 0.7 --samples 5
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax.message_passing.experiment import find_solutions
 
         _check(samples, seed, out)
         seeds = range(seed, seed + samples)
         dataset = find_solutions(size, alpha, margin, seeds=seeds, progress=bar)
-        if out:
-            _write(dataset, out)
         document = _controls(dataset) | {
             "samples": [_sample(dataset, i) for i in range(samples)],
             "solved_fraction": float(dataset.solved.mean()),
         }
-        return text_of(document, as_json), bool(dataset.solved.all())
+        return Answer(document, bool(dataset.solved.all()), partial(_write, dataset, out) if out else None)
 
-    run(compute)
+    run(compute, as_json)
 
 
 def local_entropy(
@@ -86,15 +85,13 @@ def local_entropy(
       fmjax local-entropy --size 1001 --alpha 0.5 --samples 5
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         import numpy as np
 
         from fmjax.message_passing.experiment import average, measure_entropies
 
         _check(samples, seed, out)
         dataset = measure_entropies(size, alpha, seeds=range(seed, seed + samples), progress=bar)
-        if out:
-            _write(dataset, out)
         gammas, means = dataset.gamma.to_numpy(), average(dataset)
         columns = ("distance", "entropy", "residual", "result")
         document = _controls(dataset) | {
@@ -104,9 +101,9 @@ def local_entropy(
             ],
             "rows": _rows(gammas, means),
         }
-        return text_of(document, as_json), bool(np.all(dataset.result == "converged"))
+        return Answer(document, bool(np.all(dataset.result == "converged")), partial(_write, dataset, out) if out else None)
 
-    run(compute)
+    run(compute, as_json)
 
 
 def _check(samples: int, seed: int, out: Path | None) -> None:
@@ -154,8 +151,8 @@ def _write(dataset: Any, path: Path) -> None:
 
     versions = {"fmjax": fmjax.__version__, "jax": jax.__version__, "numpy": np.__version__}
     command = " ".join(["fmjax", *sys.argv[1:]])
-    with replacing(path) as partial:
-        dataset.assign_attrs(versions, command=command).to_netcdf(partial, engine="h5netcdf")
+    with replacing(path) as unfinished:
+        dataset.assign_attrs(versions, command=command).to_netcdf(unfinished, engine="h5netcdf")
 
 
 def add_to(app: typer.Typer) -> None:

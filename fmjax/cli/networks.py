@@ -2,12 +2,13 @@
 
 import dataclasses
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fmjax.cli.running import STYLE, Document, check_new_file, plain, run, text_of
+from fmjax.cli.running import STYLE, Answer, Document, check_new_file, plain, run
 from fmjax.progress import bar
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -71,7 +72,7 @@ def networks(
         "seed": seed,
     }
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax.networks import STUDIES
         from fmjax.networks import run as run_study
 
@@ -80,14 +81,16 @@ def networks(
         shape = (width or usual.hidden[0],) * (depth or len(usual.hidden))
         chosen = {name: value for name, value in given.items() if value is not None}
         found = run_study(dataclasses.replace(usual, hidden=shape, **chosen), checkpoints=checkpoints, progress=bar)
-        if out is not None:
-            from fmjax.reproduce.directory import replacing
+        return Answer(_document(found), keep=partial(_write, found, out) if out else None)
 
-            with replacing(out) as partial:
-                found.to_netcdf(partial, engine="h5netcdf")
-        return text_of(_document(found), as_json), True
+    run(compute, as_json, "the same command goes on where it stopped" if checkpoints else "")
 
-    run(compute)
+
+def _write(found: Any, out: Path) -> None:
+    from fmjax.reproduce.directory import replacing
+
+    with replacing(out) as path:
+        found.to_netcdf(path, engine="h5netcdf")
 
 
 _COLUMNS = {
@@ -144,7 +147,7 @@ def data_list(as_json: JsonOption = False) -> None:
       fmjax data list
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax.networks import data
 
         rows = []
@@ -154,9 +157,9 @@ def data_list(as_json: JsonOption = False) -> None:
             except FileNotFoundError:
                 place, here = f"fmjax data fetch {name}", False
             rows.append({"name": name, "here": here, "place": place})
-        return text_of({"directory": str(data.directory()), "rows": rows}, as_json), True
+        return Answer({"directory": str(data.directory()), "rows": rows})
 
-    run(compute)
+    run(compute, as_json)
 
 
 def data_fetch(
@@ -170,10 +173,10 @@ def data_fetch(
       fmjax data fetch mnist
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax.networks import data
 
-        return "\n".join(map(str, data.fetch(name, mirror))), True
+        return Answer("\n".join(map(str, data.fetch(name, mirror))))
 
     run(compute)
 
@@ -186,10 +189,10 @@ def data_path() -> None:
       fmjax data path
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax.networks import data
 
-        return str(data.directory()), True
+        return Answer(str(data.directory()))
 
     run(compute)
 

@@ -1,21 +1,24 @@
-"""From a result to text and an exit status: what every command does after computing."""
+"""What every command does: compute an answer, keep it, print it, and end with a status."""
 
 import contextlib
 import hashlib
 import inspect
-import json
-import math
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 
 import typer
 
+from fmjax.cli.ending import ENVIRONMENT, REQUEST, UNCONVERGED, ending_of, fail, uninterrupted, write
 from fmjax.cli.options import Setup
+from fmjax.cli.printing import Document, column, plain, shown
+from fmjax.progress import Loop, tell
+
+__all__ = ["STYLE", "Answer", "Document", "check_new_file", "column", "plain", "run", "theory_command"]
 
 # Plain help texts: importing rich takes as long as everything else that `--help` needs together.
 STYLE: dict[str, Any] = {
@@ -25,37 +28,19 @@ STYLE: dict[str, Any] = {
     "context_settings": {"max_content_width": 110},
 }
 
-Document = dict[str, Any]  # what becomes JSON
 
+class Answer(NamedTuple):
+    """What a command found.
 
-def plain(value: Any) -> Any:
-    """A number of JSON, or None where there is none (absent, NaN or infinite)."""
-    number = math.nan if value is None else float(value)
-    return number if math.isfinite(number) else None
+    Attributes:
+        content: a document, or lines of text.
+        converged: whether all of it did.
+        keep: writes it to a file as well.
+    """
 
-
-def column(values: Any, size: int) -> list[float | None]:
-    return [None] * size if values is None else [plain(value) for value in values]
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def text_of(document: Mapping[str, Any], as_json: bool) -> str:
-    """The document as JSON, or as `name  value` lines followed by its lists of rows as tables."""
-    if as_json:
-        return json.dumps(document, indent=2, allow_nan=False)
-    scalars = {name: value for name, value in document.items() if not isinstance(value, list)}
-    width = max(map(len, scalars))
-    lines = [f"{name:<{width}}  {_cell(value)}" for name, value in scalars.items()]
-    for rows in (value for value in document.values() if isinstance(value, list) and value):
-        names = [name for name, value in rows[0].items() if not isinstance(value, list)]
-        table = [names, *([_cell(row[name]) for name in names] for row in rows)]
-        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-        aligned = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
-        lines += ["", *(line.rstrip() for line in aligned)]
-    return "\n".join(lines)
+    content: Document | str
+    converged: bool = True
+    keep: Callable[[], None] | None = None
 
 
 def check_new_file(out: Path | None) -> None:
@@ -71,11 +56,6 @@ def check_new_file(out: Path | None) -> None:
         raise ValueError(f"{out} is there already: choose another name for --out")
     if not os.access(out.absolute().parent, os.W_OK):
         raise ValueError(f"--out {out} cannot be written: its directory is not writable")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"Error: {message}", err=True)
-    raise typer.Exit(2)
 
 
 def _keep_programs() -> None:
@@ -98,24 +78,47 @@ def _keep_programs() -> None:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(kept)
 
 
-def run(compute: Callable[[], tuple[str, bool]]) -> None:
-    """Compute a text and whether all of it converged; print it; turn what can go wrong into an exit status."""
-    _keep_programs()  # an environment variable, which JAX reads when it is imported
-    import jax
+def run(compute: Callable[[], Answer], as_json: bool = False, if_stopped: str = "") -> None:
+    """Compute an answer and print it; turn what can go wrong into an exit status and a sentence.
 
-    jax.config.update("jax_enable_x64", True)
+    ``if_stopped`` says what is left of a command that ends before it is done.
+    """
     try:
+        _keep_programs()  # an environment variable, which JAX reads when it is imported
+        with uninterrupted():
+            import jax
+
+        jax.config.update("jax_enable_x64", True)
         with contextlib.redirect_stdout(sys.stderr):
-            text, converged = compute()
-    except ValueError as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            answer = compute()
+    except (Exception, KeyboardInterrupt) as error:
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        status, sentence = ending
+        known = status == REQUEST or if_stopped in sentence
+        fail(status, sentence if known else f"{sentence}; {if_stopped}")
+    lost = _kept(answer)
+    text = shown(answer.content, as_json)
     if text:
-        typer.echo(text)
-    if not converged:
-        typer.echo("Warning: part of the answer did not converge; its `result` says why.", err=True)
-        raise typer.Exit(3)
+        write(text)
+    if lost:
+        fail(ENVIRONMENT, lost)
+    if not answer.converged:
+        tell("Warning: part of the answer did not converge; its `result` says why.")
+        raise typer.Exit(UNCONVERGED)
+
+
+def _kept(answer: Answer) -> str:
+    """Write the file of an answer; why it could not be written, empty where it could. The answer is printed all the same."""
+    try:
+        if answer.keep:
+            answer.keep()
+    except (OSError, RuntimeError) as error:  # HDF5 has both for a full disk
+        return f"--out could not be written: {error}"
+    except KeyboardInterrupt:
+        return "--out was not written: interrupted"
+    return ""
 
 
 def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Document, bool]]) -> None:
@@ -127,11 +130,12 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
     def command(**options: Any) -> None:
         setup = Setup(**{field: options.pop(field) for field in shared})
 
-        def compute() -> tuple[str, bool]:
-            document, converged = body(setup, **options)
-            return text_of(setup.about() | document, setup.as_json), converged
+        def compute() -> Answer:
+            with Loop(name):  # most of it is compilation
+                document, converged = body(setup, **options)
+            return Answer(setup.about() | document, converged)
 
-        run(compute)
+        run(compute, setup.as_json)
 
     # Typer reads the options off the signature and the help off the docstring.
     command.__doc__ = body.__doc__

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fmjax.cli.running import run, text_of
+from fmjax.cli.running import Answer, run
 
 
 def sweep(
@@ -52,19 +52,19 @@ def sweep(
       fmjax sweep diagram.toml --out diagram.zarr --workers 8
     """
 
-    def compute() -> tuple[str, bool]:
+    def compute() -> Answer:
         from fmjax import sweeps
 
         if dry_run:
-            return text_of(sweeps.estimate(request, out, resume=resume, workers=workers, scheduler=scheduler), as_json), True
+            return Answer(sweeps.estimate(request, out, resume=resume, workers=workers, scheduler=scheduler))
         options = {"resume": resume, "workers": workers, "scheduler": scheduler}
         found = sweeps.sweep(request, out, progress=True, **options)
         counts = sweeps.outcomes(found)
         success, *_ = counts
         document = {"store": str(out), "points": sum(counts.values()), **counts}
-        return text_of(document, as_json), counts[success] == document["points"]
+        return Answer(document, counts[success] == document["points"])
 
-    run(compute)
+    run(compute, as_json, "finished blocks are kept, go on with --resume")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,22 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Int8
 
+from fmjax.checks import Handed, is_traced, refuse_another
+from fmjax.message_passing.checks import options_of, reals_of
 from fmjax.message_passing.instance import Instance
-from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
+from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, fitting, impossible
 
-__all__ = [
-    "CONVERGED",
-    "SENTENCES",
-    "Beliefs",
-    "belief_propagation",
-    "check_options",
-    "default_tolerance",
-    "describe",
-    "propagate",
-]
+__all__ = ["CONVERGED", "SENTENCES", "Beliefs", "belief_propagation", "describe", "propagate"]
 
 CONVERGED, NOT_CONVERGED, NOT_FINITE, CONTRADICTION = range(4)
 SENTENCES = (
@@ -33,8 +25,6 @@ SENTENCES = (
     "a sweep gave fields that are not finite: the last finite ones are kept",
     "contradiction: no weights can satisfy all patterns, or the fields hold the weights where patterns are violated",
 )
-# Of the fields, relative to 1 + |B|: what rounding allows (measured floors: 3e-7 and 1e-15).
-_TOLERANCE = {"float32": 5e-6, "float64": 1e-6}
 
 
 class Beliefs(eqx.Module):
@@ -82,30 +72,20 @@ class Beliefs(eqx.Module):
 
 
 def describe(status: Int[Array, "*batch"], sentences: tuple[str, ...]) -> str | np.ndarray:
-    """The sentence for a status code; an array of sentences for an array of codes."""
+    """The sentence for a status code; an array of sentences for an array of codes.
+
+    Raises:
+        ValueError: the code is being traced.
+    """
+    if is_traced(status):
+        raise ValueError("a result is a sentence, and there is none inside jax.jit or jax.vmap: return its status")
     codes = np.asarray(status)
     return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
 
 
-def check_options(dtype: Any, damping: float, sweeps: int, form: str) -> jnp.dtype:
-    """The dtype to compute in, if all options make sense."""
-    dtype = jnp.dtype(dtype)
-    if dtype.name not in _TOLERANCE:
-        raise ValueError(f"dtype must be float32 or float64, not {dtype.name}")
-    if dtype.name == "float64" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
-        raise ValueError('float64 needs jax.config.update("jax_enable_x64", True) at the start of the program')
-    if not 0 <= damping < 1:
-        raise ValueError(f"damping must lie in [0, 1): the part of the old messages that is kept, not {damping}")
-    if sweeps < 1:
-        raise ValueError(f"sweeps must be at least 1, not {sweeps}")
-    if form not in FORMS:
-        raise ValueError(f"form must be 'amp' or 'edge', not {form!r}")
-    return dtype
-
-
 def belief_propagation(
     instance: Instance,
-    fields: Float[ArrayLike, "*batch N"] | None = None,
+    fields: Handed | None = None,
     *,
     form: Form = "amp",
     start: AMP | Edges | None = None,
@@ -134,7 +114,9 @@ def belief_propagation(
         messages did not converge or contradict each other.
 
     Raises:
-        ValueError: an option that makes no sense, float64 where JAX has it off, or fields of another shape.
+        ValueError: an option that makes no sense, float64 where JAX has it off, fields or messages of another shape, or
+            that are not finite.
+        TypeError: what is no instance, or no messages.
 
     Example:
         >>> import jax
@@ -144,14 +126,12 @@ def belief_propagation(
         >>> print(beliefs.result, f"{bethe_entropy(instance, beliefs):.2f}")  # nats per weight
         converged 0.49
     """
-    dtype = check_options(dtype, damping, sweeps, form)
+    refuse_another("instance", instance, Instance, "Instance(patterns)")
+    options = options_of(dtype, damping, sweeps, tolerance, form, FORMS)
     shape = (*instance.patterns.shape[:-2], instance.size)
-    fields = jnp.zeros(shape, dtype) if fields is None else jnp.asarray(fields, dtype)
-    if fields.shape != shape:
-        raise ValueError(f"fields must have shape {shape}, not {fields.shape}")
-    tolerance = _TOLERANCE[dtype.name] if tolerance is None else tolerance
-
-    return _propagate(instance, fields, start, form, damping, sweeps, tolerance)
+    external = jnp.zeros(shape, options.dtype) if fields is None else reals_of("fields", fields, shape, options.dtype)
+    start = None if start is None else fitting("start", start, instance, options.dtype)
+    return _propagate(instance, external, start, form, options.damping, options.sweeps, options.tolerance)
 
 
 @eqx.filter_jit
@@ -191,8 +171,3 @@ def propagate(
     status = jnp.where(impossible(instance), CONTRADICTION, NOT_CONVERGED)
     start = Beliefs(messages, external, jnp.asarray(0), jnp.asarray(jnp.inf, external.dtype), status)
     return lax.while_loop(lambda b: (b.status == NOT_CONVERGED) & (b.sweeps < sweeps), step, start)
-
-
-def default_tolerance(dtype: Any) -> float:
-    """Of the residual: 5e-6 in float32, 1e-6 in float64."""
-    return _TOLERANCE[jnp.dtype(dtype).name]

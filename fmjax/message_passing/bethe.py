@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fmjax.checks import refuse_another
 from fmjax.message_passing.belief_propagation import Beliefs
 from fmjax.message_passing.instance import Instance, blocked_pass
-from fmjax.message_passing.messages import AMP, Edges, at_least, cavity, moments, node_arguments
+from fmjax.message_passing.messages import AMP, Edges, at_least, cavity, fitting, moments, node_arguments
 from fmjax.special import log_2cosh, log_H
 
 __all__ = ["bethe_entropy", "bethe_free_entropy"]
@@ -37,8 +39,12 @@ def bethe_free_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*b
 
     Returns:
         ``phi``, a scalar, or shape ``(batch,)``.
+
+    Raises:
+        ValueError: the beliefs are those of an instance of another shape.
+        TypeError: what is no instance, or no beliefs.
     """
-    return _over_batch(_free_entropy, instance, beliefs)
+    return _over_batch(_free_entropy, instance, _checked(instance, beliefs))
 
 
 def bethe_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*batch"]:
@@ -56,8 +62,19 @@ def bethe_entropy(instance: Instance, beliefs: Beliefs) -> Float[Array, "*batch"
 
     Returns:
         ``S``, a scalar, or shape ``(batch,)``.
+
+    Raises:
+        ValueError: the beliefs are those of an instance of another shape.
+        TypeError: what is no instance, or no beliefs.
     """
-    return _over_batch(_entropy, instance, beliefs)
+    return _over_batch(_entropy, instance, _checked(instance, beliefs))
+
+
+def _checked(instance: Any, beliefs: Any) -> Beliefs:
+    refuse_another("instance", instance, Instance, "Instance(patterns)")
+    refuse_another("beliefs", beliefs, Beliefs, "belief_propagation(instance)")
+    fitting("beliefs.messages", beliefs.messages, instance, beliefs.external.dtype)
+    return beliefs
 
 
 @eqx.filter_jit
@@ -98,5 +115,6 @@ def _amp(instance: Instance, messages: AMP, external: Float[Array, " N"]) -> Flo
 def _edges(instance: Instance, messages: Edges, external: Float[Array, " N"]) -> Float[Array, ""]:
     total, u = messages.field + external, messages.messages
     a, variance = cavity(messages, instance, external)
-    pairs = log_2cosh(total) - log_2cosh(total - u) - jnp.tanh(total) * u
+    row = total[None, :]
+    pairs = log_2cosh(row) - log_2cosh(row - u) - jnp.tanh(row) * u
     return jnp.sum(log_H((instance.midpoint - a) / jnp.sqrt(variance))) + _spin_entropy(total) - jnp.sum(pairs)

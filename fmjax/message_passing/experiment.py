@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from fmjax.checks import whole
+from fmjax.message_passing.checks import check_request, seeds_of
 from fmjax.message_passing.focusing import Focused, focusing
-from fmjax.message_passing.instance import Instance, check_request
+from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
 from fmjax.message_passing.schedules import Schedule
 from fmjax.progress import Progress, silent
@@ -51,8 +53,11 @@ def find_solutions(
     Returns:
         ``solved``, ``errors``, ``sweeps``, ``min_stability``, ``seconds`` (of `focusing`; the first with compilation),
         ``outcome`` per ``sample``, and ``weights`` per ``(sample, weight)``.
+
+    Raises:
+        ValueError: a size, load, margin or seed that makes no sense.
     """
-    check_request(size, alpha, margin)
+    (size, alpha, margin), seeds = check_request(size, alpha, margin), seeds_of(seeds)
     rows = [_find(instance_of(seed, size, alpha, margin), schedule) for seed in progress(seeds, "samples")]
     return _dataset(rows, seeds, {"size": size, "alpha": alpha, "margin": margin})
 
@@ -72,9 +77,12 @@ def measure_entropies(
     Returns:
         What `find_solutions` returns, and ``gamma`` per ``row``; ``distance``, ``entropy``, ``residual`` and ``result`` per
         ``(sample, row)``. Samples without a solution have NaN, and a ``result`` that says so.
+
+    Raises:
+        ValueError: a size, load, seed or number of rows that makes no sense.
     """
-    check_request(size, alpha)
-    gammas = default_fields(rows, nearest=min(0.25, max(0.003, 20 / size)))
+    (size, alpha, _), seeds = check_request(size, alpha), seeds_of(seeds)
+    gammas = default_fields(whole("rows", rows, 2), nearest=min(0.25, max(0.003, 20 / size)))
     found, measured = [], []
     for seed in progress(seeds, "samples"):
         instance = instance_of(seed, size, alpha)

@@ -11,7 +11,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int8
 
-from fmjax.message_passing.belief_propagation import check_options, describe
+from fmjax.checks import refuse_another, whole
+from fmjax.message_passing.belief_propagation import describe
+from fmjax.message_passing.checks import Options, options_of, steps_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
@@ -92,6 +94,7 @@ def focusing(
 
     Raises:
         ValueError: an option that makes no sense, or float64 where JAX has it off.
+        TypeError: what is no instance, or no schedule.
 
     Example:
         >>> import jax
@@ -100,11 +103,16 @@ def focusing(
         >>> found.result, int(found.errors)
         ('solved', 0)
     """
+    schedule, options = _asked(instance, schedule, dtype, damping, tolerance, form)
+    return _focus(instance, schedule, to_the_end, form, options.damping, options.tolerance, options.dtype)
+
+
+def _asked(instance: Any, schedule: Any, dtype: Any, damping: Any, tolerance: Any, form: Any) -> tuple[Schedule, Options]:
     schedule = PseudoReinforcement() if schedule is None else schedule
-    if schedule.steps < 1:
-        raise ValueError(f"a schedule needs at least one step, not {schedule.steps}")
-    dtype = check_options(dtype, damping, schedule.sweeps, form)
-    return _focus(instance, schedule, to_the_end, form, damping, tolerance, dtype)
+    refuse_another("instance", instance, Instance, "Instance(patterns)")
+    refuse_another("schedule", schedule, Schedule, "PseudoReinforcement(steps=500)")
+    steps_of(schedule.steps)
+    return schedule, options_of(dtype, damping, schedule.sweeps, tolerance, form, FORMS)
 
 
 class _State(eqx.Module):
@@ -149,7 +157,8 @@ def _iteration(
         messages = damped(new, old, damping)
         attraction = damped(schedule.message(state.step, messages.field), state.attraction, damping)
         done = (change(new, old) < tolerance) | (state.sweeps_in_step + 1 >= schedule.sweeps)
-        return _State(messages, attraction, state.step + done, jnp.where(done, 0, state.sweeps_in_step + 1), best)
+        step = state.step + done.astype(state.step.dtype)
+        return _State(messages, attraction, step, jnp.where(done, 0, state.sweeps_in_step + 1), best)
 
     def going_on(state: _State) -> Bool[Array, ""]:
         status = state.best.status
@@ -214,6 +223,7 @@ def polarisation(
 
     Raises:
         ValueError: an option that makes no sense, or a batch of instances.
+        TypeError: what is no instance, or no schedule.
 
     Example:
         >>> import jax
@@ -222,13 +232,13 @@ def polarisation(
         >>> seen.magnetisations.shape, seen.errors.shape
         ((40, 101), (40,))
     """
-    schedule = PseudoReinforcement() if schedule is None else schedule
-    dtype = check_options(dtype, damping, schedule.sweeps, form)
+    schedule, options = _asked(instance, schedule, dtype, damping, tolerance, form)
     if instance.is_batch:
         raise ValueError(f"polarisation watches one instance, got {instance.patterns.shape[0]}: take one of the batch")
-    if sweeps < 1:
+    watched = whole("sweeps", sweeps, 0)
+    if watched < 1:
         raise ValueError(f"sweeps = {sweeps} is not possible: watch at least one")
-    return _watch(instance, schedule, sweeps, form, damping, tolerance, dtype)
+    return _watch(instance, schedule, watched, form, options.damping, options.tolerance, options.dtype)
 
 
 @eqx.filter_jit

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Float32, Int, Int8, Key, Real
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-__all__ = ["Instance", "blocked_pass", "check_request"]
+from fmjax.checks import Handed, Number, one_of, random_key, whole
+from fmjax.message_passing.checks import Patterns, check_request, labels_of, margin_of, patterns_of, signs_of
 
-_LARGEST_SIZE = 2**24  # float32 holds every integer up to here: sums of N signs are exact, in whatever order
+__all__ = ["Instance", "blocked_pass"]
+
 _PACKED = 8  # random bits per random byte
 _ROWS_DRAWN = 128
 # Bytes of a block of rows as floats. On a CPU it stays in the second-level cache while both products read it: at
@@ -24,8 +25,6 @@ _ROWS_DRAWN = 128
 # for itself, 0.35 ns for two products of a float32 copy, which is bound by memory (jax 0.10.2, one core of an EPYC).
 _BLOCK_BYTES = {"cpu": 2**20}
 _BLOCK_BYTES_ELSEWHERE = 2**28
-
-Patterns = Int8[Array, "*batch P N"] | Float32[Array, "*batch P N"]
 
 
 class Instance(eqx.Module):
@@ -39,11 +38,13 @@ class Instance(eqx.Module):
     an error**: for even ``N`` the threshold is 2, as for a small positive margin.
 
     Attributes:
-        patterns: shape ``(P, N)``, or ``(batch, P, N)``: int8 (±1), or float32 of unit variance.
-        margin: ``kappa``, in units of the stability ``w . xi / sqrt(N)``; the same for a batch.
+        patterns: shape ``(P, N)``, or ``(batch, P, N)``: exact ±1, in whatever type they come, are held as int8; other real
+            numbers, which should have unit variance, as float32.
+        margin: ``kappa``, in units of the stability ``w . xi / sqrt(N)``; the same for a batch, and a number of Python.
 
     Raises:
-        ValueError: patterns of another shape, or of 2^24 weights or more: sums would not be exact in float32.
+        ValueError: patterns of another shape, or of 2^24 weights or more: sums would not be exact in float32; 0 and 1, or
+            other whole numbers; NaN, or infinity; a margin that is not known when a program is compiled.
 
     Example:
         >>> import jax
@@ -53,22 +54,16 @@ class Instance(eqx.Module):
         (101, 50, 1.0)
     """
 
-    patterns: Patterns
-    margin: float = eqx.field(static=True, default=0.0)
-
-    def __check_init__(self):
-        if getattr(self.patterns, "ndim", 3) not in {2, 3} or not 1 <= self.size < _LARGEST_SIZE:
-            raise ValueError(
-                f"patterns must have shape (P, N) or (batch, P, N), 1 <= N < {_LARGEST_SIZE}, not {self.patterns.shape}"
-            )
+    patterns: Patterns = eqx.field(converter=patterns_of)
+    margin: float = eqx.field(static=True, default=0.0, converter=margin_of)
 
     @classmethod
     def random(
         cls,
-        key: Key[Array, ""],
-        size: int,
-        alpha: float,
-        margin: float = 0.0,
+        key: PRNGKeyArray,
+        size: Number,
+        alpha: Number,
+        margin: Number = 0.0,
         *,
         kind: Literal["binary", "gaussian"] = "binary",
         samples: int | None = None,
@@ -86,38 +81,36 @@ class Instance(eqx.Module):
             samples: None for one instance; else a batch, sample ``i`` drawn with ``fold_in(key, i)``.
 
         Raises:
-            ValueError: a size, load, margin, kind or number of samples that makes no sense.
+            ValueError: a key, size, load, margin, kind or number of samples that makes no sense.
         """
-        check_request(size, alpha, margin)
-        if kind not in {"binary", "gaussian"}:
-            raise ValueError(f"kind must be 'binary' or 'gaussian', not {kind!r}")
+        key, (size, alpha, margin) = random_key(key), check_request(size, alpha, margin)
+        one_of("kind", kind, ("binary", "gaussian"))
         count = round(alpha * size)
         if samples is None:
-            return cls(_draw(key, count, size, kind), float(margin))
-        if samples < 1:
-            raise ValueError(f"samples must be at least 1, not {samples}")
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
-        return cls(lax.map(lambda k: _draw(k, count, size, kind), keys), float(margin))
+            return cls._of(_draw(key, count, size, kind), margin)
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(whole("samples", samples, 1)))
+        return cls._of(lax.map(lambda k: _draw(k, count, size, kind), keys), margin)
 
     @classmethod
-    def labelled(
-        cls, patterns: Real[Array | np.ndarray, "P N"], labels: Real[Array | np.ndarray, " P"], margin: float = 0.0
-    ) -> Instance:
+    def labelled(cls, patterns: Handed, labels: Handed, margin: Number = 0.0) -> Instance:
         """The problem of given ±1 patterns and ±1 labels.
 
         Args:
-            patterns: shape ``(P, N)``.
-            labels: shape ``(P,)``.
+            patterns: shape ``(P, N)``, of any type.
+            labels: shape ``(P,)``, or ``(P, 1)``, of any type.
             margin: margin ``kappa``, in units of the stability.
 
         Raises:
-            ValueError: an entry or a label is not ±1.
+            ValueError: an entry or a label is not ±1, or there is not one label for each pattern.
         """
-        patterns, labels = np.asarray(patterns), np.asarray(labels)
-        for name, values in (("patterns", patterns), ("labels", labels)):
-            if not np.all(np.abs(values) == 1):
-                raise ValueError(f"{name} must be +1 or -1, but {values[np.abs(values) != 1].flat[0]} is among them")
-        return cls(jnp.asarray((patterns * labels[:, None]).astype(np.int8)), float(margin))
+        patterns = signs_of("patterns", patterns, (None, None))
+        return cls._of(patterns * labels_of(labels, patterns.shape[0])[:, None], margin_of(margin))
+
+    @classmethod
+    def _of(cls, patterns: Patterns, margin: float) -> Instance:
+        """An instance of patterns that are known to be right: looking at them again takes seconds where they are many."""
+        empty = cls(jnp.zeros((0, patterns.shape[-1]), jnp.int8), margin)
+        return eqx.tree_at(lambda instance: instance.patterns, empty, patterns)
 
     @property
     def size(self) -> int:
@@ -150,34 +143,34 @@ class Instance(eqx.Module):
         """Threshold of a Gaussian sum that stands for the lattice: half way between the last error and `threshold`."""
         return self.threshold - 1.0 if self.patterns.dtype == jnp.int8 else self.threshold
 
-    def sums(self, weights: Int8[Array, "*batch N"]) -> Int[Array, "*batch P"] | Float[Array, "*batch P"]:
+    def sums(self, weights: Handed) -> Int[Array, "*batch P"] | Float[Array, "*batch P"]:
         """``sum_i xi_i w_i`` of every pattern: exact integers for ±1 patterns.
 
         Args:
-            weights: ±1 as int8, shape ``(N,)``; ``(batch, N)`` for a batch.
+            weights: ±1 of any type, shape ``(N,)``; ``(batch, N)`` for a batch.
+
+        Raises:
+            ValueError: weights of another shape, or that are not ±1.
         """
+        weights = signs_of("weights", weights, (*self.patterns.shape[:-2], self.size))
         if self.is_batch:
             return lax.map(lambda pair: Instance(pair[0], self.margin).sums(pair[1]), (self.patterns, weights))
         exact = jnp.int32 if self.patterns.dtype == jnp.int8 else jnp.float32
+        row = weights.astype(exact)[None, :]
 
         def add(sums: Array, block: Array, start: Array, _: Array) -> Array:
-            return lax.dynamic_update_slice(sums, jnp.sum(block * weights.astype(exact), axis=1, dtype=exact), (start,))
+            return lax.dynamic_update_slice(sums, jnp.sum(block * row, axis=1, dtype=exact), (start,))
 
         return _over_blocks(self.patterns, exact, add, jnp.zeros(self.count, exact))
 
-    def errors(self, weights: Int8[Array, "*batch N"]) -> Int[Array, "*batch"]:
-        """Number of patterns that ``weights`` (as for `sums`) violate: those of a sum below `threshold`."""
-        return jnp.sum(self.sums(weights) < self.threshold, axis=-1)
+    def errors(self, weights: Handed) -> Int[Array, "*batch"]:
+        """Number of patterns that ``weights`` (as for `sums`) violate: those of a sum below `threshold`.
 
-
-def check_request(size: int, alpha: float, margin: float = 0.0) -> None:
-    """Refuse a size, load or margin that makes no sense."""
-    if not 1 <= size < _LARGEST_SIZE:
-        raise ValueError(f"size must be between 1 and {_LARGEST_SIZE - 1} weights, not {size}")
-    if not (math.isfinite(alpha) and alpha >= 0):
-        raise ValueError(f"alpha must be a finite number >= 0 (patterns per weight), not {alpha}")
-    if not math.isfinite(margin):
-        raise ValueError(f"margin must be a finite number, not {margin}")
+        Raises:
+            ValueError: as for `sums`.
+        """
+        # Sums of signs are exact in float32, too.
+        return jnp.sum(self.sums(weights).astype(jnp.float32) < self.threshold, axis=-1)
 
 
 def blocked_pass(

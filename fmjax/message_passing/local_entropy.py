@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.message_passing.belief_propagation import (
-    CONVERGED,
-    SENTENCES,
-    check_options,
-    default_tolerance,
-    describe,
-    propagate,
-)
+from fmjax.checks import Handed, refuse_another
+from fmjax.message_passing.belief_propagation import CONVERGED, SENTENCES, describe, propagate
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
+from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form
 
@@ -75,8 +67,8 @@ def default_fields(rows: int = 24, nearest: float = 0.003) -> np.ndarray:
 
 def local_entropy(
     instance: Instance,
-    solution: ArrayLike,
-    gammas: ArrayLike | Sequence[float] | None = None,
+    solution: Handed,
+    gammas: Handed | None = None,
     *,
     form: Form = "amp",
     damping: float = 0.3,
@@ -97,7 +89,7 @@ def local_entropy(
 
     Args:
         instance: one, or a batch.
-        solution: the reference, ±1, shape ``(N,)`` or ``(batch, N)``. It need not be a solution.
+        solution: the reference, ±1 of any type, shape ``(N,)`` or ``(batch, N)``. It need not be a solution.
         gammas: fields, increasing, shape ``(rows,)``; `default_fields` by default.
         form: ``"amp"`` or ``"edge"``.
         damping: part of the old messages kept in every sweep.
@@ -110,6 +102,7 @@ def local_entropy(
 
     Raises:
         ValueError: fields that do not increase, a reference that is not ±1, another option that makes no sense.
+        TypeError: what is no instance.
 
     Example:
         Without patterns all weights are solutions, and the local entropy is the binary entropy of the distance.
@@ -122,18 +115,11 @@ def local_entropy(
         [[0.5    0.1192]
          [0.6931 0.3653]]
     """
-    dtype = check_options(dtype, damping, sweeps, form)
-    fields = default_fields() if gammas is None else np.asarray(gammas, dtype=float)
-    if fields.ndim != 1 or not np.all(np.isfinite(fields)) or np.any(np.diff(fields) <= 0):
-        raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
-    shape = (*instance.patterns.shape[:-2], instance.size)
-    traced = isinstance(solution, jax.core.Tracer)  # then its values pass
-    if np.shape(solution) != shape or not (traced or np.all(np.abs(np.asarray(solution)) == 1)):
-        raise ValueError(f"solution must hold +1 and -1, in shape {shape}")
-    tolerance = default_tolerance(dtype) if tolerance is None else tolerance
-
-    arrays = jnp.asarray(solution, dtype), jnp.asarray(fields, dtype)
-    return _local_entropy(instance, *arrays, form, damping, sweeps, tolerance)
+    refuse_another("instance", instance, Instance, "Instance(patterns)")
+    options = options_of(dtype, damping, sweeps, tolerance, form, FORMS)
+    fields = fields_of(default_fields() if gammas is None else gammas, options.dtype)
+    reference = signs_of("solution", solution, (*instance.patterns.shape[:-2], instance.size)).astype(options.dtype)
+    return _local_entropy(instance, reference, fields, form, options.damping, options.sweeps, options.tolerance)
 
 
 @eqx.filter_jit

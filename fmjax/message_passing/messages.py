@@ -11,6 +11,7 @@ keep their digits. The two forms are two kinds of messages with one interface:
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from fmjax.checks import refuse_another
+from fmjax.message_passing.checks import reals_of
 from fmjax.message_passing.instance import Instance, blocked_pass
 from fmjax.special import log_H, mills_ratio
 
@@ -32,6 +35,7 @@ __all__ = [
     "cavity",
     "change",
     "damped",
+    "fitting",
     "impossible",
     "moments",
     "node_arguments",
@@ -159,7 +163,7 @@ class Edges(eqx.Module):
         """New messages for an ``instance`` in ``external`` fields, and what those before say of the patterns."""
         patterns = instance.patterns.astype(external.dtype)
         total = self.field + external
-        m, variance = moments(total - self.messages)
+        m, variance = moments(total[None, :] - self.messages)
         mean, variance = patterns * m, patterns**2 * variance
         whole, spread = (jnp.sum(part, axis=1, keepdims=True) for part in (mean, variance))
         scale = 1 / jnp.sqrt(at_least(spread - variance))
@@ -172,12 +176,26 @@ class Edges(eqx.Module):
 def cavity(edges: Edges, instance: Instance, external: Float[Array, " N"]) -> tuple[Array, Array]:
     """Mean and variance of the sum of every pattern under the messages to its node, shape ``(P,)`` each."""
     patterns = instance.patterns.astype(external.dtype)
-    m, variance = moments(edges.field + external - edges.messages)
+    m, variance = moments((edges.field + external)[None, :] - edges.messages)
     return jnp.sum(patterns * m, axis=1), at_least(jnp.sum(patterns**2 * variance, axis=1))
 
 
 FORMS: dict[str, Any] = {"amp": AMP, "edge": Edges}
 Form = Literal["amp", "edge"]
+
+
+def fitting(name: str, messages: AMP | Edges, instance: Instance, dtype: Any) -> AMP | Edges:
+    """Messages of an instance, in the type to compute in.
+
+    Raises:
+        ValueError: they are those of an instance of another shape, or not finite.
+        TypeError: they are no messages.
+    """
+    refuse_another(name, messages, AMP | Edges, "the messages of beliefs, beliefs.messages")
+    *batch, count, size = instance.patterns.shape
+    shapes = {"field": (*batch, size), "response": (*batch, count), "messages": (*batch, count, size)}
+    parts = [field.name for field in dataclasses.fields(messages)]
+    return type(messages)(*(reals_of(f"{name}.{part}", getattr(messages, part), shapes[part], dtype) for part in parts))
 
 
 def impossible(instance: Instance) -> Bool[Array, ""]:

@@ -9,6 +9,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from fmjax.message_passing.checks import coupling_of, replicas_of, steps_of, sweeps_of
+
 __all__ = ["PseudoReinforcement", "Reinforcement", "Schedule", "Scoping", "through"]
 
 _Field = Float[Array, " N"]
@@ -40,10 +42,13 @@ class PseudoReinforcement(Schedule):
     r"""``gamma = atanh(sqrt rho)`` and ``y = (2 - rho) / (1 - rho)`` grow together, ``rho = step / steps``.
 
     From 2 replicas that ignore each other to infinitely many that are one; ``steps`` and ``sweeps`` as for every `Schedule`.
+
+    Raises:
+        ValueError: one of them is no whole number from 1 on.
     """
 
-    steps: int = eqx.field(static=True, default=500)
-    sweeps: int = eqx.field(static=True, default=1)
+    steps: int = eqx.field(static=True, default=500, converter=steps_of)
+    sweeps: int = eqx.field(static=True, default=1, converter=sweeps_of)
 
     def message(self, step: Int[Array, ""], field: _Field) -> _Field:
         """``u`` in the fields ``B``."""
@@ -61,17 +66,13 @@ class Scoping(Schedule):
         steps, sweeps: as for every `Schedule`.
 
     Raises:
-        ValueError: ``y`` or ``gamma_max`` makes no sense.
+        ValueError: a number makes no sense.
     """
 
-    y: float = eqx.field(static=True, default=math.inf)
-    gamma_max: float = eqx.field(static=True, default=3.0)
-    steps: int = eqx.field(static=True, default=100)
-    sweeps: int = eqx.field(static=True, default=5)
-
-    def __check_init__(self):
-        if not (self.y >= 2 and math.isfinite(self.gamma_max) and self.gamma_max > 0):
-            raise ValueError(f"Scoping needs y >= 2 and a finite gamma_max > 0, not y={self.y}, gamma_max={self.gamma_max}")
+    y: float = eqx.field(static=True, default=math.inf, converter=replicas_of)
+    gamma_max: float = eqx.field(static=True, default=3.0, converter=coupling_of)
+    steps: int = eqx.field(static=True, default=100, converter=steps_of)
+    sweeps: int = eqx.field(static=True, default=5, converter=sweeps_of)
 
     def message(self, step: Int[Array, ""], field: _Field) -> _Field:
         """``u`` in the fields ``B``."""
@@ -86,10 +87,13 @@ class Reinforcement(Schedule):
 
     At a fixed point ``u = rho (B + u)``: the field of the sweep before, fed back with a growing rate; ``steps`` and
     ``sweeps`` as for every `Schedule`.
+
+    Raises:
+        ValueError: one of them is no whole number from 1 on.
     """
 
-    steps: int = eqx.field(static=True, default=500)
-    sweeps: int = eqx.field(static=True, default=1)
+    steps: int = eqx.field(static=True, default=500, converter=steps_of)
+    sweeps: int = eqx.field(static=True, default=1, converter=sweeps_of)
 
     def message(self, step: Int[Array, ""], field: _Field) -> _Field:
         """``u`` in the fields ``B``."""

@@ -16,17 +16,18 @@ the order of summation, the batch or the device.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Array, Float, Int
 
-Arrays = Array | np.ndarray  # of JAX or of NumPy
+from fmjax.checks import Handed
+from fmjax.networks.checks import images_of, labels_of, layers_of, sizes_of
 
 # Weights of one network, from the inputs up: layer l has shape (n_{l-1}, n_l). More axes in front: an ensemble.
-Weights = Sequence[Real[Arrays, "..."]]
+Weights = Sequence[Handed]
 
 
 @jax.custom_jvp
@@ -58,7 +59,7 @@ def _straight_through(primals: tuple, tangents: tuple) -> tuple:
     return sign(u), jnp.where(jnp.abs(u) <= 1, tangent, jnp.zeros_like(tangent))
 
 
-def class_scores(weights: Weights, inputs: Float[Arrays, "patterns inputs"]) -> Float[Array, "patterns classes"]:
+def class_scores(weights: Weights, inputs: Handed) -> Float[Array, "patterns classes"]:
     r"""Class scores of one network with the given binary weights: the forward pass.
 
     A single output :math:`z` separates two classes, with scores :math:`(-z, z)`: their cross-entropy is the logistic loss
@@ -66,22 +67,28 @@ def class_scores(weights: Weights, inputs: Float[Arrays, "patterns inputs"]) -> 
 
     Args:
         weights: layers of ±1, of shapes (inputs, n_1), (n_1, n_2), ..., of any type.
-        inputs: patterns; for exact sums, integers times a power of two.
+        inputs: patterns, shape ``(patterns, inputs)``, numbers of any type; for exact sums, integers times a power of two.
 
     Returns:
-        The last pre-activations z^L, of order one.
+        The last pre-activations z^L, of order one, float32.
+
+    Raises:
+        ValueError: weights that are not ±1, inputs that are not finite, or shapes that do not fit together.
     """
-    hidden = inputs = jnp.asarray(inputs)
-    for layer, matrix in enumerate(weights):
+    layers = layers_of("weights", weights)
+    return _scores(layers, images_of(inputs, layers[0].shape[0]))
+
+
+def _scores(layers: Sequence[Any], inputs: Float[Array, "patterns inputs"]) -> Float[Array, "patterns classes"]:
+    hidden = inputs
+    for layer, matrix in enumerate(layers):
         hidden = hidden if layer == 0 else sign(hidden)
         scale = jnp.asarray(matrix.shape[0] ** -0.5, inputs.dtype)
-        hidden = (hidden @ matrix.astype(inputs.dtype)) * scale
+        hidden = (hidden @ jnp.asarray(matrix, inputs.dtype)) * scale
     return jnp.concatenate([-hidden, hidden], axis=-1) if hidden.shape[-1] == 1 else hidden
 
 
-def mistakes(
-    weights: Weights, inputs: Float[Arrays, "patterns inputs"], labels: Int[Arrays, " patterns"]
-) -> Float[Array, " patterns"]:
+def mistakes(weights: Weights, inputs: Handed, labels: Handed) -> Float[Array, " patterns"]:
     """1 for every pattern that one network gets wrong, 0 otherwise; the mean is its train error.
 
     A pattern is right only if its class has a score above all others. Scores are few integers, so ties are common; a tie is
@@ -89,11 +96,14 @@ def mistakes(
 
     Args:
         weights: layers of ±1, as for `class_scores`.
-        inputs: patterns, shape ``(patterns, inputs)``.
-        labels: class of each pattern, from 0, shape ``(patterns,)``.
+        inputs: patterns, shape ``(patterns, inputs)``, numbers of any type.
+        labels: class of each pattern, from 0, shape ``(patterns,)`` or ``(patterns, 1)``.
 
     Returns:
-        0 or 1, shape ``(patterns,)``.
+        0 or 1, shape ``(patterns,)``, float32.
+
+    Raises:
+        ValueError: as for `class_scores`, or not one class of the network for each pattern.
 
     Example:
         >>> import jax.numpy as jnp
@@ -102,7 +112,9 @@ def mistakes(
         >>> print(mistakes([layer], jnp.array([[1.0, 0.5], [1.0, 0.0]]), jnp.array([1, 0])))
         [1. 0.]
     """
-    scores = class_scores(weights, inputs)
+    layers = layers_of("weights", weights)
+    scores = _scores(layers, images_of(inputs, layers[0].shape[0]))
+    labels = labels_of(labels, len(scores), layers[-1].shape[1])
     own = jax.nn.one_hot(labels, scores.shape[-1], dtype=bool)
     correct = jnp.sum(jnp.where(own, scores, 0), axis=-1)
     others = jnp.max(jnp.where(own, -jnp.inf, scores), axis=-1)
@@ -138,15 +150,19 @@ class BinaryMLP(nnx.Module):
     """
 
     def __init__(self, sizes: Sequence[int], *, rngs: nnx.Rngs):
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"sizes are inputs, hidden layers and outputs, all at least 1, not {tuple(sizes)}")
         self.latent = nnx.List(
-            nnx.Param(jax.random.uniform(rngs.params(), shape, jnp.float32, -1.0, 1.0)) for shape in pairwise(sizes)
+            nnx.Param(jax.random.uniform(rngs.params(), shape, jnp.float32, -1.0, 1.0))
+            for shape in pairwise(sizes_of(sizes))
         )
 
-    def __call__(self, inputs: Float[Arrays, "patterns inputs"]) -> Float[Array, "patterns classes"]:
-        """Class scores, differentiable by the straight-through rule; see `class_scores`."""
-        return class_scores([sign(matrix[...]) for matrix in self.latent], inputs)
+    def __call__(self, inputs: Handed) -> Float[Array, "patterns classes"]:
+        """Class scores of ``inputs``, differentiable by the straight-through rule; see `class_scores`.
+
+        Raises:
+            ValueError: the inputs are no rows of as many finite numbers as the network takes.
+        """
+        layers = [sign(matrix[...]) for matrix in self.latent]
+        return _scores(layers, images_of(inputs, layers[0].shape[0]))
 
     def weights(self) -> tuple[Int[Array, "fan_in fan_out"], ...]:
         """The binary weights as int8: with them, `class_scores` gives the forward pass bit for bit."""

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from fmjax.checks import require_place
+
 
 class Checkpoints:
     """A directory of checkpoints of one training.
@@ -16,10 +18,11 @@ class Checkpoints:
         identity: all that decides the result, as JSON values. It is kept beside the state.
 
     Raises:
-        ValueError: the directory holds checkpoints of another training.
+        ValueError: the directory holds checkpoints of another training, or cannot be made.
     """
 
     def __init__(self, directory: Path, identity: dict[str, Any]):
+        require_place("a directory of checkpoints", directory)
         self._identity = json.loads(json.dumps(identity))
         # Relative names would be resolved by orbax in another thread, perhaps in another working directory.
         self._manager = ocp.CheckpointManager(

@@ -3,9 +3,11 @@ r"""Real images as training sets: where they are looked for, the original file f
 Images lie in the directory that the environment variable ``FMJAX_DATA`` names, or else in ``~/.cache/fmjax`` (below
 ``XDG_CACHE_HOME`` if that is set), in a folder of the name of the data set:
 
-    mnist/, fashion-mnist/   train-images-idx3-ubyte and train-labels-idx1-ubyte, t10k-..., raw or with .gz
+    mnist/, fashion-mnist/   train-images-idx3-ubyte and train-labels-idx1-ubyte, t10k-..., raw or with .gz, also with a dot
+                             (train-images.idx3-ubyte)
     cifar10/                 data_batch_1.bin to data_batch_5.bin, test_batch.bin, perhaps in cifar-10-batches-bin/;
-                             or cifar10_subset.npz, here or beside the folder: x_train (n, 3, 32, 32) uint8, y_train, ...
+                             or cifar10_subset.npz, here or beside the folder: x_train (n, 3, 32, 32), bytes or shares of
+                             1, y_train (n,) or (n, 1), ...
     digits                   1,797 images of 8×8, inside scikit-learn
 
 A network receives :math:`x = (\mathrm{pixel} - m) / 2^k`, with m the mean grey level of all pixels of the training set,
@@ -13,24 +15,23 @@ rounded, and :math:`2^k` the power of two next to their standard deviation: inpu
 are exact in float32.
 """
 
-import gzip
 import math
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
-Split = Literal["train", "test"]
+from fmjax.checks import one_of
+from fmjax.networks.formats import Images, Labels, Split, read_cifar, read_mnist, read_npz
+from fmjax.progress import Loop
 
 _IDX_PREFIX = {"train": "train", "test": "t10k"}
 _CIFAR_BATCHES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
-_CIFAR_RECORD = 1 + 3 * 32 * 32
 _SUBSET = "cifar10_subset.npz"
+_GET = "fetch it with `fmjax data fetch {}`, or point FMJAX_DATA to a directory that has it"
 
 
 @dataclass(frozen=True)
@@ -91,62 +92,7 @@ def directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fmjax"
 
 
-def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
-    """Bytes in the idx format of MNIST, raw or gzipped.
-
-    The format: two zero bytes, 8 for unsigned bytes, the number of dimensions, each size in 4 bytes (big-endian), the data.
-
-    Raises:
-        ValueError: the file is cut off, damaged or of another format; the message says what to do.
-        OSError: it cannot be read.
-    """
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _damaged(path, f"is cut off or damaged ({error})") from None
-    if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
-        raise _damaged(path, "is not an idx file of unsigned bytes")
-    start = 4 + 4 * content[3]
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
-    if len(content) - start != math.prod(shape):
-        raise _damaged(
-            path, f"should hold {math.prod(shape)} bytes of data for shape {shape}, and holds {len(content) - start}"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def read_cifar(path: Path) -> tuple[UInt8[np.ndarray, "images pixels"], UInt8[np.ndarray, " images"]]:
-    """Images and labels in the binary format of CIFAR-10: records of a label and 3 × 32 × 32 bytes.
-
-    Raises:
-        ValueError: the file is cut off or of another format.
-        OSError: it cannot be read.
-    """
-    content = np.fromfile(path, np.uint8)
-    if content.size == 0 or content.size % _CIFAR_RECORD:
-        raise _damaged(path, f"should hold records of {_CIFAR_RECORD} bytes, and holds {content.size} bytes")
-    records = content.reshape(-1, _CIFAR_RECORD)
-    return records[:, 1:], records[:, 0]
-
-
-def read_npz(path: Path, split: Split) -> tuple[UInt8[np.ndarray, "images pixels"], UInt8[np.ndarray, " images"]]:
-    """Images and labels from the arrays ``x_train``, ``y_train`` (or ``..._test``) of an npz file.
-
-    Raises:
-        ValueError: the file is cut off, damaged, or lacks the arrays.
-        OSError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, f"is not a complete npz file with x_{split} and y_{split} ({error})") from None
-    return images.reshape(len(images), -1).astype(np.uint8), labels.astype(np.uint8)
-
-
-def load(name: str, split: Split = "train") -> tuple[UInt8[np.ndarray, "images pixels"], UInt8[np.ndarray, " images"]]:
+def load(name: str, split: Split = "train") -> tuple[Images, Labels]:
     """Images and labels of a data set as they were published, one row of bytes per image.
 
     Args:
@@ -158,7 +104,7 @@ def load(name: str, split: Split = "train") -> tuple[UInt8[np.ndarray, "images p
 
     Raises:
         FileNotFoundError: the data set is not here; the message says how to get it.
-        ValueError: the name is unknown, or a file is damaged.
+        ValueError: the name or the split is unknown, or a file is damaged, or holds something else.
 
     Example:
         >>> from fmjax.networks import load
@@ -172,19 +118,12 @@ def load(name: str, split: Split = "train") -> tuple[UInt8[np.ndarray, "images p
         images, labels = load_digits(return_X_y=True)
         return np.asarray(images, np.uint8), np.asarray(labels, np.uint8)
     files = locate(name, split)
-    if name == "cifar10" and files[0].name == _SUBSET:
-        images, labels = read_npz(files[0], split)
-    elif name == "cifar10":
-        parts = [read_cifar(path) for path in files]
-        images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-    else:
-        images, labels = map(read_idx, files)
-        if images.ndim < 2 or labels.ndim != 1:
-            raise _damaged(files[0], "and its labels do not have the dimensions of images and labels")
-        images = images.reshape(len(images), -1)
-    if len(images) != len(labels) or not len(labels) or labels.max() > 9:
-        raise _damaged(files[-1], f"holds {len(labels)} labels from 0 to 9 at best, for {len(images)} images")
-    return images, labels
+    try:
+        if files[0].suffix == ".npz":
+            return read_npz(files[0], split)
+        return read_cifar(files) if name == "cifar10" else read_mnist(*files)
+    except ValueError as error:
+        raise ValueError(f"{error}: {_anew(name)}") from None
 
 
 def load_task(name: str) -> Task:
@@ -198,12 +137,14 @@ def load_task(name: str) -> Task:
 
     Raises:
         FileNotFoundError: the data set is not here; the message says how to get it.
-        ValueError: the name is unknown, or a file is damaged.
+        ValueError: the name is unknown, or a file is damaged, or holds something else.
     """
     if name not in TASKS:
         raise ValueError(f"there is no task {name!r}; there are {', '.join(TASKS)}")
     source, parity = TASKS[name]
     images, labels = load(source)
+    if images.min() == images.max():
+        raise ValueError(f"all pixels of {source} are {images[0, 0]}, there is nothing to learn from them: {_anew(source)}")
     scale = 2.0 ** round(math.log2(images.std()))
     inputs = ((images.astype(np.int16) - round(images.mean())) / scale).astype(np.float32)
     classes = labels % 2 if parity else labels
@@ -215,26 +156,46 @@ def locate(name: str, split: Split = "train") -> list[Path]:
 
     Raises:
         FileNotFoundError: one is missing; the message says how to get it.
-        ValueError: the name is unknown.
+        ValueError: the name, or the split, is unknown.
     """
     if name not in SOURCES:
         raise ValueError(f"there are no files of {name!r}; there are those of {', '.join(SOURCES)}")
+    one_of("split", split, ("train", "test"))
     root = directory()
-    if name == "cifar10":
-        wanted = _CIFAR_BATCHES[split]
-        sets = [[root / name / folder / file for file in wanted] for folder in (".", "cifar-10-batches-bin")]
-        sets += [[root / name / _SUBSET], [root / _SUBSET]]
-    else:
-        prefix = _IDX_PREFIX[split]
-        wanted = [f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"]
-        sets = [[path if (path := root / name / file).exists() else path.with_name(f"{file}.gz") for file in wanted]]
+    sets = _cifar(root, split) if name == "cifar10" else [_mnist(root / name, split)]
     for files in sets:
         if all(path.exists() for path in files):
             return files
-    raise FileNotFoundError(
-        f"{name} is not in {root / name} ({wanted[0]} and the others of that set): "
-        f"fetch it with `fmjax data fetch {name}`, or point FMJAX_DATA to a directory that has it"
-    )
+    raise FileNotFoundError(f"{_missing(name, root, sets)}: {_GET.format(name)}")
+
+
+def _mnist(folder: Path, split: Split) -> list[Path]:
+    """Images and labels, under the first of their names that is there: half of the mirrors write a dot."""
+    files = []
+    for kind in ("images-idx3", "labels-idx1"):
+        written = [f"{_IDX_PREFIX[split]}-{spelt}-ubyte" for spelt in (kind, kind.replace("-", "."))]
+        candidates = [folder / f"{name}{packed}" for name in written for packed in ("", ".gz")]
+        files.append(next((path for path in candidates if path.exists()), candidates[0]))
+    return files
+
+
+def _cifar(root: Path, split: Split) -> list[list[Path]]:
+    """The sets of files that may hold it."""
+    folders = [root / "cifar10", root / "cifar10" / "cifar-10-batches-bin"]
+    sets = [[folder / file for file in _CIFAR_BATCHES[split]] for folder in folders]
+    return [*sets, [root / "cifar10" / _SUBSET], [root / _SUBSET]]
+
+
+def _missing(name: str, root: Path, sets: list[list[Path]]) -> str:
+    """What of a data set is not here: all, some of its files, or this version of it."""
+    most = max(sets, key=lambda files: sum(path.exists() for path in files))
+    lacking = [path.name for path in most if not path.exists()]
+    if len(lacking) < len(most):
+        return f"{name} is not complete, {most[0].parent} lacks {' and '.join(lacking)}"
+    python = [root / folder / "data_batch_1" for folder in ("cifar10", "cifar10/cifar-10-batches-py", "cifar-10-batches-py")]
+    if name == "cifar10" and (there := [path for path in python if path.exists()]):
+        return f"{there[0]} is the Python version of CIFAR-10, and the binary one is read, {most[0].name}"
+    return f"{name} is not in {root / name} ({most[0].name} and the others of that set)"
 
 
 def fetch(name: str, mirror: str | None = None) -> list[Path]:
@@ -251,7 +212,7 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
 
     Raises:
         ValueError: the name is unknown, or a file does not have its hash.
-        OSError: a file could not be downloaded completely.
+        OSError: a file could not be downloaded completely, or there is no place for it.
     """
     import pooch
 
@@ -260,17 +221,23 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
     source = SOURCES[name]
     base = f"{mirror or source.url}".rstrip("/")
     target = directory() / name
+    pooch.get_logger().setLevel("WARNING")  # what it does is shown here
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{target} cannot be made ({error.strerror}): point FMJAX_DATA to another directory") from None
     for file, known in source.hashes.items():
         archive = file.endswith(".tar.gz")
         try:
-            pooch.retrieve(
-                f"{base}/{file}",
-                known,
-                fname=file,
-                path=target,
-                processor=pooch.Untar(extract_dir=".") if archive else None,
-                progressbar=True,
-            )
+            with Loop(file, unit="B") as loop:
+                pooch.retrieve(
+                    f"{base}/{file}",
+                    known,
+                    fname=file,
+                    path=target,
+                    processor=pooch.Untar(extract_dir=".") if archive else None,
+                    progressbar=loop,  # pyright: ignore[reportArgumentType]  (it may be any such object)
+                )
         except ValueError:
             raise ValueError(
                 f"{base}/{file} does not have the hash of the original, {known}, and was deleted: "
@@ -281,10 +248,5 @@ def fetch(name: str, mirror: str | None = None) -> list[Path]:
     return locate(name)
 
 
-def _damaged(path: Path, what: str) -> ValueError:
-    # The data set by the last part of the path that begins with its name: its folder, or cifar10_subset.npz itself.
-    named = (name for part in reversed(path.parts) for name in SOURCES if part.startswith(name))
-    return ValueError(
-        f"{path} {what}: delete it and fetch it again with `fmjax data fetch {next(named, 'NAME')}`, "
-        "or point FMJAX_DATA to a complete copy"
-    )
+def _anew(name: str) -> str:
+    return f"delete it and {_GET.format(name)}"

@@ -4,21 +4,33 @@ Every weight is flipped independently with probability f, the mean distance from
 over flips, :math:`E(f)`, says how wide the minimum is in which the network sits: it is flat when E stays near E(0).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from fmjax.networks.binary import Arrays, Weights, mistakes
+from fmjax.checks import Handed, Number, number, random_key, whole
+from fmjax.networks.binary import Weights, mistakes
+from fmjax.networks.checks import (
+    Arrays,
+    fractions_of,
+    images_of,
+    labels_of,
+    layers_of,
+    matrices_of,
+    numbers_of,
+    require_known,
+)
 from fmjax.progress import Progress, silent
 
 _BLOCK = 8  # networks evaluated at a time: with 10,000 patterns and widths of 101, 30 MB; larger is no faster on 2 cores
 
 
-def flipped(weights: Weights, fractions: Float[Arrays, " layers"], key: PRNGKeyArray) -> tuple[Array, ...]:
+def flipped(weights: Weights, fractions: Handed, key: PRNGKeyArray) -> tuple[Array, ...]:
     """A network after flipping each weight of layer l with probability ``fractions[l]``.
 
     The same key flips, at a larger fraction, the same weights and more.
@@ -31,6 +43,9 @@ def flipped(weights: Weights, fractions: Float[Arrays, " layers"], key: PRNGKeyA
     Returns:
         Layers of the shapes and types of ``weights``.
 
+    Raises:
+        ValueError: weights that are not ±1, not one fraction for each layer, or one outside [0, 1].
+
     Example:
         >>> import jax
         >>> from fmjax.networks import flipped
@@ -40,25 +55,26 @@ def flipped(weights: Weights, fractions: Float[Arrays, " layers"], key: PRNGKeyA
          [-1. -1.]
          [-1. -1.]]
     """
-    return _flip(weights, _noise(weights, key), fractions)
+    layers = list(map(jnp.asarray, matrices_of("weights", weights)))
+    return _flip(layers, _noise(layers, random_key(key)), fractions_of(fractions, len(layers)))
 
 
-def _noise(weights: Weights, key: PRNGKeyArray) -> list[Array]:
+def _noise(weights: Sequence[Array], key: PRNGKeyArray) -> list[Array]:
     """Uniform in [0, 1), one number for each weight."""
     keys = jax.random.split(key, len(weights))
     return [jax.random.uniform(k, matrix.shape, jnp.float32) for k, matrix in zip(keys, weights, strict=True)]
 
 
-def _flip(weights: Weights, noise: list[Array], fractions: Arrays) -> tuple[Array, ...]:
+def _flip(weights: Sequence[Array], noise: list[Array], fractions: Arrays) -> tuple[Array, ...]:
     together = zip(weights, noise, fractions, strict=True)
     return tuple(jnp.where(uniform < fraction, -matrix, matrix) for matrix, uniform, fraction in together)
 
 
 def local_energy(
     weights: Weights,
-    inputs: Float[Arrays, "patterns inputs"],
-    labels: Int[Arrays, " patterns"],
-    fractions: Float[np.ndarray, " fraction"],
+    inputs: Handed,
+    labels: Handed,
+    fractions: Handed,
     key: PRNGKeyArray,
     *,
     draws: int = 10,
@@ -71,8 +87,8 @@ def local_energy(
 
     Args:
         weights: layers of ±1 of shapes (network, n_{l-1}, n_l).
-        inputs: the training patterns.
-        labels: their classes.
+        inputs: the training patterns, one row each, numbers of any type.
+        labels: their classes, from 0.
         fractions: probabilities f to flip a weight, in [0, 1].
         key: random key.
         draws: independent flips of each network at each fraction.
@@ -83,7 +99,8 @@ def local_energy(
         is the fraction of its weights.
 
     Raises:
-        ValueError: a fraction lies outside [0, 1], or there is no draw.
+        ValueError: a fraction lies outside [0, 1], there is no draw or no pattern, or weights, inputs and labels are not
+            those of networks, or do not fit together.
 
     Example:
         >>> import jax, numpy as np
@@ -93,23 +110,27 @@ def local_energy(
         >>> local_energy(networks, inputs, labels, np.array([0.0, 0.5]), jax.random.key(1), draws=4).shape
         (2, 3, 2, 4)
     """
-    at = np.asarray(fractions, np.float32)
-    if draws < 1 or at.size == 0 or not np.all((at >= 0) & (at <= 1)):
-        raise ValueError(f"local energy needs at least one draw and fractions between 0 and 1, not {draws} and {fractions}")
-    layers = tuple(map(jnp.asarray, weights))
+    layers = layers_of("weights", weights, axes=1)
+    inputs = images_of(inputs, layers[0].shape[1])
+    labels = labels_of(labels, len(inputs), layers[-1].shape[-1])
+    require_known("weights, inputs and labels", (layers, inputs, labels))
+    at, draws = np.asarray(fractions_of(fractions)), whole("draws", draws, 1)
+    if not len(inputs):
+        raise ValueError("local energy is the error on patterns, and there are none")
+    layers = tuple(map(jnp.asarray, layers))
     parts = np.vstack([np.ones(len(layers)), np.eye(len(layers))]).astype(np.float32)
     points = jnp.asarray((parts[:, None, :] * at[None, :, None]).reshape(-1, len(layers)))  # part by part
+    key = random_key(key)
     keys = [jax.random.fold_in(key, draw) for draw in range(draws)]
-    data = jnp.asarray(inputs), jnp.asarray(labels)
-    found = [np.asarray(_one_draw(layers, *data, points, each)) for each in progress(keys, "local energy")]
+    found = [np.asarray(_one_draw(layers, inputs, labels, points, each)) for each in progress(keys, "local energy")]
     return np.stack([errors.reshape(-1, len(parts), at.size) for errors in found], axis=-1)
 
 
 @jax.jit
-def _one_draw(weights: Weights, inputs: Array, labels: Array, points: Array, key: PRNGKeyArray) -> Array:
+def _one_draw(weights: Sequence[Array], inputs: Array, labels: Array, points: Array, key: PRNGKeyArray) -> Array:
     """Errors of every network at every point: the fractions of its layers."""
 
-    def network(one: tuple[Weights, PRNGKeyArray]) -> Array:
+    def network(one: tuple[Sequence[Array], PRNGKeyArray]) -> Array:
         weights, key = one
         noise = _noise(weights, key)
         return lax.map(
@@ -117,6 +138,19 @@ def _one_draw(weights: Weights, inputs: Array, labels: Array, points: Array, key
         )
 
     return lax.map(network, (weights, jax.random.split(key, len(weights[0]))))
+
+
+def fitted(fractions: Handed, largest: Number) -> Bool[np.ndarray, " fraction"]:
+    """Which fractions a fit at f = 0 is made to.
+
+    Raises:
+        ValueError: 0 is not the first of them, they do not increase, or fewer than three others reach to ``largest``.
+    """
+    at = numbers_of("fractions", fractions, "fraction").astype(float)
+    used = (at > 0) & (at <= number("largest", largest))
+    if at[0] != 0 or used.sum() < 3 or np.any(np.diff(at) <= 0):
+        raise ValueError(f"the fit needs f = 0 and three more fractions up to {largest:g}; there are {at.tolist()}")
+    return used
 
 
 class Shape(NamedTuple):
@@ -128,9 +162,7 @@ class Shape(NamedTuple):
     curvature_error: Float[np.ndarray, " part"]
 
 
-def shape_at_zero(
-    fractions: Float[np.ndarray, " fraction"], energy: Float[np.ndarray, "network part fraction draw"], largest: float
-) -> Shape:
+def shape_at_zero(fractions: Handed, energy: Float[Arrays, "network part fraction draw"], largest: Number) -> Shape:
     r"""Fit :math:`E(f) = E(0) + s f + c f^2 / 2 + b f^3 / 6` to the fractions up to ``largest``, network by network.
 
     Without the cubic term the bend that follows shows up as a slope: for CIFAR-10, three layers of 301, a parabola up to
@@ -145,7 +177,8 @@ def shape_at_zero(
         Mean s and c over networks, and their standard errors (NaN for one network).
 
     Raises:
-        ValueError: 0 is not the first fraction, or fewer than three others reach to ``largest``.
+        ValueError: 0 is not the first fraction, fewer than three others reach to ``largest``, they do not increase, or they
+            are not those of the energies.
 
     Example:
         >>> import numpy as np
@@ -155,10 +188,11 @@ def shape_at_zero(
         >>> print(f"{found.slope[0]:.3f} {found.curvature[0]:.3f}")
         0.500 2.000
     """
-    used = (fractions > 0) & (fractions <= largest)
-    if fractions[0] != 0 or used.sum() < 3:
-        raise ValueError(f"the fit needs f = 0 and three more fractions up to {largest:g}; there are {fractions.tolist()}")
-    f = fractions[used].astype(float)
+    energy = numbers_of("energy", energy, "network part fraction draw")
+    used = fitted(fractions, largest)
+    if len(used) != energy.shape[2]:
+        raise ValueError(f"energy must have as many fractions as there are, {len(used)}, and not shape {energy.shape}")
+    f = np.asarray(fractions, float)[used]
     mean = energy.astype(float).mean(axis=-1)
     rise = mean[..., used] - mean[..., :1]
     coefficients = rise @ np.linalg.pinv(np.stack([f, f**2 / 2, f**3 / 6], axis=1)).T  # (network, part, 3)

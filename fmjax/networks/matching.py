@@ -25,7 +25,9 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 from scipy.optimize import linear_sum_assignment
 
+from fmjax.checks import Handed, random_key, whole
 from fmjax.networks.binary import Weights
+from fmjax.networks.checks import layers_of, numbers_of, require_known, sizes_of
 from fmjax.progress import Progress, silent
 
 
@@ -48,8 +50,15 @@ class Symmetry(NamedTuple):
 
         Returns:
             Layers of the same shapes, float32.
+
+        Raises:
+            ValueError: the hidden layers have other sizes.
         """
-        layers = [np.array(matrix, np.float32) for matrix in weights]
+        require_known("weights", weights)
+        layers = [np.array(matrix, np.float32) for matrix in layers_of("weights", weights, real=True)]
+        own, hidden = [matrix.shape[1] for matrix in layers[:-1]], [len(signs) for signs in self.signs]
+        if own != hidden:
+            raise ValueError(f"a symmetry of hidden layers of {hidden} neurons does not apply to a network of {own}")
         for layer, (permutation, sign) in enumerate(zip(self.permutations, self.signs, strict=True)):
             layers[layer] = layers[layer][:, permutation] * sign.astype(np.float32)
             layers[layer + 1] = layers[layer + 1][permutation] * sign.astype(np.float32)[:, None]
@@ -70,20 +79,31 @@ def match(reference: Weights, other: Weights) -> Symmetry:
         What to apply to ``other``.
 
     Raises:
-        ValueError: the networks differ in shape.
+        ValueError: the networks differ in shape, or are not ±1.
     """
-    shapes, others = ([tuple(matrix.shape) for matrix in weights] for weights in (reference, other))
+    return _match(*_comparable(reference, other))
+
+
+def _comparable(reference: Weights, other: Weights) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    require_known("networks", (reference, other))
+    networks = [layers_of(name, weights) for name, weights in (("reference", reference), ("other", other))]
+    shapes, others = ([tuple(matrix.shape) for matrix in layers] for layers in networks)
     if shapes != others:
         raise ValueError(f"networks to be matched must have the same shape, not {shapes} and {others}")
+    first, second = ([np.asarray(matrix, np.float32) for matrix in layers] for layers in networks)
+    return first, second
+
+
+def _match(reference: list[np.ndarray], other: list[np.ndarray]) -> Symmetry:
     permutations, signs = [], []
-    incoming = np.asarray(other[0], np.float32)
+    incoming = other[0]
     for here, above in zip(reference[:-1], other[1:], strict=True):
-        overlaps = np.asarray(here, np.float32).T @ incoming  # exact: integers below 2^24
+        overlaps = here.T @ incoming  # exact: integers below 2^24
         rows, permutation = linear_sum_assignment(np.abs(overlaps), maximize=True)
         sign = np.where(overlaps[rows, permutation] < 0, -1, 1).astype(np.int8)
         permutations.append(permutation)
         signs.append(sign)
-        incoming = np.asarray(above, np.float32)[permutation] * sign.astype(np.float32)[:, None]
+        incoming = above[permutation] * sign.astype(np.float32)[:, None]
     return Symmetry(tuple(permutations), tuple(signs))
 
 
@@ -92,7 +112,9 @@ def overlap(reference: Weights, other: Weights) -> float:
 
     .. math:: q = \frac{1}{N} \sum_l \sum_{ij} W^l_{ij} \tilde W'^l_{ij}, \qquad N = \sum_l n_{l-1} n_l,
 
-    with :math:`\tilde W'` the second network after `match`. It lies in [-1, 1] and does not depend on the order of the two.
+    with :math:`\tilde W'` the second network after `match`, or the first, if that gives more: where several ways to match a
+    layer are as good, those that are found from the one side and from the other lead to another q above. It lies in [-1, 1]
+    and does not depend on the order of the two.
 
     Args:
         reference: layers of ±1 of shapes (n_{l-1}, n_l).
@@ -102,7 +124,7 @@ def overlap(reference: Weights, other: Weights) -> float:
         q; 1 for a network and its permuted, flipped copy.
 
     Raises:
-        ValueError: the networks differ in shape.
+        ValueError: the networks differ in shape, or are not ±1.
 
     Example:
         >>> import numpy as np
@@ -111,9 +133,15 @@ def overlap(reference: Weights, other: Weights) -> float:
         >>> overlap([first, second], [-first[:, ::-1], -second[::-1]])  # neurons exchanged and flipped
         1.0
     """
-    matched = match(reference, other).apply(other)
-    products = [np.vdot(np.asarray(a, np.float32), b) for a, b in zip(reference, matched, strict=True)]
-    return float(sum(map(float, products)) / sum(matrix.size for matrix in matched))
+    first, second = _comparable(reference, other)
+    return max(_one_way(first, second), _one_way(second, first))
+
+
+def _one_way(reference: list[np.ndarray], other: list[np.ndarray]) -> float:
+    matched = _match(reference, other).apply(other)
+    # Sums of products are integers: exact, and the same in whatever order they are taken.
+    products = [float(np.vdot(a, b)) for a, b in zip(reference, matched, strict=True)]
+    return sum(products) / sum(matrix.size for matrix in matched)
 
 
 def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.ndarray, " pairs"]:
@@ -126,20 +154,24 @@ def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.nd
     Returns:
         Overlaps in [-1, 1], shape ``(pairs,)``, in the order of `itertools.combinations`.
 
+    Raises:
+        ValueError: weights are not ±1, or no networks of one shape.
+
     Example:
         >>> import jax
         >>> from fmjax.networks import pair_overlaps, random_networks
         >>> pair_overlaps(random_networks((9, 5, 1), 4, jax.random.key(0))).shape
         (6,)
     """
-    layers = [np.asarray(matrix, np.float32) for matrix in networks]
+    require_known("networks", networks)
+    layers = [np.asarray(matrix, np.float32) for matrix in layers_of("networks", networks, axes=1)]
     pairs = list(combinations(range(len(layers[0])), 2))
     return np.array(
         [overlap([w[a] for w in layers], [w[b] for w in layers]) for a, b in progress(pairs, "matching pairs")], float
     )
 
 
-def mean_overlap(overlaps: Float[np.ndarray, " pairs"], networks: int) -> tuple[float, float]:
+def mean_overlap(overlaps: Handed, networks: int) -> tuple[float, float]:
     """Mean over pairs and its standard error.
 
     Pairs share networks, so they are not independent: the error is the jackknife over networks.
@@ -151,13 +183,19 @@ def mean_overlap(overlaps: Float[np.ndarray, " pairs"], networks: int) -> tuple[
     Returns:
         Mean and standard error; the error of 2 networks is not known, NaN.
 
+    Raises:
+        ValueError: there is not one finite overlap for each pair of at least 2 networks.
+
     Example:
         >>> import numpy as np
         >>> from fmjax.networks import mean_overlap
         >>> print("{:.3f} {:.3f}".format(*mean_overlap(np.array([0.2, 0.3, 0.4]), 3)))
         0.300 0.115
     """
-    pairs = np.array(list(combinations(range(networks), 2)))
+    pairs = np.array(list(combinations(range(whole("networks", networks, 2)), 2)))
+    overlaps = numbers_of("overlaps", overlaps, "pairs")
+    if len(overlaps) != len(pairs):
+        raise ValueError(f"{networks} networks make {len(pairs)} pairs, and there are {len(overlaps)} overlaps")
     if networks < 3:
         return float(overlaps.mean()), float("nan")
     without = np.array([overlaps[(pairs != network).all(axis=1)].mean() for network in range(networks)])
@@ -174,7 +212,11 @@ def random_networks(sizes: Sequence[int], count: int, key: PRNGKeyArray) -> tupl
 
     Returns:
         Layers of int8, shapes (network, n_{l-1}, n_l).
+
+    Raises:
+        ValueError: sizes, count or key make no sense.
     """
-    keys = jax.random.split(key, len(sizes) - 1)
+    sizes, count = sizes_of(sizes), whole("count", count, 1)
+    keys = jax.random.split(random_key(key), len(sizes) - 1)
     shapes = [(count, *shape) for shape in pairwise(sizes)]
     return tuple(np.asarray(jax.random.rademacher(k, shape, jnp.int8)) for k, shape in zip(keys, shapes, strict=True))

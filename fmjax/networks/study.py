@@ -5,6 +5,7 @@ smaller P of the sweep, ends without an error.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
+from fmjax.checks import Handed, seed_of, whole
 from fmjax.networks import data
-from fmjax.networks.local_energy import local_energy, shape_at_zero
+from fmjax.networks.checks import fractions_of, numbers_of, patterns_of
+from fmjax.networks.local_energy import fitted, local_energy, shape_at_zero
 from fmjax.networks.matching import mean_overlap, pair_overlaps, random_networks
 from fmjax.networks.training import Config, train
 from fmjax.progress import Progress, silent
@@ -41,18 +43,25 @@ class Study:
         fractions: flipped fractions of the local energy, from 0.
         draws: of the flips.
         seed: of everything random.
+
+    Lists will do for tuples.
     """
 
     dataset: str
-    hidden: tuple[int, ...]
-    patterns: tuple[int, ...]
+    hidden: Sequence[int]
+    patterns: Sequence[int]
     seeds: int = 10
     epochs: int = 100
     learning_rate: float = 30.0
     batch: int = 50
-    fractions: tuple[float, ...] = _FRACTIONS
+    fractions: Sequence[float] = _FRACTIONS
     draws: int = 5
     seed: int = 0
+
+    def __post_init__(self):
+        for name in ("hidden", "patterns", "fractions"):
+            values = getattr(self, name)
+            object.__setattr__(self, name, tuple(values) if np.iterable(values) else values)
 
 
 # Chosen so that the threshold lies inside the sweep. What was seen with seed 0 is in the README; in short, the largest P
@@ -91,6 +100,10 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
         raise TypeError(f"expected a study, and not {study!r}: try fmjax.networks.STUDIES['digits']")
     if study.seeds < 2:
         raise ValueError(f"overlaps need at least 2 networks at each P, not {study.seeds}")
+    # Now, and not when everything is trained.
+    fitted(study.fractions, FIT_UP_TO)
+    fractions_of(study.fractions)
+    draws, seed = whole("draws", study.draws, 1), seed_of(study.seed)
     task = data.load_task(study.dataset)
     config = Config(
         (task.inputs.shape[1], *study.hidden, task.outputs),
@@ -99,7 +112,7 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
     available = len(task.labels)
     if study.patterns[-1] > available:
         raise ValueError(f"{study.dataset} has {available} training images, fewer than {study.patterns[-1]} patterns")
-    choice, start, noise, chance = jax.random.split(jax.random.key(study.seed), 4)
+    choice, start, noise, chance = jax.random.split(jax.random.key(seed), 4)
     # The same patterns for all networks: solutions are compared that solve the same problem.
     chosen = np.asarray(jax.random.permutation(choice, jnp.arange(available, dtype=jnp.int32)))[: study.patterns[-1]]
     inputs, labels = jnp.asarray(task.inputs[chosen]), jnp.asarray(task.labels[chosen])
@@ -116,7 +129,7 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
     fractions = np.array(study.fractions)
     energy = local_energy(
         *([w[at] for w in weights], inputs[:size], labels[:size], fractions, noise),
-        draws=study.draws,
+        draws=draws,
         progress=progress,
     )
     shape = shape_at_zero(fractions, energy, FIT_UP_TO)
@@ -159,7 +172,7 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
     return xr.Dataset(variables, coordinates, kept | about)
 
 
-def _result(found: float, patterns: tuple[int, ...]) -> str:
+def _result(found: float, patterns: Sequence[int]) -> str:
     if np.isnan(found):
         return f"the threshold lies below the sweep: some network has errors at {patterns[0]} patterns"
     if found == patterns[-1]:
@@ -167,9 +180,7 @@ def _result(found: float, patterns: tuple[int, ...]) -> str:
     return CONVERGED
 
 
-def threshold(
-    patterns: Float[np.ndarray, " patterns"] | Any, errors: Float[np.ndarray, "patterns seed"], resamples: int = 2000
-) -> tuple[float, float, float]:
+def threshold(patterns: Handed, errors: Handed, resamples: int = 2000) -> tuple[float, float, float]:
     r"""The algorithmic threshold and its 95 % bootstrap interval over seeds.
 
     :math:`P^\ast = \max \{P : \bar\epsilon(P') = 0 \ \forall P' \le P\}` with :math:`\bar\epsilon` the mean train error over
@@ -185,13 +196,19 @@ def threshold(
     Returns:
         Threshold, lower and upper end; NaN where no P of the sweep was learned.
 
+    Raises:
+        ValueError: numbers do not increase, or there are no finite errors of the networks of each.
+
     Example:
         >>> import numpy as np
         >>> from fmjax.networks import threshold
         >>> threshold(np.array([100, 200, 400]), np.array([[0.0, 0.0], [0.0, 0.0], [0.01, 0.02]]))
         (200.0, 200.0, 200.0)
     """
-    seeds = errors.shape[1]
+    patterns, errors = patterns_of(patterns), numbers_of("errors", errors, "patterns seed")
+    if len(errors) != len(patterns):
+        raise ValueError(f"errors must have one row for each of {len(patterns)} numbers of patterns, not {len(errors)}")
+    seeds, resamples = errors.shape[1], whole("resamples", resamples, 1)
     drawn = np.random.default_rng(0).integers(seeds, size=(resamples, seeds))
     drawn[0] = np.arange(seeds)
     learned = np.logical_and.accumulate(~(errors[:, drawn] > 0).any(axis=-1), axis=0).sum(axis=0)  # (resamples,)

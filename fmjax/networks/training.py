@@ -15,6 +15,7 @@ digits end with 1% of errors where the falling one leaves none.
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,9 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from fmjax.networks.binary import Arrays, BinaryMLP, mistakes
+from fmjax.checks import Handed, random_key, refuse_another, whole
+from fmjax.networks.binary import BinaryMLP, mistakes
+from fmjax.networks.checks import images_of, labels_of, learning_rate_of, patterns_of, require_known, sizes_of
 from fmjax.progress import Progress, silent
 
 _CHECKPOINTS = 10  # written in the course of a training
@@ -39,8 +42,8 @@ class Config:
     """What decides, with a key and the data, every weight of an ensemble.
 
     Attributes:
-        sizes: inputs, hidden layers, outputs of each network.
-        patterns: numbers P of training patterns, increasing.
+        sizes: inputs, hidden layers, outputs of each network; a tuple, or a list, which becomes one.
+        patterns: numbers P of training patterns, increasing; a tuple or a list, too.
         seeds: networks at each P.
         epochs: E, passes over the P patterns.
         learning_rate: η, in units of the latent weights. Gradients of single weights are small, of order
@@ -51,21 +54,19 @@ class Config:
         ValueError: a value makes no sense.
     """
 
-    sizes: tuple[int, ...]
-    patterns: tuple[int, ...]
+    sizes: Sequence[int]
+    patterns: Sequence[int]
     seeds: int = 10
     epochs: int = 100
     learning_rate: float = 30.0
     batch: int = 50
 
     def __post_init__(self):
-        if np.ndim(self.patterns) != 1 or not self.patterns or self.patterns[0] < 1 or any(np.diff(self.patterns) <= 0):
-            raise ValueError(f"numbers of patterns must be positive and increasing, not {self.patterns}")
-        for name in ("seeds", "epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite, not {self.learning_rate}")
+        counts = {name: whole(name, getattr(self, name), 1) for name in ("seeds", "epochs", "batch")}
+        sizes, patterns = sizes_of(self.sizes), patterns_of(self.patterns)
+        checked = counts | {"sizes": sizes, "patterns": patterns, "learning_rate": learning_rate_of(self.learning_rate)}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 class Trained(NamedTuple):
@@ -84,19 +85,20 @@ class Trained(NamedTuple):
 
 def train(
     config: Config,
-    inputs: Float[Arrays, "available inputs"],
-    labels: Int[Arrays, " available"],
+    inputs: Handed,
+    labels: Handed,
     key: PRNGKeyArray,
     *,
-    checkpoints: Path | None = None,
+    checkpoints: Path | str | None = None,
     progress: Progress = silent,
 ) -> Trained:
     """Train all networks of an ensemble; the same config, data and key give the same weights.
 
     Args:
         config: sizes, numbers of patterns, seeds and schedule.
-        inputs: training patterns, at least as many as the largest number of patterns; they stay on the device.
-        labels: class of each pattern, from 0.
+        inputs: training patterns, shape ``(available, inputs)``, numbers of any type, at least as many as the largest number
+            of patterns; they stay on the device, as float32.
+        labels: class of each pattern, from 0, shape ``(available,)`` or ``(available, 1)``.
         key: of the initial weights and of the order of batches.
         checkpoints: directory to keep the state in about ten times; a training that was interrupted goes on from the
             last one, to the same weights.
@@ -106,12 +108,13 @@ def train(
         Weights, train errors and the history of the loss.
 
     Raises:
-        ValueError: data and config do not fit together, or ``checkpoints`` holds another training.
+        ValueError: data and config do not fit together, pixels are not finite, or ``checkpoints`` holds another training.
+        TypeError: what is no config.
     """
-    inputs, labels = jnp.asarray(inputs), jnp.asarray(labels)
-    _check(config, inputs, labels)
+    inputs, labels = _checked(config, inputs, labels)
+    key = random_key(key)
     start, order = jax.random.split(key)
-    state = _start(config, start), jnp.full((config.epochs, len(config.patterns), config.seeds), jnp.nan, jnp.float32)
+    state = _start(config, start), jnp.zeros((config.epochs, len(config.patterns), config.seeds), jnp.float32)
     structure = _structure(config)
     every = -(-config.epochs // _CHECKPOINTS)
     with _kept(checkpoints, config, inputs, labels, key) as kept:
@@ -126,23 +129,17 @@ def train(
     return Trained(weights, error, loss)
 
 
-def _check(config: Config, inputs: Array, labels: Array) -> None:
-    available, width = inputs.shape
-    classes = max(config.sizes[-1], 2)
-    if width != config.sizes[0]:
-        raise ValueError(f"the patterns have {width} inputs, the networks {config.sizes[0]}")
-    if len(labels) != available:
-        raise ValueError(f"every pattern needs its label: there are {available} patterns and {len(labels)} labels")
-    if config.patterns[-1] > available:
-        raise ValueError(f"{config.patterns[-1]} patterns were asked for, and there are {available}")
-    used = np.asarray(labels[: config.patterns[-1]])
-    if used.min() < 0 or used.max() >= classes:
-        raise ValueError(
-            f"labels must lie between 0 and {classes - 1} for {config.sizes[-1]} outputs, not reach {used.max()}"
-        )
+def _checked(config: Any, inputs: Any, labels: Any) -> tuple[Array, Array]:
+    refuse_another("config", config, Config, "Config((64, 51, 10), patterns=(100,))")
+    inputs, largest = images_of(inputs, config.sizes[0]), config.patterns[-1]
+    if largest > len(inputs):
+        raise ValueError(f"{largest} patterns were asked for, and there are {len(inputs)}")
+    labels = labels_of(labels, len(inputs), config.sizes[-1], used=largest)
+    require_known("inputs and labels", (inputs, labels))
+    return inputs, labels
 
 
-def _kept(directory: Path | None, config: Config, inputs: Array, labels: Array, key: PRNGKeyArray) -> Any:
+def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: Array, key: PRNGKeyArray) -> Any:
     """Checkpoints of this training and no other; None without a directory."""
     if directory is None:
         return nullcontext()
@@ -151,7 +148,7 @@ def _kept(directory: Path | None, config: Config, inputs: Array, labels: Array, 
     content = b"".join(np.asarray(part[: config.patterns[-1]]).tobytes() for part in (inputs, labels))
     data = hashlib.sha256(content).hexdigest()
     about = {"key": jax.random.key_data(key).tolist(), "data": data}
-    return closing(Checkpoints(directory, dataclasses.asdict(config) | about))
+    return closing(Checkpoints(Path(directory), dataclasses.asdict(config) | about))
 
 
 def _structure(config: Config) -> Any:

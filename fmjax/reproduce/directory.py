@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +12,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import fmjax
+from fmjax.checks import require_place
+from fmjax.progress import tell
 from fmjax.reproduce.plotting import styled
 
 THRESHOLDS, REPORT_JSON, REPORT_HTML = "thresholds.json", "report.json", "report.html"
+_ELSEWHERE = "choose another directory for --out"
 
 
 def fingerprint(settings: dict[str, Any]) -> str:
@@ -61,12 +63,12 @@ class Directory:
     def check(self) -> None:
         """Refuse a directory that holds anything that writing here would overwrite or mix with.
 
+        A file of these settings that is damaged will be made again.
+
         Raises:
             ValueError: there is a file of another origin, or of other settings, or no directory can be there.
         """
-        there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
-        if not (there.is_dir() and os.access(there, os.W_OK)):
-            raise ValueError(f"{there} is not a directory that can be written to; choose another one for --out")
+        require_place("--out", self.path)
         for name in self.names:
             self._check(self.dataset_path(name), self.picture_paths(name))
         self._check(self.path / THRESHOLDS, ())
@@ -75,33 +77,31 @@ class Directory:
     def _check(self, path: Path, dependents: tuple[Path, ...]) -> None:
         marked = _is_there(path)
         if marked:
-            found = self._provenance(path)
-            if found.get("fingerprint") != self.fingerprint:
-                raise ValueError(f"{path} holds {_described(found)}; choose another directory for --out")
+            found = _provenance(path)
+            ours = self.fingerprint == found.get("fingerprint")
+            if not (ours or (found.get("damaged") and self.fingerprint.encode() in path.read_bytes())):
+                raise ValueError(f"{path} holds {_described(found)}")
         for dependent in dependents:
             if not marked and _is_there(dependent):
-                raise ValueError(f"{dependent} was not written by fmjax reproduce; choose another directory for --out")
-
-    @staticmethod
-    def _provenance(path: Path) -> dict[str, Any]:
-        try:
-            if path.suffix == ".nc":
-                with xr.open_dataset(path, engine="h5netcdf") as dataset:
-                    return dict(dataset.attrs)
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return content if isinstance(content, dict) else {}
-        except (ValueError, OSError):
-            return {}
+                raise ValueError(f"{dependent} was not written by fmjax reproduce; {_ELSEWHERE}")
 
     def read_dataset(self, name: str) -> xr.Dataset | None:
-        """A finished dataset, or None."""
+        """A finished dataset, or None, also where it is damaged."""
         path = self.dataset_path(name)
-        return xr.load_dataset(path, engine="h5netcdf") if _is_there(path) else None
+        try:
+            return xr.load_dataset(path, engine="h5netcdf") if _is_there(path) else None
+        except (OSError, ValueError, RuntimeError):  # what HDF5 makes of a damaged file
+            tell(f"{path} is damaged: it is computed again")
+            return None
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A finished JSON file, or an empty dictionary."""
+        """A finished JSON file, or an empty dictionary, also where it is damaged."""
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if _is_there(path) else {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if _is_there(path) else {}
+        except ValueError:
+            tell(f"{path} is damaged: it is computed again")
+            return {}
 
     def provenance(self) -> dict[str, Any]:
         """What every file of the directory carries."""
@@ -163,11 +163,27 @@ def _is_there(path: Path) -> bool:
     return path.exists() and (not path.is_file() or path.stat().st_size > 0)
 
 
+def _provenance(path: Path) -> dict[str, Any]:
+    """Attributes of a file, or that it is a damaged one of ours."""
+    try:
+        if path.suffix == ".nc":
+            with xr.open_dataset(path, engine="h5netcdf") as dataset:
+                return dict(dataset.attrs)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    except (ValueError, OSError):
+        begin = b"\x89HDF" if path.suffix == ".nc" else b'{\n  "fingerprint"'
+        damaged = path.is_file() and path.read_bytes().startswith(begin)
+        return {"damaged": True} if damaged else {}
+
+
 def _described(found: dict[str, Any]) -> str:
+    if found.get("damaged"):
+        return f"something damaged, which does not say that it is of these settings: remove it, or {_ELSEWHERE}"
     if "fingerprint" not in found:
-        return "something that fmjax reproduce did not write"
+        return f"something that fmjax reproduce did not write; {_ELSEWHERE}"
     length = "quick" if found.get("quick") else "full"
-    return f"results of other settings ({length} grids, fmjax {found.get('fmjax', 'unknown')})"
+    return f"results of other settings ({length} grids, fmjax {found.get('fmjax', 'unknown')}); {_ELSEWHERE}"
 
 
 def _plain(value: Any) -> Any:

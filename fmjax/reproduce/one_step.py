@@ -46,7 +46,8 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     # Two programs, compiled side by side.
     with ThreadPoolExecutor(2) as pool:
         ensemble = pool.submit(_robust, alpha, chosen["points"])
-        points = [_clusters(alpha, margin, distance) for margin in progress(margins, "clusters")]
+        steps = progress([f"margin {margin:.3g}" for margin in margins], "clusters")
+        points = [_clusters(alpha, margin, distance) for _, margin in zip(steps, margins, strict=True)]
         robust = ensemble.result()
 
     grid = ("reference", "distance")

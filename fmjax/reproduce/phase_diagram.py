@@ -35,8 +35,11 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     # On its logarithmic axis the line falls ever more steeply to the capacity, where kappa_max = 0.
     loads = np.append(np.linspace(first, capacity, count)[:-1], capacity - np.geomspace(5e-3, 1e-3, 8))
     loads, alphas = np.unique(loads), np.array(chosen["alpha"])
-    largest = kappa_max(loads)
-    lines = {name: [threshold(name, float(alpha)) for alpha in progress(alphas, name)] for name in ("kappa_min", "kappa_u")}
+    (largest,) = [kappa_max(loads) for _ in progress(range(1), "kappa_max")]
+    lines = {}
+    for name in ("kappa_min", "kappa_u"):
+        steps = progress([f"alpha = {alpha:g}" for alpha in alphas], name)
+        lines[name] = [threshold(name, float(alpha)) for _, alpha in zip(steps, alphas, strict=True)]
     (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
     variables: dict[str, Any] = {
         "kappa_max": ("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),

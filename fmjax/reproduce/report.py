@@ -146,9 +146,10 @@ def measure(quantity: Quantity) -> dict[str, Any]:
 def measure_all(known: dict[str, Any], progress: Progress, keep: Any) -> dict[str, Any]:
     """Measure the quantities that ``known`` lacks; ``keep`` is called with all after each."""
     rows = dict(known)
-    for quantity in progress(QUANTITIES, "thresholds"):
-        if quantity.key not in rows:
-            rows[quantity.key] = measure(quantity)
+    quantities = {quantity.key: quantity for quantity in QUANTITIES}
+    for key in progress(list(quantities), "thresholds"):
+        if key not in rows:
+            rows[key] = measure(quantities[key])
             keep(rows)
     return rows
 

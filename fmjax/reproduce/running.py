@@ -1,6 +1,5 @@
 """Make one figure, or all of them with the report."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 import fmjax
-from fmjax.progress import bar
+from fmjax.progress import Loop, bar
 from fmjax.reproduce import (
     at_kappa_max,
     deep_networks,
@@ -58,11 +57,12 @@ def _make(directory: Directory, name: str, quick: bool) -> xr.Dataset:
     """The dataset of a figure, computed if it is not there yet; its pictures, drawn if they are not."""
     module = figures[name]
     dataset = directory.read_dataset(name)
+    new = dataset is None
     if dataset is None:
         directory.write_dataset(name, module.compute(quick, bar))
         dataset = directory.read_dataset(name)
         assert dataset is not None
-    if not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
+    if new or not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
         directory.write_pictures(name, module.draw(dataset))
     return dataset
 
@@ -107,21 +107,20 @@ def run(out: Path, quick: bool = False) -> bool:
     Raises:
         ValueError: ``out`` holds results of other settings or of another origin; nothing is written.
     """
-    from tqdm import tqdm
-
     directory = _directory(out, quick)
     directory.check()
     datasets: dict[str, xr.Dataset] = {}
-    with tqdm(total=len(figures) + 1, desc="reproduce", file=sys.stderr) as stages:
 
-        def keep(rows: dict[str, Any]) -> None:
-            directory.write_json(THRESHOLDS, {"rows": rows})
-            give_back()
+    def keep(rows: dict[str, Any]) -> None:
+        directory.write_json(THRESHOLDS, {"rows": rows})
+        give_back()
 
+    with Loop("reproduce", len(figures) + 1) as stages:
+        stages.at("thresholds")
         rows = report.measure_all(directory.read_json(THRESHOLDS).get("rows", {}), bar, keep)
         stages.update()
         for name in figures:
-            stages.set_postfix_str(f"figure {name}")
+            stages.at(f"figure {name}")
             datasets[name] = _make(directory, name, quick)
             give_back()
             stages.update()

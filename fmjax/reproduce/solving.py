@@ -94,7 +94,8 @@ def curves(
         return _columns(found, ("entropy", "slope", "replicon", "residual", "error_estimate"))
 
     pairs = list(zip(alphas, reference_margins, strict=True))
-    solve(*pairs[0])  # compiled once, before several threads ask for it
+    for _ in progress(range(1), "the first curve"):
+        solve(*pairs[0])  # compiled once, before several threads ask for it
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [pool.submit(solve, *pair) for pair in pairs]
         rows = [curve.result() for curve in progress(running, "curves")]

@@ -133,7 +133,7 @@ def read(source: Path | str | Mapping[str, Any]) -> Plan:
         return plan_of(source)
     path = Path(source)
     try:
-        return plan_of(tomllib.loads(path.read_text(encoding="utf-8")))
+        return plan_of(tomllib.loads(path.read_text(encoding="utf-8-sig")))  # some editors begin files with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{str(path)!r} is not TOML: {error}") from None
 
@@ -206,7 +206,7 @@ def _values(name: str, value: Any, control: Control) -> Any:
         if len(set(words)) < len(words):
             raise ValueError(f"{name} = {value!r} names the same twice")
         return np.array(words) if isinstance(value, list) else value
-    array = _span(name, value) if isinstance(value, str) else np.asarray(value if isinstance(value, list) else [value])
+    array = _span(name, value) if isinstance(value, str) else _array(value if isinstance(value, list) else [value])
     if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size:
         raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {value!r}")
     for number in array:
@@ -216,6 +216,13 @@ def _values(name: str, value: Any, control: Control) -> Any:
         raise ValueError(f"the values of {name} must increase")
     array = array.astype(np.int64 if control.integer else np.float64)
     return array if isinstance(value, list | str) else array[0].item()
+
+
+def _array(values: list[Any]) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of different lengths: no numbers, whatever is in them
+        return np.asarray([])
 
 
 def _span(name: str, text: str) -> np.ndarray:

@@ -65,8 +65,11 @@ def outcomes(dataset: xr.Dataset) -> dict[str, int]:
 
     Args:
         dataset: of `open_store`, or what `sweep` returned.
+
+    Raises:
+        ValueError: it is another dataset.
     """
-    quantity = QUANTITIES[json.loads(dataset.attrs["request"])["quantity"]]
+    quantity = QUANTITIES[_quantity_of(dataset)]
     counts = dict.fromkeys(quantity.sentences, 0)
     rows = dataset.result if dataset.result.ndim else dataset.result.expand_dims("point")
     step = max(1, _COUNTED * rows.shape[0] // max(1, rows.size))
@@ -91,8 +94,8 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
         The floating-point variables, over the controls that were given as lists.
 
     Raises:
-        ValueError: a control is missing, unknown or outside the grid, or a point that is needed has no value: the message
-            names it, and its ``result``.
+        ValueError: a control is missing, unknown or outside the grid, a point that is needed has no value (the message
+            names it, and its ``result``), or it is no dataset of a sweep.
 
     Example:
         >>> import tempfile, fmjax
@@ -102,6 +105,7 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
         ...     print(f"{float(fmjax.sweeps.interpolate(found, alpha=0.505).entropy):.6f}")
         0.343108
     """
+    quantity = _quantity_of(dataset)
     dims = list(dataset.result.dims)
     if set(at) != set(dims):
         raise ValueError(f"give a value for each of {', '.join(map(str, dims))}, not for {', '.join(at) or 'none'}")
@@ -121,12 +125,19 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
         places = np.minimum(np.searchsorted(used, points), len(used) - 1)  # of those without weight: anywhere
         np.add.at(matrix, (np.arange(len(points))[:, None], places), weight)
         weights[name] = xr.DataArray(matrix, dims=(f"_{name}", name), coords={f"_{name}": np.atleast_1d(where)})
-    _require_converged(needed, json.loads(dataset.attrs["request"])["quantity"])
+    _require_converged(needed, quantity)
     found = needed[numbers].load()
     for name, matrix in weights.items():
         found = found.drop_vars(name).map(lambda variable, m=matrix: xr.dot(m, variable)).rename({f"_{name}": name})
         found = found if np.ndim(at[name]) else found.squeeze(name)
     return found.map(lambda variable: variable.transpose(*(dim for dim in dims if dim in variable.dims)))
+
+
+def _quantity_of(dataset: xr.Dataset) -> str:
+    try:
+        return json.loads(dataset.attrs["request"])["quantity"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("this is no dataset of a sweep: open one with fmjax.open, and keep its attributes") from None
 
 
 def _neighbours(name: str, values: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import concurrent.futures
+import errno
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
@@ -16,10 +16,12 @@ import jax
 import numpy as np
 import xarray as xr
 
+from fmjax.checks import require_place
+from fmjax.progress import Loop, tell
 from fmjax.sweeps.blocks import complete
 from fmjax.sweeps.plan import Plan, read
 from fmjax.sweeps.query import open_store
-from fmjax.sweeps.store import Store, need, refuse_another
+from fmjax.sweeps.store import Store, is_store, need, refuse_another
 
 Done = tuple[int, np.ndarray]  # number of a block, and how many of its points ended with each result code
 Pool = Callable[[Plan, Path, Iterator[int]], Iterator[Done]]  # completes blocks, in whatever order
@@ -47,7 +49,7 @@ def sweep(
         workers: processes of this machine, by dask; by default this process does it, on all its devices and cores.
             A script that asks for workers must start under ``if __name__ == "__main__":``.
         scheduler: address of a dask scheduler, whose workers do it.
-        progress: show a bar on standard error.
+        progress: show on standard error how far it is: a bar, or, where that is no terminal, a line every half minute.
 
     Returns:
         The dataset, as `open_store` gives it. Points that did not converge are there, with their ``result``.
@@ -142,44 +144,40 @@ def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler:
         raise ValueError(f"workers must be at least 1, not {workers}")
     there = path.exists()
     if there and not resume:
-        raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
+        way_on = ": go on with it by --resume, or" if is_store(path) else ", and no store of fmjax sweep:"
+        raise ValueError(f"{path} is there already{way_on} choose another name")
     if there:
         refuse_another(path, plan)
+    require_place("the store", path)
     return there
 
 
 def _work(store: Store, pool: Pool, progress: bool) -> None:
-    from tqdm import tqdm
-
     store.repair()
     finished = _checked(store, progress)
     plan, known = store.plan, 0
     for index in np.flatnonzero(finished):
         known += int(np.prod([part.stop - part.start for part in plan.region(int(index))], dtype=int))
     todo = map(int, np.flatnonzero(~finished))
-    with tqdm(total=plan.points, initial=known, unit="pt", unit_scale=True, file=sys.stderr, disable=not progress) as bar:
+    with Loop(plan.name, plan.points, known, "points", shows=progress) as loop:
         unconverged = 0
         for _, codes in pool(plan, store.path, todo):
             unconverged += int(codes[1:].sum())
-            bar.set_postfix(unconverged=unconverged, refresh=False)
-            bar.update(int(codes.sum()))
+            loop.at(f"{unconverged} unconverged" if unconverged else "")
+            loop.update(int(codes.sum()))
 
 
 def _checked(store: Store, progress: bool) -> np.ndarray:
     """Which blocks are finished and read back as they were written; others are removed, and said to be."""
-    from tqdm import tqdm
-
     finished = store.finished()
     there = [int(index) for index in np.flatnonzero(finished)]
-    with ThreadPoolExecutor(_cores()) as threads:
-        intact = threads.map(store.is_intact, there)
-        bar = tqdm(intact, "checking", len(there), unit="block", leave=False, file=sys.stderr, disable=not progress)
-        for index, good in zip(there, bar, strict=True):
+    with ThreadPoolExecutor(_cores()) as threads, Loop("checking", len(there), unit="blocks", shows=progress) as loop:
+        for index, good in zip(there, threads.map(store.is_intact, there), strict=True):
             if not good:
                 finished[index] = False
                 store.forget(index)
-                text = f"block {index} does not read back as it was written: it is computed again"
-                tqdm.write(text, file=sys.stderr)
+                tell(f"block {index} does not read back as it was written: it is computed again")
+            loop.update()
     return finished
 
 
@@ -222,9 +220,10 @@ def _on(client: Any) -> Pool:
                 running.update(submit(_AHEAD * sum(client.nthreads().values()) - running.count()))
                 yield result
         except KilledWorker as error:
-            raise OSError(f"a block was given up, {error.allowed_failures + 1} workers died while computing it") from error
+            given_up = f"a block was given up, {error.allowed_failures + 1} workers died while computing it"
+            raise OSError(errno.ECONNABORTED, given_up) from error
         except (CommClosedError, concurrent.futures.CancelledError, asyncio.CancelledError, TimeoutError) as error:
-            raise OSError("the scheduler was lost") from error
+            raise OSError(errno.ECONNABORTED, "the scheduler was lost") from error
 
     return pool
 

@@ -44,15 +44,22 @@ class Store:
     Args:
         path: of the directory.
         plan: what it holds.
+
+    Raises:
+        ValueError: it is damaged.
     """
 
     def __init__(self, path: Path, plan: Plan):
         import zarr
 
         self.path, self.plan = path, plan
-        group = zarr.open_group(path, mode="r+", zarr_format=3)
         names = [*plan.quantity.outputs, "result", "block_seconds", "block_checksum"]
-        arrays: dict[str, Any] = {name: group[name] for name in names}
+        try:
+            group = zarr.open_group(path, mode="r+", zarr_format=3)
+            arrays: dict[str, Any] = {name: group[name] for name in names}
+        except (ValueError, KeyError, TypeError) as error:
+            reason = "what says how its arrays are stored cannot be read"
+            raise ValueError(f"{path} is damaged, {reason} ({error}): compute it anew under another name") from None
         self._seconds, self._checksums = arrays.pop("block_seconds"), arrays.pop("block_checksum")
         self._outputs = arrays
 
@@ -167,6 +174,15 @@ def identity_of(path: Path) -> dict[str, Any]:
     if not isinstance(identity, dict):
         raise ValueError(f"{path} is not a store that fmjax sweep wrote: choose another one")  # noqa: TRY004  (a file, not a type)
     return identity
+
+
+def is_store(path: Path) -> bool:
+    """Whether `fmjax sweep` made it."""
+    try:
+        identity_of(path)
+    except ValueError:
+        return False
+    return True
 
 
 def refuse_another(path: Path, plan: Plan) -> None:
