@@ -83,12 +83,13 @@ All of them can be differentiated; :func:`climb` follows such gradients in the p
 **Grids** (:mod:`sweeps`). :func:`sweep` computes any of these quantities over a product of controls, into a store that
 survives interruption; :func:`open` reads it as an xarray dataset.
 
-**How it is computed.** A functional is written once, as a scalar of its order parameters and controls; :func:`solve`
-makes it stationary by Newton's method, :func:`curve` follows the solution along one control, and derivatives come from
-JAX, integrals from :mod:`quadrature` and :mod:`special`. What they return says how far it can be trusted:
+**How it is computed.** A functional is defined once, as a scalar of its order parameters and controls, and where it is
+stationary overlaps are correlations of mean weights, and their fields of forces: :func:`solve` finds these fields by
+Newton's method, :func:`curve` follows them along one control, and derivatives come from JAX, integrals from
+:mod:`quadrature` and :mod:`special`. What they return says how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
-    error_estimate  absolute bound on the error of the value, from a second, finer quadrature rule
+    error_estimate  absolute bound on the error of the value, from the halves of every quadrature rule
     replicon        positive where the replica-symmetric answer is locally stable
     result          "converged", or a sentence that says why not
 

@@ -63,7 +63,7 @@ plt.show()
 # ## Where flat regions disappear
 #
 # $\alpha'_U$ is the load at which even references at $\kappa_\max$ stop having a monotonic local entropy: there $\phi' = \phi'' = 0$ at a
-# small distance. Fifteen unknowns, one Newton solve.
+# small distance. Ten unknowns, one Newton solve.
 
 # %%
 flat = fmjax.thresholds.alpha_u(model)
