@@ -188,9 +188,11 @@ def response(
         unknowns: a zero.
         tangents: of ``inputs``.
     """
-    zero = jnp.zeros(())
-    _, (moved, direct) = jax.jvp(lambda inputs: equations(inputs, unknowns, zero), (inputs,), (tangents,))
-    jacobian, slopes = jax.jacfwd(lambda unknowns: equations(inputs, unknowns, zero))(unknowns)
+    # Linearised once, for the directions of the unknowns and for that of the inputs.
+    _, along = jax.linearize(lambda inputs, unknowns: equations(inputs, unknowns, jnp.zeros(())), inputs, unknowns)
+    moved, direct = along(tangents, jnp.zeros_like(unknowns))
+    still_inputs = jax.tree.map(jnp.zeros_like, inputs)
+    jacobian, slopes = jax.vmap(lambda change: along(still_inputs, change), out_axes=-1)(jnp.eye(unknowns.size))
     change = -solve(jacobian, moved[:, None])[:, 0]
     return change, direct + slopes @ change
 
