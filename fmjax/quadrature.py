@@ -126,11 +126,11 @@ class Layered(eqx.Module):
 
     def __call__(
         self,
-        slopes: Float[Array, layers * batch],
-        offsets: Float[Array, layers * batch],
-        lower: Float[Array, ...] | float = -9.0,
-        upper: Float[Array, ...] | float = 9.0,
-        start: Float[Array, ...] | np.ndarray | float = 0.5,
+        slopes: Float[Array, " layers *batch"],
+        offsets: Float[Array, " layers *batch"],
+        lower: Float[Array, "*#batch"] | float = -9.0,
+        upper: Float[Array, "*#batch"] | float = 9.0,
+        start: Float[Array, "*#batch"] | np.ndarray | float = 0.5,
     ) -> tuple[Float[Array, "*batch size"], Float[Array, "*batch size"]]:
         """Nodes and weights of ``E[f(u)]`` for layers at ``|slopes * u + offsets| <~ 1``.
 
@@ -149,11 +149,11 @@ class Layered(eqx.Module):
 
     def log_rule(
         self,
-        slopes: Float[Array, layers * batch],
-        offsets: Float[Array, layers * batch],
-        lower: Float[Array, ...] | float = -9.0,
-        upper: Float[Array, ...] | float = 9.0,
-        start: Float[Array, ...] | np.ndarray | float = 0.5,
+        slopes: Float[Array, " layers *batch"],
+        offsets: Float[Array, " layers *batch"],
+        lower: Float[Array, "*#batch"] | float = -9.0,
+        upper: Float[Array, "*#batch"] | float = 9.0,
+        start: Float[Array, "*#batch"] | np.ndarray | float = 0.5,
     ) -> tuple[Float[Array, "*batch size"], Float[Array, "*batch size"]]:
         """Nodes and logarithms of the weights, for integrands that grow where the weights underflow.
 
@@ -169,11 +169,11 @@ class Layered(eqx.Module):
 
     def spaced(
         self,
-        slopes: Float[Array, layers * batch],
-        offsets: Float[Array, layers * batch],
-        lower: Float[Array, ...] | float = -9.0,
-        upper: Float[Array, ...] | float = 9.0,
-        start: Float[Array, ...] | np.ndarray | float = 0.5,
+        slopes: Float[Array, " layers *batch"],
+        offsets: Float[Array, " layers *batch"],
+        lower: Float[Array, "*#batch"] | float = -9.0,
+        upper: Float[Array, "*#batch"] | float = 9.0,
+        start: Float[Array, "*#batch"] | np.ndarray | float = 0.5,
     ) -> tuple[Float[Array, "*batch size"], Float[Array, "*batch size"]]:
         """Nodes and their spacings: weights without the Gaussian density.
 

@@ -48,11 +48,11 @@ class Site(eqx.Module):
         mean: of ``w~`` given the frozen field ``x``: what it has in common with other solutions like the reference.
     """
 
-    field: Float[Array, ...]
-    probability: Float[Array, ...]
-    twin: Float[Array, ...] | np.ndarray
-    weight: Float[Array, ...]
-    mean: Float[Array, ...]
+    field: Float[Array, "*#nodes"]
+    probability: Float[Array, "*#nodes"]
+    twin: Float[Array, "*#nodes"] | np.ndarray
+    weight: Float[Array, "*#nodes"]
+    mean: Float[Array, "*#nodes"]
 
 
 class Weights(eqx.Module):

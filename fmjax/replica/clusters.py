@@ -60,7 +60,7 @@ class Clusters(eqx.Module):
     rise_hat: _Scalar
     nodes: tuple[int, int, int] = eqx.field(static=True)
 
-    def of_weights(self, potential: Callable[[Array], Array], field: Float[Array, ...]) -> blocks.Block:
+    def of_weights(self, potential: Callable[[Array], Array], field: Float[Array, "*nodes"]) -> blocks.Block:
         """Blocks of a weight in each ``field``."""
         spread = jnp.sqrt(self.rise_hat + _FAINT)
 
@@ -71,7 +71,7 @@ class Clusters(eqx.Module):
 
         return tabulated(at, field, jnp.zeros(1), jnp.ones(()), self.nodes[0])
 
-    def of_pattern(self, constraint: Constraint, mean: Float[Array, ...], std: _Scalar, width: _Scalar) -> blocks.Block:
+    def of_pattern(self, constraint: Constraint, mean: Float[Array, "*nodes"], std: _Scalar, width: _Scalar) -> blocks.Block:
         """Blocks of a pattern under a ``constraint``, for each ``mean``; of ``std``, ``width`` is left inside a cluster."""
         spread = jnp.sqrt(jnp.maximum(std**2 - width**2, 0.0) + _FAINT)
 
@@ -122,7 +122,7 @@ class Inside(eqx.Module):
 
 def tabulated(
     function: Callable[[Float[Array, " n"]], blocks.Block],
-    field: Float[Array, ...],
+    field: Float[Array, "*nodes"],
     centres: Float[Array, " c"],
     width: _Scalar,
     size: int,

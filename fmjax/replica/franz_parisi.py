@@ -81,7 +81,7 @@ class FranzParisi(Functional):
 
     model: Model
     reference_margin: Float[Array, ""] | float
-    nodes: tuple[int, int, int, int] = eqx.field(static=True, default=(52, 52, 80, 32))
+    nodes: tuple[int, int, int, int] = eqx.field(static=True, default=(52, 52, 80, 40))
 
     control: ClassVar[str] = "distance"
 

@@ -92,15 +92,15 @@ class Functional(eqx.Module):
 class Average(eqx.Module):
     """Sums over the nodes of a rule, of which its twins contribute as they are tilted, see `fmjax.quadrature`."""
 
-    probability: Float[Array, ...]
-    twin: Float[Array, ...] | np.ndarray
+    probability: Float[Array, "*#nodes"]
+    twin: Float[Array, "*#nodes"] | np.ndarray
     tilt: Float[Array, ""] | float
 
-    def __call__(self, *values: Float[Array, ...]) -> Float[Array, " values"]:
+    def __call__(self, *values: Float[Array, "*#nodes"]) -> Float[Array, " values"]:
         """``sum(probability (1 + tilt twin) value)`` of each, for derivatives at ``tilt = 0``."""
         return self.sums(*(self.probability * value for value in values))
 
-    def sums(self, *terms: Float[Array, ...]) -> Float[Array, " terms"]:
+    def sums(self, *terms: Float[Array, "*#nodes"]) -> Float[Array, " terms"]:
         """The same of values that are multiplied with their probability already."""
         twin = jnp.asarray(self.twin)
         shape = jnp.broadcast_shapes(twin.shape, *(term.shape for term in terms))
@@ -120,11 +120,11 @@ class Magnetisations(eqx.Module):
     mean free entropy of one replica.
     """
 
-    log_partition: Float[Array, ...]
-    mean: Float[Array, ...]
-    variance: Float[Array, ...]
+    log_partition: Float[Array, "*#nodes"]
+    mean: Float[Array, "*#nodes"]
+    variance: Float[Array, "*#nodes"]
     over: Average
-    inner: tuple[Float[Array, ...], ...] = ()
+    inner: tuple[Float[Array, "*#nodes"], ...] = ()
 
     @staticmethod
     def of(weights: Weights, site: Site, tilt: _Scalar | float, clusters: Clusters | None) -> Magnetisations:
@@ -149,11 +149,11 @@ class Tilted(eqx.Module):
     mean log weight of one replica.
     """
 
-    log_weight: Float[Array, ...]
-    force: Float[Array, ...]
-    susceptibility: Float[Array, ...]
+    log_weight: Float[Array, "*#nodes"]
+    force: Float[Array, "*#nodes"]
+    susceptibility: Float[Array, "*#nodes"]
     over: Average
-    inner: tuple[Float[Array, ...], ...] = ()
+    inner: tuple[Float[Array, "*#nodes"], ...] = ()
 
     @staticmethod
     def of(constraint: Constraint, mean: Array, std: _Scalar, over: Average, inside: Inside | None) -> Tilted:

@@ -81,7 +81,7 @@ def known(found: _Found, *names: str) -> _Found:
     """
 
     def masked(field):
-        def mask(leaf: Float[Array, ...]) -> Float[Array, ...]:
+        def mask(leaf: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
             # Not a plain `where`, whose derivative would be zero beside a value that is none.
             return leaf * jnp.where(found.converged, 1.0, jnp.nan)
 
