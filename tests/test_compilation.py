@@ -1,5 +1,8 @@
 """What is compiled, how often and where."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import jax
@@ -90,3 +93,33 @@ def test_newton_traces_its_equations_once_for_their_shape_and_once_for_all_steps
     root = root_of(equations, jnp.asarray(8.0), jnp.array([1.5]), positive=np.array([False]))
     assert jnp.allclose(root.unknowns, 2.0, atol=1e-12)
     assert len(traced) == 2
+
+
+# Lines of StableHLO of all modules together, in a fresh process. They are what the compiler's time depends on, and the same
+# on every machine.
+LARGEST = {
+    "fmjax.solve(fmjax.Equilibrium(model), alpha=0.5)": 5_000,
+    "curve(0.3)": 15_500,
+    "jax.grad(lambda margin: curve(margin).entropy.sum())(0.3)": 30_000,
+    "fmjax.thresholds.capacity(model)": 6_000,
+    "fmjax.thresholds.kappa_u(model, 0.5)": 42_000,
+    "fmjax.thresholds.robust_capacity(model, 4)": 27_000,
+}
+PROGRAM = """
+import jax
+import numpy as np
+jax.config.update("jax_enable_x64", True)
+import fmjax
+model = fmjax.Perceptron()
+def curve(margin):
+    return fmjax.curve(fmjax.FranzParisi(model, margin), alpha=0.5, distance=np.linspace(0.005, 0.4, 64))
+"""
+
+
+@pytest.mark.parametrize("answer", LARGEST)
+def test_programs_of_a_first_answer_are_few_and_no_larger_than_they_were(answer, tmp_path):
+    environment = os.environ | {"JAX_DUMP_IR_TO": str(tmp_path), "JAX_DUMP_IR_MODES": "stablehlo"}
+    subprocess.run([sys.executable, "-c", PROGRAM + answer], check=True, env=environment)
+    modules = [path.read_text().count("\n") for path in tmp_path.iterdir()]
+    assert len(modules) <= (14 if "grad" in answer else 10)
+    assert 0.6 * LARGEST[answer] < sum(modules) <= LARGEST[answer], "smaller: lower the limit"
