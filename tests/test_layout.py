@@ -15,6 +15,7 @@ PACKAGE = ROOT / "fmjax"
 ROWS = (
     "progress",
     "checks",
+    "precision",
     "special",
     "quadrature",
     "models",

@@ -402,3 +402,15 @@ def test_programs_may_hold_models_and_loads_as_constants(program):
 def test_constants_of_a_program_are_checked_while_it_is_traced(program, named):
     with pytest.raises(ValueError, match=named):
         jax.eval_shape(program, jnp.asarray(0.1))
+
+
+@pytest.mark.parametrize("setting", [jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise")], ids=str)
+def test_rules_that_users_set_for_their_own_code_change_nothing(setting):
+    def entropy(alpha):
+        return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=alpha).entropy
+
+    expected = jax.value_and_grad(entropy)(0.5)
+    with setting:
+        found = jax.value_and_grad(entropy)(0.5)
+        assert fmjax.TreeCommittee("relu").deviation > 0
+    assert found == expected

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from fmjax.models.activation import ACTIVATIONS, REACH, Activation, spread
 from fmjax.models.architecture import Architecture
+from fmjax.precision import usual_arithmetic
 
 __all__ = ["CommitteeArchitecture"]
 
@@ -143,7 +144,7 @@ class CommitteeArchitecture(Architecture):
         Raises:
             ValueError: the activation has no kernel, or one that was not resolved.
         """
-        with jax.enable_x64(True):  # a kernel in float32 would be refused, for reasons that are not the activation's
+        with usual_arithmetic():  # a kernel in float32 would be refused, for reasons that are not the activation's
             function, kinks = _checked(activation, kinks)
             architecture = _tabulate(function, kinks)
             _check(architecture, function, kinks)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
     Equilibrium,
     EquilibriumControls,
@@ -40,7 +41,7 @@ def is_concrete(*values: Any) -> bool:
 
 
 def in_float64(function: Callable) -> Callable:
-    """Run a function of the theory in float64 whatever the global setting, or say which line to add.
+    """Run a function of the theory in float64 whatever the global settings, or say which line to add.
 
     Differences of overlaps of 1e-8 decide these numbers. Concrete arguments are computed in a float64 context; traced
     ones have been rounded already, so tracing with float64 off is an error.
@@ -48,14 +49,12 @@ def in_float64(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapped(*args, **kwargs):
-        if jax.config.read("jax_enable_x64"):
-            return function(*args, **kwargs)
-        if not is_concrete(args, kwargs):
+        if not (jax.config.read("jax_enable_x64") or is_concrete(args, kwargs)):
             raise ValueError(
                 "the theory needs float64 and is being traced in float32: "
                 'add jax.config.update("jax_enable_x64", True) at the start of the program'
             )
-        with jax.enable_x64(True):
+        with usual_arithmetic():
             return function(*args, **kwargs)
 
     return wrapped

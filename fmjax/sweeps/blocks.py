@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
+from fmjax.precision import usual_arithmetic
 from fmjax.sweeps.plan import KEYS, Plan, plan_of
 from fmjax.sweeps.store import Store
 
@@ -32,7 +33,7 @@ def compute(plan: Plan, index: int) -> dict[str, np.ndarray]:
     if quantity.on_host:
         found = {name: np.full(shape, value) for name, value in quantity.evaluate(static).items()}
     else:
-        with jax.enable_x64(True):
+        with usual_arithmetic():
             found = _evaluate(plan, static, columns)
         found = {name: values.reshape(shape) for name, values in found.items()}
     return {name: _canonical(found[name], output.dtype) for name, output in quantity.outputs.items()} | {

@@ -10,10 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from fmjax import __version__
+from fmjax.precision import usual_arithmetic
 from fmjax.sweeps.quantities import QUANTITIES
 from fmjax.sweeps.quantity import Control, Quantity
 
@@ -177,7 +177,7 @@ def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
     """Refuse words that are possible each, and not together."""
     words = [key for key, control in quantity.controls.items() if control.words]
     if quantity.check is not None:
-        with jax.enable_x64(True):
+        with usual_arithmetic():
             for together in product(*(np.atleast_1d(values[key]).tolist() for key in words)):
                 quantity.check(dict(zip(words, together, strict=True)))
 

@@ -1,0 +1,23 @@
+"""The settings of JAX in which the theory is computed, whatever those of the program around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+
+__all__ = ["usual_arithmetic"]
+
+
+@contextmanager
+def usual_arithmetic() -> Iterator[None]:
+    """float64, and NumPy's rules for mixed types and shapes, which users may have forbidden in code of their own.
+
+    Example:
+        >>> with jax.numpy_dtype_promotion("strict"), usual_arithmetic():
+        ...     print((jax.numpy.arange(2) + 0.5).dtype)
+        float64
+    """
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
