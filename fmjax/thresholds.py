@@ -34,7 +34,7 @@ from fmjax.solvers.folds import (
 from fmjax.solvers.front import as_float64, in_float64, is_concrete, one_number, require
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, Outcome, known, resolved
-from fmjax.solvers.saddle import ROUNDING, order_of
+from fmjax.solvers.saddle import order_of
 from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, shrinking_volume
@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
+_ROUNDING = 2e-14
 
 
 class Threshold(eqx.Module, Outcome):
@@ -378,5 +379,5 @@ def _a_margin(
 def _judged(value: _Scalar, error: _Scalar, unit: _Scalar, status: Int[Array, ""]) -> tuple[_Scalar, Int[Array, ""]]:
     """The error of a threshold with that of rounding, and the status, given that."""
     size = jax.lax.stop_gradient(unit + jnp.abs(value))
-    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + ROUNDING * size)  # an infinite load is exact
+    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + _ROUNDING * size)  # an infinite load is exact
     return error, resolved(status, size, error)

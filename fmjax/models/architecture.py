@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -14,8 +15,11 @@ class Architecture(eqx.Module):
     """The covariance of the pre-activations of two networks at overlap ``q``, as ``variance * Q(q)`` with ``Q(1) = 1``.
 
     The replica theory sees an architecture only through these: every overlap inside the energetic term is replaced by
-    ``Q(overlap)``, and fields are in units of ``sqrt(variance)``.
+    ``Q(overlap)``, and fields are in units of ``sqrt(variance)``. ``accuracy`` is the relative error of the kernel, or that
+    of sums of a few thousand terms of order one, if larger: part of every error estimate.
     """
+
+    accuracy: ClassVar[float] = 2e-14
 
     @abstractmethod
     def variance(self) -> Float[Array, ""] | float:

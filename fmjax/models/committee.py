@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -114,6 +114,8 @@ class CommitteeArchitecture(Architecture):
     Attributes:
         power: ``Q(1)``, the variance of ``Delta``.
     """
+
+    accuracy: ClassVar[float] = 1e-12
 
     power: Float[Array, ""]
     _kernel: _Kernel

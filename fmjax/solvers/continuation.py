@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fmjax.models import Model
 from fmjax.replica import (
     Equilibrium,
     FranzParisi,
@@ -72,7 +73,7 @@ def local_track(functional: FranzParisi, alpha: _Scalar, distance: Float[Array, 
     if model.weights.discrete:
         exists = exists & (reference.numbers[0] > NO_SOLUTIONS)
     status = jnp.where(own.status == CONVERGED, track.status, COUNTED_FAILED)
-    return reference, _marked(track, jnp.where(exists, status, REFERENCE_FAILED))
+    return reference, _marked(track, model, jnp.where(exists, status, REFERENCE_FAILED))
 
 
 def ensemble_track(functional: RobustEnsemble, alpha: _Scalar, distance: Float[Array, " n"], typical: Root) -> Track:
@@ -82,18 +83,18 @@ def ensemble_track(functional: RobustEnsemble, alpha: _Scalar, distance: Float[A
     track = Follower()(_ensemble_equations, inputs, start, position_of(distance), *shape, both=False)
     closer = distance < 0.5 * order_of(typical).gap
     status = jnp.where(closer, track.status, BRANCH_ENDED)
-    return _marked(track, jnp.where(typical.status == CONVERGED, status, COUNTED_FAILED))
+    return _marked(track, functional.model, jnp.where(typical.status == CONVERGED, status, COUNTED_FAILED))
 
 
-def _marked(track: Track, status: Array) -> Track:
+def _marked(track: Track, model: Model, status: Array) -> Track:
     """With another ``status``, and no fields or numbers where it says that there are none."""
-    status = resolved(status, 1.0 + jnp.abs(track.numbers[:, 1]), error_of(track.errors.T, track.numbers.T))
+    status = resolved(status, 1.0 + jnp.abs(track.numbers[:, 1]), error_of(model, track.errors.T, track.numbers.T))
     known = jnp.where(status == CONVERGED, 1.0, jnp.nan)[:, None]
     fields, numbers = track.fields * known, track.numbers * known
     return eqx.tree_at(lambda t: (t.fields, t.numbers, t.status), track, (fields, numbers, status))
 
 
-def _points(track: Track, order: Any, reference: Any, distance: Array, alpha: Array) -> SaddlePoint:
+def _points(track: Track, model: Model, order: Any, reference: Any, distance: Array, alpha: Array) -> SaddlePoint:
     entropy, slope, replicon, *rest = track.numbers.T
     alphas, reference = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, distance.shape), (alpha, reference))
     return SaddlePoint(
@@ -105,7 +106,7 @@ def _points(track: Track, order: Any, reference: Any, distance: Array, alpha: Ar
         alpha=alphas,
         residual=track.residual,
         replicon=replicon,
-        error_estimate=error_of(track.errors.T, track.numbers.T),
+        error_estimate=error_of(model, track.errors.T, track.numbers.T),
         steps=track.steps,
         status=track.status,
     )
@@ -132,7 +133,7 @@ def local_curve(functional: FranzParisi, alpha: _Scalar, distance: Float[Array, 
 @jax.jit
 def _local_curve(functional: FranzParisi, alpha: _Scalar, distance: Float[Array, " n"]) -> Curve:
     reference, track = local_track(functional, alpha, distance)
-    points = _points(track, FranzParisiOrder, order_of(reference), distance, alpha)
+    points = _points(track, functional.model, FranzParisiOrder, order_of(reference), distance, alpha)
     return Curve(points, track.fields, reference)
 
 
@@ -173,7 +174,7 @@ def ensemble_curve(functional: RobustEnsemble, alpha: _Scalar, distance: Float[A
 def _ensemble_curve(functional: RobustEnsemble, alpha: _Scalar, distance: Float[Array, " n"]) -> Curve:
     typical = typical_root(Equilibrium(functional.model), alpha)
     track = ensemble_track(functional, alpha, distance, typical)
-    return Curve(_points(track, RobustEnsembleOrder, None, distance, alpha), track.fields, typical)
+    return Curve(_points(track, functional.model, RobustEnsembleOrder, None, distance, alpha), track.fields, typical)
 
 
 @ensemble_curve.defjvp

@@ -234,7 +234,7 @@ def _as_distances(distance: Any) -> Float[Array, " n"] | np.ndarray:
 @jax.jit
 def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
     root = typical_root(functional, alpha)
-    point = typical_point(root, alpha)
+    point = typical_point(root, functional.model, alpha)
     return breaking_at(OneStep(functional), point, root.unknowns, EquilibriumControls(alpha), None)
 
 

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Saddle
 from fmjax.solvers.newton import Root, response, root_of, still
 from fmjax.solvers.outcome import Outcome, known, resolved
 
 __all__ = [
-    "ROUNDING",
     "SaddlePoint",
     "equilibrium",
     "error_of",
@@ -26,8 +26,6 @@ __all__ = [
 ]
 
 NEARLY_NONE = 1e-2  # fields; none at all are a fixed point, stable or not, where a constraint is symmetric
-# What rounding alone does to a sum of a few thousand terms of order one, with room to spare.
-ROUNDING = 2e-14
 
 
 class SaddlePoint(eqx.Module, Outcome):
@@ -72,9 +70,11 @@ def order_of(root: Root) -> EquilibriumOrder:
     return EquilibriumOrder(*root.numbers[3:])
 
 
-def error_of(errors: Float[Array, numbers * batch], numbers: Float[Array, numbers * batch]) -> Float[Array, "*batch"]:
+def error_of(
+    model: Model, errors: Float[Array, " numbers *batch"], numbers: Float[Array, " numbers *batch"]
+) -> Float[Array, "*batch"]:
     """One bound for entropy and slope from those of all numbers."""
-    return jnp.maximum(errors[0], errors[1]) + ROUNDING * (1.0 + jnp.abs(numbers[1]))
+    return jnp.maximum(errors[0], errors[1]) + model.architecture.accuracy * (1.0 + jnp.abs(numbers[1]))
 
 
 def typical_equations(
@@ -105,10 +105,10 @@ def _(primals, tangents):
     return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), (fields, numbers))
 
 
-def typical_point(root: Root, alpha: Float[Array, ""]) -> SaddlePoint:
+def typical_point(root: Root, model: Model, alpha: Float[Array, ""]) -> SaddlePoint:
     """Typical solutions from their fields."""
     entropy, slope, replicon, *_ = root.numbers
-    order, error = order_of(root), jax.lax.stop_gradient(error_of(root.number_errors, root.numbers))
+    order, error = order_of(root), jax.lax.stop_gradient(error_of(model, root.number_errors, root.numbers))
     status = resolved(root.status, 1.0 + jnp.abs(slope), error)
     rest = (0.5 * order.gap, alpha, root.residual, replicon, error, root.steps, status)
     point = SaddlePoint(entropy, slope, order, None, *rest)
@@ -117,4 +117,4 @@ def typical_point(root: Root, alpha: Float[Array, ""]) -> SaddlePoint:
 
 def equilibrium(functional: Equilibrium, alpha: Float[Array, ""]) -> SaddlePoint:
     """Typical solutions at ``alpha``."""
-    return typical_point(typical_root(functional, alpha), alpha)
+    return typical_point(typical_root(functional, alpha), functional.model, alpha)
