@@ -29,7 +29,7 @@ import fmjax
 model = fmjax.Perceptron()
 def curve(margin):
     return fmjax.curve(fmjax.FranzParisi(model, margin), alpha=0.5, distance={distances})
-jax.block_until_ready({answer})
+jax.block_until_ready([{answer}])
 """
 ANSWERS = {
     "typical entropy": "fmjax.solve(fmjax.Equilibrium(model), alpha=0.5)",
