@@ -404,7 +404,9 @@ def test_constants_of_a_program_are_checked_while_it_is_traced(program, named):
         jax.eval_shape(program, jnp.asarray(0.1))
 
 
-@pytest.mark.parametrize("setting", [jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise")], ids=str)
+@pytest.mark.parametrize(
+    "setting", [jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise")], ids=["dtypes", "ranks"]
+)
 def test_rules_that_users_set_for_their_own_code_change_nothing(setting):
     def entropy(alpha):
         return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=alpha).entropy
