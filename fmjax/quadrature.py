@@ -191,16 +191,19 @@ class Layered(eqx.Module):
         batch = jnp.broadcast_shapes(slopes.shape[1:], *(end.shape for end in ends), start.shape)
         steep = jnp.maximum(jnp.abs(slopes), _SHALLOWEST) * scale
         centres = jnp.clip(-jnp.sign(slopes) * offsets / steep, -_OUTSIDE, _OUTSIDE)
-        # Both ends and the centres of the layers to come, in units of `outer` and in the variable of the layers before.
-        points = jnp.stack([jnp.broadcast_to(x, batch) for x in (ends[0] / scale, ends[1] / scale, *centres)])
-        widths, layers = jnp.broadcast_to(2.0 / steep, (len(slopes), *batch)), []
-        for index in range(len(slopes)):
-            width, centre = jnp.minimum(widths[index], 1.0), points[2 + index]
+        # The centres of the layers to come, and both ends, in units of `outer` and in the variable of the layers before.
+        points = jnp.stack([jnp.broadcast_to(x, batch) for x in (*centres[::-1], ends[0] / scale, ends[1] / scale)])
+        widths, layers = jnp.broadcast_to(2.0 / steep[::-1], (len(slopes), *batch)), []
+        for left in reversed(range(len(slopes))):
+            width, centre = jnp.minimum(widths[left], 1.0), points[left]
             layers.append((width[..., None], centre[..., None]))
-            apart = jnp.clip(points - centre, -_FARTHEST, _FARTHEST)
-            inside = jnp.sinh(apart) / width
-            widths = widths * (jnp.cosh(apart[2:]) / (width * jnp.sqrt(1.0 + inside[2:] ** 2)))
-            points = jnp.arcsinh(inside)
+            points = jnp.concatenate([points[:left], points[left + 1 :]])
+            # sinh, cosh and asinh as they are defined: nodes need not be accurate close to a layer, only the same ones.
+            up = jnp.exp(jnp.clip(points - centre, -_FARTHEST, _FARTHEST))
+            inside = (up - 1.0 / up) / (2.0 * width)
+            root = jnp.sqrt(1.0 + inside * inside)
+            widths = widths[:left] * ((up + 1.0 / up) / (2.0 * width * root))[:left]
+            points = jnp.sign(inside) * jnp.log(jnp.abs(inside) + root)
         step = ((points[1] - points[0]) / self.size)[..., None]
         # Whole steps from the last layer, and `start`: so nodes keep their places relative to a layer that moves.
         t = step * (jnp.round(points[0][..., None] / step) + np.arange(self.size) + start[..., None])

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from fmjax.compilation import Program, compiled_together
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, RobustEnsemble
-from fmjax.solvers.ahead import compiled_together
 from fmjax.solvers.folds import (
     CriticalPoint,
     ensemble_fold,
@@ -134,7 +134,7 @@ def capacity(model: Model) -> Threshold:
     return _load(functional, largest_alpha(functional))
 
 
-@jax.jit
+@Program
 def _load(functional: Equilibrium, root: Root) -> Threshold:
     """The threshold whose value is ``alpha``, the last unknown."""
     gap, alpha, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
@@ -209,7 +209,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     return _largest(largest_margin(functional, alpha), functional.model, alpha)
 
 
-@jax.jit
+@Program
 def _largest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
     gap, margin, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
     return _a_margin(model, margin, error, alpha, 0.5 * gap, root.status)
@@ -324,7 +324,7 @@ def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, rep
     return _of_replicas(functional, compiled_together(chain, functional))
 
 
-@jax.jit
+@Program
 def _of_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Threshold:
     margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
     return _a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
@@ -340,21 +340,21 @@ def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., 
     return compiled_together(chain, *inputs)
 
 
-@jax.jit
+@Program
 def _in_margin(point: CriticalPoint, model: Model, alpha: _Scalar) -> Threshold:
     """The threshold that is the margin of the reference."""
     margin, error = (unknowns.margin * model.deviation for unknowns in (point.at, point.errors))
     return _a_margin(model, margin, error, alpha, jax.nn.sigmoid(point.at.position), point.status)
 
 
-@jax.jit
+@Program
 def _in_alpha(point: CriticalPoint, model: Model) -> Threshold:
     """The threshold that is the load."""
     margin, distance = point.at.margin * model.deviation, jax.nn.sigmoid(point.at.position)
     return known(_a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status), "margin")
 
 
-@jax.jit
+@Program
 def _volume(model: Model) -> Threshold:
     """Capacity of continuous weights."""
     value, error = shrinking_volume(model)

@@ -16,6 +16,7 @@ ROWS = (
     "progress",
     "checks",
     "precision",
+    "compilation",
     "special",
     "quadrature",
     "models",

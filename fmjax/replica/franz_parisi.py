@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from fmjax.models import LocalField, Model
 from fmjax.quadrature import Layered, log_normal_density, offset, twins
 from fmjax.replica.clusters import Clusters, Inside
-from fmjax.replica.equilibrium import EquilibriumOrder
+from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.franz_parisi_order import Covariances, FranzParisiControls, FranzParisiOrder, Overlaps
 from fmjax.replica.functional import Average, Functional, Magnetisations, Saddle, Tilted
 from fmjax.replica.stability import replicon
@@ -84,6 +84,16 @@ class FranzParisi(Functional):
     nodes: tuple[int, int, int, int] = eqx.field(static=True, default=(52, 52, 80, 40))
 
     control: ClassVar[str] = "distance"
+    order: ClassVar[type[FranzParisiOrder]] = FranzParisiOrder
+
+    @property
+    def reference(self) -> Equilibrium:
+        """The functional of which references are typical solutions."""
+        return Equilibrium(self.model.with_margin(self.reference_margin))
+
+    def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> FranzParisiControls:
+        """Those of `saddle`, around a ``reference``: the distance follows from the fields."""
+        return FranzParisiControls(alpha, jnp.zeros(()), reference, tilt)
 
     @property
     def positive(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from fmjax.models import Binary, Model
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
 from fmjax.replica.clusters import Clusters
-from fmjax.replica.equilibrium import EquilibriumOrder
+from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Kernels, Saddle
 from fmjax.special import log_2cosh
 
@@ -109,6 +109,7 @@ class RobustEnsemble(Functional):
     nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
 
     control: ClassVar[str] = "distance"
+    order: ClassVar[type[RobustEnsembleOrder]] = RobustEnsembleOrder
 
     def __check_init__(self):
         if not (1.0 <= self.replicas <= _MOST or math.isinf(self.replicas)):
@@ -121,6 +122,15 @@ class RobustEnsemble(Functional):
             raise TypeError(f"the replicas of a robust ensemble have binary weights, not {kind} ones: use weights=Binary()")
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
+
+    @property
+    def reference(self) -> Equilibrium:
+        """The functional of typical solutions, as far apart as which replicas do not interact."""
+        return Equilibrium(self.model)
+
+    def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> RobustEnsembleControls:
+        """Those of `saddle`, whatever the ``reference``: the distance follows from the fields."""
+        return RobustEnsembleControls(alpha, jnp.zeros(()), tilt)
 
     @property
     def positive(self) -> np.ndarray:
@@ -169,7 +179,7 @@ class RobustEnsemble(Functional):
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
         return interaction + entropic + controls.alpha * energetic
 
-    def start(self, typical: EquilibriumOrder) -> Float[Array, " 2"]:
+    def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " 2"]:
         """The fields at the distance of typical solutions, where replicas do not interact."""
         return jnp.stack([jnp.sqrt(typical.q_hat), jnp.zeros_like(typical.q_hat)])
 

@@ -16,12 +16,12 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from fmjax.compilation import Program
 from fmjax.models import Model
 from fmjax.replica import (
     Equilibrium,
     EquilibriumControls,
     FranzParisi,
-    FranzParisiControls,
     RobustEnsembleControls,
     Saddle,
 )
@@ -92,7 +92,7 @@ def _around_reference(model: Model, alpha: _Scalar, at: _Unknowns, tilt: _Scalar
     functional = FranzParisi(model, margin)
 
     def saddle(fields):
-        return functional.saddle(fields, FranzParisiControls(alpha, jnp.zeros(()), reference.order, tilt))
+        return functional.saddle(fields, functional.controls(alpha, reference.order, tilt))
 
     return reference, saddle
 
@@ -143,7 +143,7 @@ def _threshold(conditions: _Conditions, names: tuple[str, ...]) -> Callable[[Any
     def search(inputs, start):
         guess, unravel = ravel_pytree(parts(start))
         nothing_positive = np.zeros(guess.size, bool)
-        root = root_of(equations(unravel), inputs, guess, positive=nothing_positive, floor=1e-2, tolerance=1e-8)
+        root = root_of(equations(unravel), inputs, guess, numbers=0, positive=nothing_positive, floor=1e-2, tolerance=1e-8)
         status = jnp.where(start.found, root.status, NO_CANDIDATE)
         unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
         return CriticalPoint(unravel(unknowns), unravel(root.unknown_errors), status)
@@ -156,7 +156,7 @@ def _threshold(conditions: _Conditions, names: tuple[str, ...]) -> Callable[[Any
         moved, _ = response(equations(unravel), inputs, unknowns, tangents[0])
         return point, eqx.tree_at(lambda p: p.at, still(point), unravel(moved))
 
-    return jax.jit(search)
+    return Program(search)
 
 
 _AROUND = ("reference", "margin")

@@ -127,6 +127,7 @@ class Follower(eqx.Module):
         positive: np.ndarray,
         scale: np.ndarray,
         *,
+        numbers: int,
         both: bool,
     ) -> Track:
         """Follow a curve to all ``targets`` that it reaches.
@@ -138,6 +139,7 @@ class Follower(eqx.Module):
             targets: positions, in any order.
             positive: which fields cannot be negative.
             scale: of each field, see `fmjax.replica.Functional.scale`.
+            numbers: how many of them the equations have.
             both: whether to go upwards as well, after going downwards.
         """
         inputs, start, targets = jax.lax.stop_gradient((inputs, start, targets))
@@ -166,7 +168,6 @@ class Follower(eqx.Module):
                 evaluations=s.evaluations + 1,
             )
 
-        _, numbers = jax.eval_shape(equations, inputs, start, jnp.zeros(()))
         zero, no = jnp.zeros(()), jnp.asarray(False)
         origin = _Point(zero, jnp.zeros(size), jnp.zeros(size))
         last = jax.tree.map(lambda leaf: jnp.zeros((self.window, *leaf.shape)), origin)
@@ -178,19 +179,19 @@ class Follower(eqx.Module):
             starting=~no,
             tries=jnp.asarray(0),
             path=path,
-            rows=jnp.full((size + 2 * numbers.size + 1, rows), jnp.nan),
+            rows=jnp.full((size + 2 * numbers + 1, rows), jnp.nan),
             found=jnp.zeros(rows, bool),
             residual=zero,
             evaluations=jnp.asarray(0),
         )
         # Two conditions: see `root_of`.
         state = jax.lax.while_loop(lambda s: ~s.path.over & (s.evaluations < most), body, state)
-        fields, numbers, errors, residual = jnp.split(state.rows.T, np.cumsum([size, numbers.size, numbers.size]), axis=1)
+        fields, found, errors, residual = jnp.split(state.rows.T, np.cumsum([size, numbers, numbers]), axis=1)
         followed = jnp.where(state.path.over, BRANCH_ENDED, OUT_OF_STEPS)
         missing = jnp.where(state.path.count == 0, STALLED, followed)
         return Track(
             fields=fields,
-            numbers=numbers,
+            numbers=found,
             errors=errors,
             residual=jnp.where(state.found, residual[:, 0], state.residual),
             steps=jnp.broadcast_to(state.evaluations, rows),

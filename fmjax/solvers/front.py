@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.compilation import Program
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
     Equilibrium,
@@ -23,7 +24,7 @@ from fmjax.replica import (
     RobustEnsemble,
 )
 from fmjax.solvers.clusters import ClusterPoint
-from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, ensemble_curve, local_curve, position_of
+from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_of
 from fmjax.solvers.one_step import breaking_at
 from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
@@ -130,7 +131,7 @@ def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
 
 _FEWEST = 8  # distances that a program is compiled for
 
-_equilibrium = jax.jit(equilibrium)
+_equilibrium = Program(equilibrium)
 
 
 @in_float64
@@ -199,18 +200,16 @@ def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: 
     """
     if isinstance(functional, FranzParisi) and is_concrete(functional, alpha) and not is_concrete(distance):
         with jax.ensure_compile_time_eval():  # what is constant in another program is checked while that is traced
-            typical = Equilibrium(functional.model.with_margin(functional.reference_margin))
-            reference = _equilibrium(*as_float64((typical, alpha)))
+            reference = _equilibrium(*as_float64((functional.reference, alpha)))
             if not bool(reference.converged) or float(reference.entropy) < NO_SOLUTIONS:
                 _refuse_reference(functional, alpha)
     spare = max(_FEWEST, 1 << (distance.shape[0] - 1).bit_length()) - distance.shape[0]
-    follow = local_curve if isinstance(functional, FranzParisi) else ensemble_curve
     functional, alpha = as_float64((functional, alpha))
     if is_concrete(distance):
         distance = as_float64(np.pad(np.asarray(distance), (0, spare), mode="edge"))
     else:
         distance = jnp.pad(as_float64(distance), (0, spare), mode="edge")
-    found = follow(functional, alpha, distance)
+    found = curve_of(functional, alpha, distance)
     if isinstance(functional, FranzParisi) and is_concrete(found) and bool(jnp.any(found.points.status == REFERENCE_FAILED)):
         _refuse_reference(functional, alpha)
     return found
@@ -231,14 +230,14 @@ def _as_distances(distance: Any) -> Float[Array, " n"] | np.ndarray:
     return distance if isinstance(distance, jax.core.Tracer) else np.asarray(distance, np.float64)
 
 
-@jax.jit
+@Program
 def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
     root = typical_root(functional, alpha)
     point = typical_point(root, functional.model, alpha)
     return breaking_at(OneStep(functional), point, root.unknowns, EquilibriumControls(alpha), None)
 
 
-@jax.jit
+@Program
 def _local_clusters(functional: FranzParisi, alpha: Array, curve: Curve) -> ClusterPoint:
     def at(row):
         point, fields = row

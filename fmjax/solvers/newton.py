@@ -64,13 +64,16 @@ def expand(equations: Equations, inputs: Any, unknowns: _Vector) -> Expansion:
 
 
 def solve(matrix: Float[Array, "n n"], columns: Float[Array, "n columns"]) -> Float[Array, "n columns"]:
-    """``matrix^-1 columns`` by Gauss and Jordan, rows scaled and pivoted: written out, for the few rows there are.
+    """``matrix^-1 columns``, rows scaled and pivoted; up to four by Gauss and Jordan, written out.
 
-    A library call costs as much as the equations themselves where there are three of them, and more under `jax.vmap`.
+    For those a library call costs as much as the equations themselves, and more under `jax.vmap`; for ten, elimination
+    written out is a quarter of a program.
     """
     size = matrix.shape[0]
     scale = jnp.max(jnp.abs(matrix), axis=1, keepdims=True) + 1e-300
     matrix, columns = matrix / scale, columns / scale
+    if size > 4:
+        return jnp.linalg.solve(matrix, columns)
     index = np.arange(size)[:, None]
 
     def exchanged(rows, k, place):
@@ -92,6 +95,7 @@ def root_of(
     inputs: Any,
     guess: _Vector,
     *,
+    numbers: int,
     positive: np.ndarray,
     floor: np.ndarray | float = 1e-12,
     fixed_point: bool | Bool[Array, ""] = False,
@@ -109,6 +113,7 @@ def root_of(
         equations: see the module; ``inputs`` are handed to them.
         inputs: their first argument.
         guess: start, shape ``(n,)``.
+        numbers: how many of them there are.
         positive: which unknowns cannot be negative; in one step they decrease to a tenth at most.
         floor: size of an unknown below which its relative accuracy does not matter.
         fixed_point: whether the residual is unknowns minus an increasing function of them, and the guess lies below its
@@ -168,8 +173,7 @@ def root_of(
         # number depends on and again in every pass: a quarter of a compilation.
         return (state[-1].status < 0) & (state[-1].steps < max_steps)
 
-    _, numbers = jax.eval_shape(equations, inputs, guess, jnp.zeros(()))
-    nothing = jnp.full(numbers.shape, jnp.nan)
+    nothing = jnp.full(numbers, jnp.nan)
     start = Root(guess, nothing, guess, nothing, jnp.asarray(jnp.nan), jnp.asarray(0), jnp.asarray(-1))
     state = (guess, jnp.eye(guess.size), jnp.zeros_like(guess), jnp.ones(()), start)
     return jax.lax.while_loop(unfinished, body, state)[-1]

@@ -89,6 +89,7 @@ def _solve(one: OneStep, guess: Array, controls: Any, m: _Scalar, position: _Sca
         _equations,
         (one, controls, m, position),
         guess,
+        numbers=6,
         positive=np.append(functional.positive, True),
         floor=np.append(functional.scale, 1e-3),
         tolerance=1e-9,

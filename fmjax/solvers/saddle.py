@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -18,6 +19,7 @@ __all__ = [
     "SaddlePoint",
     "equilibrium",
     "error_of",
+    "number_of_numbers",
     "numbers_of",
     "order_of",
     "typical_equations",
@@ -65,6 +67,11 @@ def numbers_of(saddle: Saddle) -> Float[Array, " numbers"]:
     return jnp.stack([saddle.value, saddle.slope, saddle.replicon, *jax.tree.leaves(saddle.order)])
 
 
+def number_of_numbers(order: type) -> int:
+    """How many these are, where order parameters are of this class."""
+    return 3 + len(dataclasses.fields(order))
+
+
 def order_of(root: Root) -> EquilibriumOrder:
     """Order parameters of typical solutions."""
     return EquilibriumOrder(*root.numbers[3:])
@@ -95,7 +102,8 @@ def typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
     """
     positive = functional.positive
     start = jnp.full(positive.size, NEARLY_NONE)
-    return root_of(typical_equations, (functional, alpha), start, positive=positive, fixed_point=True)
+    numbers = number_of_numbers(EquilibriumOrder)
+    return root_of(typical_equations, (functional, alpha), start, numbers=numbers, positive=positive, fixed_point=True)
 
 
 @typical_root.defjvp

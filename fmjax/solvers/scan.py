@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from fmjax.compilation import Call, Program
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
-from fmjax.solvers.ahead import Call
-from fmjax.solvers.continuation import ensemble_track, local_track
+from fmjax.solvers.continuation import follow, typical_of
 from fmjax.solvers.follower import Track
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED
-from fmjax.solvers.saddle import order_of, typical_root
+from fmjax.solvers.saddle import order_of
 from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
 
 __all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy", "start_in_loads"]
@@ -65,20 +65,23 @@ class Start(NamedTuple):
     found: Bool[Array, ""]
 
 
-@jax.jit
+@Program
 def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> Scan:
     model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
     distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
 
     def curve(item):
-        return local_track(FranzParisi(model, item[1]), item[0], distance)
+        alpha, margin = item
+        functional = FranzParisi(model, margin)
+        typical = typical_of(functional, alpha)
+        return typical[0].unknowns, follow(functional, alpha, distance, typical)
 
     references, tracks = jax.lax.map(curve, (alphas, margins))
     distances = jnp.broadcast_to(distance, (_REFERENCES, _DISTANCES))
-    return Scan(alphas, margins / model.deviation, references.unknowns, distances, tracks)
+    return Scan(alphas, margins / model.deviation, references, distances, tracks)
 
 
-@jax.jit
+@Program
 def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     functional, bound = jax.lax.stop_gradient((functional, bound))
     largest = largest_load(functional) if bound is None else bound.unknowns[-1]
@@ -96,7 +99,7 @@ def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
     return call(_local_entropies, model, *call(_up_to, model, alpha, largest))
 
 
-@jax.jit
+@Program
 def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     margins = model.margin + (largest.unknowns[-1] - model.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
     return jnp.full(_REFERENCES, alpha), margins
@@ -113,16 +116,16 @@ def scan_zero_entropy(call: Call, model: Model) -> Scan:
     return call(_local_entropies, model, *call(_zero_entropy_line, functional, bound))
 
 
-@jax.jit
+@Program
 def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Scalar) -> Scan:
     functional, highest, step = jax.lax.stop_gradient((functional, highest, step))
     alphas = jnp.linspace(highest, highest - step, _REFERENCES)
     shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
 
     def curve(alpha):
-        typical = typical_root(Equilibrium(functional.model), alpha)
-        distance = 0.5 * order_of(typical).gap * shares
-        return distance, ensemble_track(functional, alpha, distance, typical)
+        typical = typical_of(functional, alpha)
+        distance = 0.5 * order_of(typical[0]).gap * shares
+        return distance, follow(functional, alpha, distance, typical)
 
     distances, tracks = jax.lax.map(curve, alphas)
     margins = jnp.full(_REFERENCES, functional.model.margin)
@@ -139,17 +142,17 @@ def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Sca
     return start
 
 
-@jax.jit
+@Program
 def _half_of(largest: Root) -> tuple[_Scalar, _Scalar]:
     return largest.unknowns[-1], 0.5 * largest.unknowns[-1]
 
 
-@jax.jit
+@Program
 def _closer(step: _Scalar) -> _Scalar:
     return step / (_REFERENCES - 1)
 
 
-@jax.jit
+@Program
 def lowest(scan: Scan) -> Start:
     """Start for a minimum that touches zero: the last reference whose curve is negative behind its first descent, there."""
     known = scan.tracks.status == CONVERGED
@@ -159,7 +162,7 @@ def lowest(scan: Scan) -> Start:
     return _start(jnp.min(depth, axis=1) < 0, jnp.argmin(depth, axis=1), scan)
 
 
-@jax.jit
+@Program
 def flattest(scan: Scan) -> Start:
     """Start for a fold: the last reference whose curve still descends below its maximum, where it descends most."""
     known = scan.tracks.status == CONVERGED

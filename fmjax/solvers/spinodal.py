@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fmjax.replica import Equilibrium, EquilibriumControls
+from fmjax.compilation import Program
+from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.solvers.newton import Root, response, root_of, still
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
-from fmjax.solvers.saddle import numbers_of, typical_root
+from fmjax.solvers.saddle import number_of_numbers, numbers_of, typical_root
 from fmjax.solvers.zero_entropy import largest_load
 
 __all__ = ["end_of_branch"]
@@ -41,7 +42,9 @@ def _end_of_branch(functional: Equilibrium) -> Root:
     fields = found.unknowns[last]
     slope = found.unknowns[last] - found.unknowns[last - 1]
     guess = jnp.concatenate([fields, slope / jnp.linalg.norm(slope), alphas[last][None]])
-    root = root_of(_equations, functional, guess, positive=np.zeros(guess.size, bool))
+    nothing_positive = np.zeros(guess.size, bool)
+    numbers = number_of_numbers(EquilibriumOrder)
+    root = root_of(_equations, functional, guess, numbers=numbers, positive=nothing_positive)
     status = jnp.where(on_branch[0] & ~jnp.all(on_branch), root.status, NO_CANDIDATE)
     unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
     return eqx.tree_at(lambda root: (root.unknowns, root.status), root, (unknowns, status))
@@ -54,7 +57,7 @@ def _(primals, tangents):
     return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
 
 
-@jax.jit
+@Program
 def end_of_branch(functional: Equilibrium) -> Root:
     """Fields, their direction and ``alpha`` where the branch turns back: ``d alpha / d fields = 0``."""
     return _end_of_branch(functional)

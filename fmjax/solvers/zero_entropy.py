@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.compilation import Program
 from fmjax.models import Model
 from fmjax.quadrature import Layered, twins
-from fmjax.replica import Equilibrium, EquilibriumControls
+from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.solvers.newton import Root, response, root_of, still
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
-from fmjax.solvers.saddle import NEARLY_NONE, numbers_of
+from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
 
 __all__ = ["largest_alpha", "largest_load", "largest_margin", "shrinking_volume"]
 
@@ -75,7 +76,14 @@ def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.n
         control, searching = item
         start = jnp.where(searching, best, before.at[-1].set(control))
         equations = _equations(at, (~searching, control))
-        root = root_of(equations, inputs, start, positive=np.append(positive, False), fixed_point=~searching)
+        root = root_of(
+            equations,
+            inputs,
+            start,
+            numbers=number_of_numbers(EquilibriumOrder),
+            positive=np.append(positive, False),
+            fixed_point=~searching,
+        )
         entropy = jnp.where(root.status == CONVERGED, root.numbers[0], jnp.inf)
         risen = risen | (jnp.isfinite(entropy) & (entropy > lowest + _RISE))
         good = jnp.isfinite(entropy) & (entropy > 0) & ~risen & ~searching
@@ -158,13 +166,13 @@ def _(primals, tangents):
     return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
 
 
-@jax.jit
+@Program
 def largest_alpha(functional: Equilibrium) -> Root:
     """Fields and ``alpha`` where ``S = 0`` at the model's margin; the scan covers `largest_load`."""
     return _largest_alpha(functional)
 
 
-@jax.jit
+@Program
 def largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
     """Fields and margin where ``S = 0`` at ``alpha``."""
     root = _largest_margin(functional, alpha)
@@ -173,7 +181,7 @@ def largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
     return eqx.tree_at(lambda root: (root.unknowns, root.unknown_errors), root, (value, error))
 
 
-@jax.jit
+@Program
 def shrinking_volume(model: Model) -> tuple[_Scalar, _Scalar]:
     """``alpha`` at which the solutions of continuous weights shrink to a point, ``q -> 1``, and its error.
 
