@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import fmjax.cli
 from fmjax.cli import app, running
-from fmjax.cli.ending import ending_of
+from fmjax.cli.ending import ending_of, interruptible
 
 FOCUSING = ["focusing", "--size", "101", "--alpha", "0.3"]
 
@@ -184,6 +184,17 @@ def test_an_interruption_is_found_behind_what_a_library_makes_of_it():
     error = ImportError("numpy._core.multiarray failed to import")
     error.__cause__ = KeyboardInterrupt()
     assert ending_of(error) == (130, "interrupted")
+
+
+def test_an_interruption_that_python_ignores_comes_again():
+    class Collected:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), interruptible():  # noqa: PT012
+        kept = Collected()
+        del kept
+        time.sleep(5.0)
 
 
 @pytest.mark.parametrize("error", [AttributeError("items"), RuntimeError("a bug"), ZeroDivisionError()])

@@ -96,6 +96,24 @@ def uninterrupted() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Have an interruption come again that Python ignores, as it does in what runs while memory is collected."""
+    usual = sys.unraisablehook
+
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()  # now it would be ignored again
+        else:
+            usual(ignored)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
+
+
 def _was_interrupted(error: BaseException | None) -> bool:
     """Whether it all began with an interruption, whatever a library made of it."""
     if error is None or isinstance(error, KeyboardInterrupt):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from fmjax.cli.ending import ENVIRONMENT, REQUEST, UNCONVERGED, ending_of, fail, uninterrupted, write
+from fmjax.cli.ending import ENVIRONMENT, REQUEST, UNCONVERGED, ending_of, fail, interruptible, uninterrupted, write
 from fmjax.cli.options import Setup
 from fmjax.cli.printing import Document, column, plain, shown
 from fmjax.progress import Loop, tell
@@ -89,7 +89,7 @@ def run(compute: Callable[[], Answer], as_json: bool = False, if_stopped: str = 
             import jax
 
         jax.config.update("jax_enable_x64", True)
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), interruptible():
             answer = compute()
     except (Exception, KeyboardInterrupt) as error:
         ending = ending_of(error)

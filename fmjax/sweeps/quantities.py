@@ -33,7 +33,7 @@ _DISCRETE = {"weights": Control("prior of a weight", "binary", words=("binary",)
 _RANDOM_LABELS = {"task": Control("where labels come from", "storage", words=("storage",), static=True)}
 _LEARNABLE = {"task": Control("where labels come from", "teacher-student", words=("teacher-student",), static=True)}
 _NATS = "nats per weight"
-_BOUND = Output(_NATS, "absolute bound on the error, from the halves of the quadrature")
+_BOUND = Output(_NATS, "absolute bound on the error, from the twin rules of the quadrature")
 _TEACHER = Output("1", "overlap R with the teacher; 0 for random labels")
 _RESIDUAL = Output(_NATS, "what Newton's method left of the equations")
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
