@@ -32,8 +32,9 @@ from jaxtyping import Array, Float
 
 from fmjax.special import fast_log
 
-__all__ = ["GaussHermite", "Layered", "Trapezoid", "expectation", "offset", "twins"]
+__all__ = ["TAIL", "GaussHermite", "Layered", "Trapezoid", "expectation", "offset", "twins"]
 
+TAIL = 8.5  # standard deviations: exp(-36) is left out
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -87,7 +88,7 @@ class Trapezoid(eqx.Module):
     """
 
     size: int = eqx.field(static=True)
-    width: float = eqx.field(static=True, default=8.5)
+    width: float = eqx.field(static=True, default=TAIL)
 
     def __call__(self) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
         """Nodes and weights, shape ``(size,)`` each; the weights sum to one but for what is cut off."""

@@ -14,11 +14,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from fmjax.compilation import Program, compiled_together
 from fmjax.models import Model
@@ -31,12 +29,21 @@ from fmjax.solvers.folds import (
     fold_in_margin,
     touching_zero,
 )
-from fmjax.solvers.front import as_float64, in_float64, is_concrete, one_number, require
+from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.newton import Root
-from fmjax.solvers.outcome import CONVERGED, Outcome, known, resolved
+from fmjax.solvers.outcome import CONVERGED, known
 from fmjax.solvers.saddle import order_of
 from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
 from fmjax.solvers.spinodal import end_of_branch
+from fmjax.solvers.threshold import (
+    Threshold,
+    a_load,
+    a_margin,
+    check_alpha,
+    check_discrete,
+    check_learnable,
+    check_margin,
+)
 from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, shrinking_volume
 
 __all__ = [
@@ -53,58 +60,6 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
-_ROUNDING = 2e-14
-
-
-class Threshold(eqx.Module, Outcome):
-    """A critical point; ``value`` is NaN where it was not found.
-
-    Attributes:
-        value: the threshold: a margin in units of the pre-activation (``kappa_max``, ``kappa_min``, ``kappa_u``), or
-            patterns per weight (the others).
-        error_estimate: absolute bound on its error, from the twin rules of the quadrature (`fmjax.quadrature`).
-        alpha: patterns per weight there.
-        margin: margin there: of the reference (``kappa_min``, ``kappa_u``, ``alpha_u``) or of the solutions (the others).
-        distance: Hamming distance per weight at which it happens, from the reference or between replicas; for the others
-            that of two typical solutions, which is 0 at the capacity of continuous weights.
-        status: integer code behind ``result``.
-    """
-
-    value: Float[Array, "*batch"]
-    error_estimate: Float[Array, "*batch"]
-    alpha: Float[Array, "*batch"]
-    margin: Float[Array, "*batch"]
-    distance: Float[Array, "*batch"]
-    status: Int[Array, "*batch"]
-
-
-def _check_model(model: Any) -> None:
-    if not isinstance(model, Model):
-        raise TypeError(f"expected a model, and not {type(model).__name__}: try fmjax.Perceptron()")
-    one_number("the margin of a model", model.margin)
-
-
-def _check_alpha(alpha: Any) -> None:
-    one_number("alpha", alpha)
-    require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
-
-
-def _check_discrete(model: Model) -> None:
-    _check_model(model)
-    if not model.weights.discrete:
-        kind = type(model.weights).__name__
-        raise ValueError(
-            f"this threshold needs references of zero entropy, which {kind} weights do not have: use weights=Binary()"
-        )
-
-
-def _check_margin(model: Model) -> None:
-    _check_model(model)
-    if is_concrete(model):
-        with jax.ensure_compile_time_eval():  # inside another program, too
-            limit = 20.0 * float(model.deviation)
-        allowed = f"margins between -{limit:.6g} and {limit:.6g} are supported, 20 deviations of the pre-activation"
-        require("margin", model.margin, lambda k: np.abs(k) < limit, allowed)
 
 
 @in_float64
@@ -127,7 +82,7 @@ def capacity(model: Model) -> Threshold:
         >>> print(f"{fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.0)).value:.10f}")
         0.8330785997
     """
-    _check_margin(model)
+    check_margin(model)
     functional = as_float64(Equilibrium(model))
     if not model.weights.discrete:
         return _volume(functional.model)
@@ -138,7 +93,7 @@ def capacity(model: Model) -> Threshold:
 def _load(functional: Equilibrium, root: Root) -> Threshold:
     """The threshold whose value is ``alpha``, the last unknown."""
     gap, alpha, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
-    return _a_load(alpha, error, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
+    return a_load(alpha, error, jnp.asarray(functional.model.margin), 0.5 * gap, root.status)
 
 
 @in_float64
@@ -157,7 +112,7 @@ def perfect_generalisation(model: Model) -> Threshold:
         ValueError: the model has no teacher, other weights, or another margin.
         TypeError: what is no model.
     """
-    _check_learnable(model)
+    check_learnable(model)
     functional = as_float64(Equilibrium(model))
     return _load(functional, largest_alpha(functional))
 
@@ -173,16 +128,9 @@ def spinodal(model: Model) -> Threshold:
         ValueError: as for `perfect_generalisation`.
         TypeError: what is no model.
     """
-    _check_learnable(model)
+    check_learnable(model)
     functional = as_float64(Equilibrium(model))
     return _load(functional, end_of_branch(functional))
-
-
-def _check_learnable(model: Model) -> None:
-    _check_model(model)
-    if not (model.teacher and model.weights.discrete):
-        raise ValueError("perfect generalisation needs a teacher of discrete weights: use Perceptron(teacher=True)")
-    require("margin", model.margin, lambda k: k == 0, "the teacher classifies at margin 0 and is no solution at another one")
 
 
 @in_float64
@@ -203,8 +151,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
         >>> print(f"{fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value:.8f}")
         0.41806250
     """
-    _check_discrete(model)
-    _check_alpha(alpha)
+    check_discrete(model)
+    check_alpha(alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
     return _largest(largest_margin(functional, alpha), functional.model, alpha)
 
@@ -212,7 +160,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
 @Program
 def _largest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
     gap, margin, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
-    return _a_margin(model, margin, error, alpha, 0.5 * gap, root.status)
+    return a_margin(model, margin, error, alpha, 0.5 * gap, root.status)
 
 
 @in_float64
@@ -229,8 +177,8 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
         ValueError: as for `kappa_max`.
         TypeError: what is no model.
     """
-    _check_discrete(model)
-    _check_alpha(alpha)
+    check_discrete(model)
+    check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _in_margin(_critical(touching_zero, lowest, scan_margins, model, alpha), model, alpha)
 
@@ -246,8 +194,8 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
         ValueError: as for `kappa_max`.
         TypeError: what is no model.
     """
-    _check_discrete(model)
-    _check_alpha(alpha)
+    check_discrete(model)
+    check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
     return _in_margin(_critical(fold_in_margin, flattest, scan_margins, model, alpha), model, alpha)
 
@@ -271,7 +219,7 @@ def alpha_u(model: Model) -> Threshold:
         ValueError: weights that are not discrete: their entropy is not that of a number of solutions.
         TypeError: what is no model.
     """
-    _check_discrete(model)
+    check_discrete(model)
     model = as_float64(model)
     return _in_alpha(_critical(fold_in_alpha, flattest, scan_zero_entropy, model), model)
 
@@ -315,7 +263,7 @@ def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
 
 
 def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
-    _check_margin(model)
+    check_margin(model)
     functional = as_float64(RobustEnsemble(model, replicas))
 
     def chain(call, functional):
@@ -327,7 +275,7 @@ def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, rep
 @Program
 def _of_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Threshold:
     margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
-    return _a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
+    return a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
 
 
 def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *inputs: Any) -> CriticalPoint:
@@ -344,40 +292,18 @@ def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., 
 def _in_margin(point: CriticalPoint, model: Model, alpha: _Scalar) -> Threshold:
     """The threshold that is the margin of the reference."""
     margin, error = (unknowns.margin * model.deviation for unknowns in (point.at, point.errors))
-    return _a_margin(model, margin, error, alpha, jax.nn.sigmoid(point.at.position), point.status)
+    return a_margin(model, margin, error, alpha, jax.nn.sigmoid(point.at.position), point.status)
 
 
 @Program
 def _in_alpha(point: CriticalPoint, model: Model) -> Threshold:
     """The threshold that is the load."""
     margin, distance = point.at.margin * model.deviation, jax.nn.sigmoid(point.at.position)
-    return known(_a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status), "margin")
+    return known(a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status), "margin")
 
 
 @Program
 def _volume(model: Model) -> Threshold:
     """Capacity of continuous weights."""
     value, error = shrinking_volume(model)
-    return _a_load(value, error, jnp.asarray(model.margin), jnp.zeros_like(value), jnp.asarray(CONVERGED))
-
-
-def _a_load(alpha: _Scalar, error: _Scalar, margin: _Scalar, distance: _Scalar, status: Int[Array, ""]) -> Threshold:
-    """A threshold that is a number of patterns per weight."""
-    error, status = _judged(alpha, error, jnp.ones(()), status)
-    return known(Threshold(alpha, error, alpha, margin, distance, status), "value", "error_estimate", "alpha", "distance")
-
-
-def _a_margin(
-    model: Model, margin: _Scalar, error: _Scalar, alpha: _Scalar, distance: _Scalar, status: Int[Array, ""]
-) -> Threshold:
-    """A threshold that is a margin."""
-    error, status = _judged(margin, error, jnp.asarray(model.deviation), status)
-    found = Threshold(margin, error, jnp.asarray(alpha), margin, distance, status)
-    return known(found, "value", "error_estimate", "margin", "distance")
-
-
-def _judged(value: _Scalar, error: _Scalar, unit: _Scalar, status: Int[Array, ""]) -> tuple[_Scalar, Int[Array, ""]]:
-    """The error of a threshold with that of rounding, and the status, given that."""
-    size = jax.lax.stop_gradient(unit + jnp.abs(value))
-    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + _ROUNDING * size)  # an infinite load is exact
-    return error, resolved(status, size, error)
+    return a_load(value, error, jnp.asarray(model.margin), jnp.zeros_like(value), jnp.asarray(CONVERGED))

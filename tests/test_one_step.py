@@ -14,7 +14,7 @@ import fmjax
 from fmjax.cli import app
 from fmjax.models import Constraint
 from fmjax.replica import EquilibriumControls, FranzParisiControls, OneStep
-from fmjax.solvers.one_step import breaking_at
+from fmjax.solvers.one_step import ClusterSearch
 from fmjax.special import log_H
 from tests.oracles import one_step as oracle
 from tests.oracles import stability
@@ -202,7 +202,7 @@ def test_twice_the_nodes_give_the_same_broken_entropy(broken):
 
     def solve(alpha):
         point = fmjax.solve(one.symmetric, alpha=alpha)
-        return breaking_at(one, point, fields_of(point.order), EquilibriumControls(alpha), None)
+        return ClusterSearch()(one, point, fields_of(point.order), EquilibriumControls(alpha), None)
 
     fine = jax.jit(solve)(jnp.asarray(BROKEN_ALPHA))
     assert fine.result == "converged"

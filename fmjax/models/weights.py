@@ -10,14 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.quadrature import Layered, offset, twins
+from fmjax.quadrature import TAIL, Layered, offset, twins
 from fmjax.special import log_2cosh
 
 __all__ = ["Binary", "LocalField", "Site", "Spherical", "Weights"]
 
 _Scalar = Float[Array, ""]
 _TANH = 4.0 / 3.0  # a layer as wide as the distance of the poles of tanh from the axis, pi/2
-_TAIL = 8.5  # standard deviations: exp(-36) is left out
 
 
 class LocalField(eqx.Module):
@@ -126,10 +125,10 @@ class Binary(Weights):
         root, spread, shift = jnp.sqrt(at.reference_q_hat), jnp.sqrt(at.own), at.eta + at.R_hat
         smear = _TANH / jnp.sqrt(1.0 + at.own)
         slopes, offsets = ([_TANH * root, smear * at.shared], [_TANH * at.reference_R_hat, smear * shift])
-        x, probability = Layered(nodes[0])(jnp.stack(slopes), jnp.stack(offsets), -_TAIL, _TAIL)
+        x, probability = Layered(nodes[0])(jnp.stack(slopes), jnp.stack(offsets), -TAIL, TAIL)
         drift = at.shared * x + shift
         slopes = jnp.broadcast_to(_TANH * spread, (1, *drift.shape))
-        y, inner = Layered(nodes[1])(slopes, _TANH * drift[None], -_TAIL, _TAIL, offset(nodes[0]))
+        y, inner = Layered(nodes[1])(slopes, _TANH * drift[None], -TAIL, TAIL, offset(nodes[0]))
         mean = jnp.tanh(root * x + at.reference_R_hat)
         probability = (probability * (1.0 + mean))[:, None] * inner
         return Site(drift[:, None] + spread * y, probability, twins(nodes[0])[:, None], jnp.ones((1, 1)), mean[:, None])

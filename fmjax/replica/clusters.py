@@ -21,11 +21,11 @@ from jaxtyping import Array, Float
 from fmjax.models import Architecture, Constraint
 from fmjax.replica import blocks
 
-__all__ = ["Broken", "Clusters", "Inside"]
+__all__ = ["FAINT", "Broken", "Clusters", "Inside"]
 
 _Scalar = Float[Array, ""]
 _DEGREE = 11  # of the polynomials between tabulated values
-_FAINT = 1e-15  # a variance that changes nothing, where the root of zero would have no derivative
+FAINT = 1e-15  # a variance that changes nothing, where the root of zero would have no derivative
 _HALVINGS = 45
 
 
@@ -62,7 +62,7 @@ class Clusters(eqx.Module):
 
     def of_weights(self, potential: Callable[[Array], Array], field: Float[Array, "*nodes"]) -> blocks.Block:
         """Blocks of a weight in each ``field``."""
-        spread = jnp.sqrt(self.rise_hat + _FAINT)
+        spread = jnp.sqrt(self.rise_hat + FAINT)
 
         def at(fields):
             still = jax.lax.stop_gradient((fields, spread, jnp.maximum(self.m, 1.0)))
@@ -73,7 +73,7 @@ class Clusters(eqx.Module):
 
     def of_pattern(self, constraint: Constraint, mean: Float[Array, "*nodes"], std: _Scalar, width: _Scalar) -> blocks.Block:
         """Blocks of a pattern under a ``constraint``, for each ``mean``; of ``std``, ``width`` is left inside a cluster."""
-        spread = jnp.sqrt(jnp.maximum(std**2 - width**2, 0.0) + _FAINT)
+        spread = jnp.sqrt(jnp.maximum(std**2 - width**2, 0.0) + FAINT)
 
         def at(fields):
             # For blocks of m replicas and of one: narrow peaks lie at an edge, whose layer resolves them.

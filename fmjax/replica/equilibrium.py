@@ -19,7 +19,7 @@ from fmjax.special import log_H, mills_ratio
 __all__ = ["Equilibrium", "EquilibriumControls", "EquilibriumOrder"]
 
 _Scalar = Float[Array, ""]
-_FAINT = 1e-18  # a variance that changes nothing, where the root of zero would have no derivative
+_FAINT = 1e-18  # the same as `FAINT` of clusters, but fields are as faint as 1e-9 where loads are
 
 
 class EquilibriumOrder(eqx.Module):

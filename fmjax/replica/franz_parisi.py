@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.models import LocalField, Model
-from fmjax.quadrature import Layered, log_normal_density, offset, twins
-from fmjax.replica.clusters import Clusters, Inside
+from fmjax.quadrature import TAIL, Layered, log_normal_density, offset, twins
+from fmjax.replica.clusters import FAINT, Clusters, Inside
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.franz_parisi_order import Covariances, FranzParisiControls, FranzParisiOrder, Overlaps
 from fmjax.replica.functional import Average, Functional, Magnetisations, Saddle, Tilted
@@ -22,9 +22,6 @@ from fmjax.replica.teacher import probability_given_tail
 __all__ = ["FranzParisi"]
 
 _Scalar = Float[Array, ""]
-
-_FAINT = 1e-15  # a variance that changes nothing, where the root of zero would have no derivative
-_TAIL = 8.5  # standard deviations: exp(-36) is left out
 
 
 class _Pattern(eqx.Module):
@@ -110,7 +107,7 @@ class FranzParisi(Functional):
     ) -> Saddle:
         """What ``(t_hat / sqrt(q~_hat), q_hat - t_hat^2 / q~_hat, R_hat, p_hat - t_hat)`` imply."""
         shared, own, R_hat, eta = fields if self.model.teacher else (*fields[:2], jnp.zeros_like(fields[0]), fields[2])
-        alpha, root = controls.alpha, jnp.sqrt(controls.reference.q_hat + _FAINT)
+        alpha, root = controls.alpha, jnp.sqrt(controls.reference.q_hat + FAINT)
         overlaps, (entropic, rigidity, *inner_site) = self._site(shared, own, eta, R_hat, controls, clusters)
         inside = Inside.of(clusters, self.model.architecture, inner_site)
         pattern, at = self._pattern(overlaps, controls, inside)
@@ -193,10 +190,10 @@ class FranzParisi(Functional):
 
         def given_teacher(weight):
             at = LocalField(
-                reference_q_hat=reference.q_hat + _FAINT,
+                reference_q_hat=reference.q_hat + FAINT,
                 reference_R_hat=weight * reference.R_hat,
                 shared=shared,
-                own=own + _FAINT,
+                own=own + FAINT,
                 eta=eta,
                 R_hat=weight * R_hat,
             )
@@ -258,17 +255,17 @@ class FranzParisi(Functional):
         smeared = jnp.sqrt(at.v**2 + at.width**2)
         slopes = jnp.concatenate([jnp.full(reference_edges.shape, at.scale / at.std), jnp.full(edges.shape, at.a / smeared)])
         offsets = jnp.concatenate([-reference_edges / at.std, -edges / smeared])
-        x, spacing = Layered(self.nodes[0]).spaced(slopes, offsets, -_TAIL, _TAIL)
+        x, spacing = Layered(self.nodes[0]).spaced(slopes, offsets, -TAIL, TAIL)
 
         low, high = ((end - at.scale * x) / at.std for end in support)
-        low, high = jnp.maximum(low, jnp.minimum(high, 0.0) - _TAIL), jnp.minimum(high, jnp.maximum(low, 0.0) + _TAIL)
+        low, high = jnp.maximum(low, jnp.minimum(high, 0.0) - TAIL), jnp.minimum(high, jnp.maximum(low, 0.0) + TAIL)
         ends = at.ratio * jnp.stack([low, high])
         cuts = (reference_edges[:, None] - at.scale * x) / at.std
         inner_slopes = jnp.concatenate(
             [jnp.full((edges.size, x.size), at.v / at.width), jnp.full(cuts.shape, 1.0 / at.rest)]
         )
         inner_offsets = jnp.concatenate([(at.a * x - edges[:, None]) / at.width, -at.ratio * cuts / at.rest])
-        reach = _TAIL * at.rest
+        reach = TAIL * at.rest
         w, inner = Layered(self.nodes[1]).spaced(
             inner_slopes, inner_offsets, jnp.min(ends, axis=0) - reach, jnp.max(ends, axis=0) + reach, offset(x.size)
         )

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from fmjax.models import Binary, Model
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
-from fmjax.replica.clusters import Clusters
+from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Kernels, Saddle
 from fmjax.special import log_2cosh
@@ -21,7 +21,6 @@ from fmjax.special import log_2cosh
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder"]
 
 _Scalar = Float[Array, ""]
-_FAINT = 1e-15  # a variance that changes nothing, where the root of zero would have no derivative
 _NONE = 1e-30  # the same for an overlap that is computed without cancellation
 _CUSP = 1e13  # slope of a layer at a cusp
 _MOST = 64.0  # finite replicas: entropies agree with twice the nodes; at 1000 they are off by 6 %
@@ -196,11 +195,11 @@ class RobustEnsemble(Functional):
         over = Average(probability, twins(x.size), controls.tilt)
         field = amplitude * x
         if infinite:
-            stretch = jnp.sqrt(stretch_hat + _FAINT)
+            stretch = jnp.sqrt(stretch_hat + FAINT)
             start = jnp.broadcast_to(stretch, field.shape)
             return blocks.largest(lambda _, at: log_2cosh(at), None, field, stretch, start), over
         size = jnp.asarray(self.replicas)
-        spread = jnp.sqrt((stretch_hat + _FAINT) / size)
+        spread = jnp.sqrt((stretch_hat + FAINT) / size)
         rule = blocks.weight_rule(field, spread, size, self.nodes[1], offset(x.size))
         return blocks.block(log_2cosh, field, spread, size, rule), over
 
@@ -234,7 +233,7 @@ class RobustEnsemble(Functional):
         x, probability = Layered(self.nodes[0])(steep, offsets)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
         if infinite:
-            top = jnp.sqrt(rise + _FAINT)
+            top = jnp.sqrt(rise + FAINT)
             start = blocks.pattern_start(constraint, field, top, width)
 
             def log_weight(inputs, at):
@@ -243,7 +242,7 @@ class RobustEnsemble(Functional):
 
             return blocks.largest(log_weight, (constraint, width), field, top, start), over, slopes
         size = jnp.asarray(self.replicas)
-        spread = jnp.sqrt((rise + _FAINT) / size)
+        spread = jnp.sqrt((rise + FAINT) / size)
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
         return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, slopes
 

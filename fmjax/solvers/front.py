@@ -25,7 +25,7 @@ from fmjax.replica import (
 )
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_of
-from fmjax.solvers.one_step import breaking_at
+from fmjax.solvers.one_step import ClusterSearch
 from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
 from fmjax.solvers.zero_entropy import largest_margin
@@ -234,7 +234,7 @@ def _as_distances(distance: Any) -> Float[Array, " n"] | np.ndarray:
 def _typical_clusters(functional: Equilibrium, alpha: Array) -> ClusterPoint:
     root = typical_root(functional, alpha)
     point = typical_point(root, functional.model, alpha)
-    return breaking_at(OneStep(functional), point, root.unknowns, EquilibriumControls(alpha), None)
+    return ClusterSearch()(OneStep(functional), point, root.unknowns, EquilibriumControls(alpha), None)
 
 
 @Program
@@ -242,7 +242,7 @@ def _local_clusters(functional: FranzParisi, alpha: Array, curve: Curve) -> Clus
     def at(row):
         point, fields = row
         controls = FranzParisiControls(alpha, point.distance, point.reference)
-        return breaking_at(OneStep(functional), point, fields, controls, position_of(point.distance))
+        return ClusterSearch()(OneStep(functional), point, fields, controls, position_of(point.distance))
 
     return jax.lax.map(at, (curve.points, curve.fields))
 

@@ -22,11 +22,29 @@ from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_marg
 __all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy", "start_in_loads"]
 
 _Scalar = Float[Array, ""]
-_REFERENCES = 12
-_DISTANCES = 36
-_NEAREST, _FARTHEST = 5e-5, 0.3  # distances scanned: the folds lie between 1e-4 and 1e-2
-_ENSEMBLE = (5e-5, 0.9)  # those of a robust ensemble, relative to that of typical solutions
-_ZOOMS = 2  # entropies of replicas may have two minima, that touch zero at loads 0.01 apart
+
+
+class _Grid(NamedTuple):
+    """Where curves are looked at before Newton goes to a threshold.
+
+    Attributes:
+        curves: one for each load or margin.
+        distances: on each of them.
+        nearest: smallest distance from a reference: the folds lie between 1e-4 and 1e-2.
+        farthest: largest one.
+        share: smallest and largest distance of replicas, relative to that of typical solutions.
+        zooms: into the loads of replicas, whose entropies may have two minima that touch zero at loads 0.01 apart.
+    """
+
+    curves: int = 12
+    distances: int = 36
+    nearest: float = 5e-5
+    farthest: float = 0.3
+    share: tuple[float, float] = (5e-5, 0.9)
+    zooms: int = 2
+
+
+_GRID = _Grid()
 
 
 class Scan(NamedTuple):
@@ -68,7 +86,7 @@ class Start(NamedTuple):
 @Program
 def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> Scan:
     model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
-    distance = jnp.geomspace(_NEAREST, _FARTHEST, _DISTANCES)
+    distance = jnp.geomspace(_GRID.nearest, _GRID.farthest, _GRID.distances)
 
     def curve(item):
         alpha, margin = item
@@ -77,7 +95,7 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
         return typical[0].unknowns, follow(functional, alpha, distance, typical)
 
     references, tracks = jax.lax.map(curve, (alphas, margins))
-    distances = jnp.broadcast_to(distance, (_REFERENCES, _DISTANCES))
+    distances = jnp.broadcast_to(distance, (_GRID.curves, _GRID.distances))
     return Scan(alphas, margins / model.deviation, references, distances, tracks)
 
 
@@ -85,7 +103,7 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
 def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     functional, bound = jax.lax.stop_gradient((functional, bound))
     largest = largest_load(functional) if bound is None else bound.unknowns[-1]
-    alphas = largest * jnp.linspace(1.0, 0.5, _REFERENCES)
+    alphas = largest * jnp.linspace(1.0, 0.5, _GRID.curves)
     margins = jax.lax.map(lambda alpha: largest_margin(functional, alpha).unknowns[-1], alphas)
     return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 
@@ -101,8 +119,8 @@ def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
 
 @Program
 def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    margins = model.margin + (largest.unknowns[-1] - model.margin) * jnp.geomspace(0.01, 1.0, _REFERENCES)
-    return jnp.full(_REFERENCES, alpha), margins
+    margins = model.margin + (largest.unknowns[-1] - model.margin) * jnp.geomspace(0.01, 1.0, _GRID.curves)
+    return jnp.full(_GRID.curves, alpha), margins
 
 
 def scan_zero_entropy(call: Call, model: Model) -> Scan:
@@ -119,8 +137,8 @@ def scan_zero_entropy(call: Call, model: Model) -> Scan:
 @Program
 def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Scalar) -> Scan:
     functional, highest, step = jax.lax.stop_gradient((functional, highest, step))
-    alphas = jnp.linspace(highest, highest - step, _REFERENCES)
-    shares = jnp.geomspace(*_ENSEMBLE, _DISTANCES)
+    alphas = jnp.linspace(highest, highest - step, _GRID.curves)
+    shares = jnp.geomspace(*_GRID.share, _GRID.distances)
 
     def curve(alpha):
         typical = typical_of(functional, alpha)
@@ -128,15 +146,15 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Sca
         return distance, follow(functional, alpha, distance, typical)
 
     distances, tracks = jax.lax.map(curve, alphas)
-    margins = jnp.full(_REFERENCES, functional.model.margin)
-    return Scan(alphas, margins, jnp.zeros((_REFERENCES, 0)), distances, tracks)
+    margins = jnp.full(_GRID.curves, functional.model.margin)
+    return Scan(alphas, margins, jnp.zeros((_GRID.curves, 0)), distances, tracks)
 
 
 def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
     """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
     highest, step = call(_half_of, call(largest_alpha, Equilibrium(functional.model)))
     start = call(chosen, call(_ensemble_entropies, functional, highest, step))
-    for _ in range(_ZOOMS):
+    for _ in range(_GRID.zooms):
         step = call(_closer, step)
         start = call(chosen, call(_ensemble_entropies, functional, start.alpha, step))
     return start
@@ -149,7 +167,7 @@ def _half_of(largest: Root) -> tuple[_Scalar, _Scalar]:
 
 @Program
 def _closer(step: _Scalar) -> _Scalar:
-    return step / (_REFERENCES - 1)
+    return step / (_GRID.curves - 1)
 
 
 @Program
@@ -168,7 +186,7 @@ def flattest(scan: Scan) -> Start:
     known = scan.tracks.status == CONVERGED
     maximum = jnp.argmax(jnp.where(known, scan.entropy, -jnp.inf), axis=1)
     farthest = jnp.take_along_axis(scan.distances, maximum[:, None], axis=1)
-    rising = (jnp.arange(_DISTANCES) < maximum[:, None]) & (scan.distances < 0.5 * farthest)
+    rising = (jnp.arange(_GRID.distances) < maximum[:, None]) & (scan.distances < 0.5 * farthest)
     slope = jnp.where(known & rising, scan.slope, jnp.inf)
     # Where there is no reference at all there is no monotonic curve either.
     below = (jnp.min(slope, axis=1) < 0) | jnp.isnan(scan.margins)
@@ -177,10 +195,10 @@ def flattest(scan: Scan) -> Start:
 
 def _start(below: Bool[Array, " r"], place: Int[Array, " r"], scan: Scan) -> Start:
     """At the last reference for which ``below`` holds, which must switch from true to false along the scan."""
-    last = _REFERENCES - 1 - jnp.argmax(below[::-1])
+    last = _GRID.curves - 1 - jnp.argmax(below[::-1])
     found = jnp.any(below) & ~jnp.all(below) & ~jnp.isnan(scan.margins[last])
     at = place[last]
-    near, far = jnp.clip(at - 1, 0, _DISTANCES - 3), jnp.clip(at + 1, 2, _DISTANCES - 1)
+    near, far = jnp.clip(at - 1, 0, _GRID.distances - 3), jnp.clip(at + 1, 2, _GRID.distances - 1)
     positions = jnp.log(scan.distances[last]) - jnp.log1p(-scan.distances[last])
     fields, known = scan.tracks.fields[last], scan.tracks.status[last] == CONVERGED
     moving = (fields[far] - fields[near]) / (positions[far] - positions[near])

@@ -12,11 +12,9 @@ from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.solvers.newton import Root, response, root_of, still
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import number_of_numbers, numbers_of, typical_root
-from fmjax.solvers.zero_entropy import largest_load
+from fmjax.solvers.zero_entropy import loads
 
 __all__ = ["end_of_branch"]
-
-_SCAN = 64
 
 
 def _equations(functional, unknowns, tilt):
@@ -35,7 +33,7 @@ def _equations(functional, unknowns, tilt):
 def _end_of_branch(functional: Equilibrium) -> Root:
     """The start is the last point of a scan that is still on the branch, and its direction there."""
     still_functional = jax.lax.stop_gradient(functional)
-    alphas = largest_load(still_functional) * jnp.linspace(0.05, 1.0, _SCAN)
+    alphas = loads(still_functional)
     found = jax.vmap(lambda alpha: typical_root(still_functional, alpha))(alphas)
     on_branch = found.status == CONVERGED
     last = jnp.argmin(on_branch) - 1  # before the first that is not

@@ -19,7 +19,7 @@ from fmjax.solvers.newton import Root, response, root_of, still
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
 
-__all__ = ["largest_alpha", "largest_load", "largest_margin", "shrinking_volume"]
+__all__ = ["largest_alpha", "largest_load", "largest_margin", "loads", "shrinking_volume"]
 
 _Scalar = Float[Array, ""]
 _SCAN = 64
@@ -114,6 +114,11 @@ def largest_load(functional: Equilibrium) -> _Scalar:
     )
 
 
+def loads(functional: Equilibrium) -> Float[Array, " scan"]:
+    """From few patterns to `largest_load`."""
+    return largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
+
+
 def _annealed(functional: Equilibrium, alpha, margin):
     """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one.
 
@@ -143,8 +148,7 @@ def _margins_below_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array
 
 @jax.custom_jvp
 def _largest_alpha(functional: Equilibrium) -> Root:
-    alphas = largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
-    return _vanishing(_at_alpha, functional, alphas, functional.positive)
+    return _vanishing(_at_alpha, functional, loads(functional), functional.positive)
 
 
 @_largest_alpha.defjvp
