@@ -17,7 +17,7 @@ def plain(value: Any) -> Any:
 
 
 def column(values: Any, size: int) -> list[float | None]:
-    return [None] * size if values is None else [plain(value) for value in values]
+    return [None] * size if values is None else [plain(value) for value in values.tolist()]
 
 
 def text_of(document: Mapping[str, Any], as_json: bool) -> str:

@@ -210,7 +210,8 @@ def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: 
     else:
         distance = jnp.pad(as_float64(distance), (0, spare), mode="edge")
     found = curve_of(functional, alpha, distance)
-    if isinstance(functional, FranzParisi) and is_concrete(found) and bool(jnp.any(found.points.status == REFERENCE_FAILED)):
+    local = isinstance(functional, FranzParisi)
+    if local and is_concrete(found) and np.any(np.asarray(found.points.status) == REFERENCE_FAILED):
         _refuse_reference(functional, alpha)
     return found
 

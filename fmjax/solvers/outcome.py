@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -56,9 +57,10 @@ class Outcome:
     status: Int[Array, "*batch"]
 
     @property
-    def converged(self) -> Bool[Array, "*batch"]:
+    def converged(self) -> Bool[Array, "*batch"] | Bool[np.ndarray, "*batch"] | np.bool_:
         """Whether the numbers mean anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
+        traced = isinstance(self.status, jax.core.Tracer)
+        return (self.status if traced else np.asarray(self.status)) == CONVERGED  # for which nothing is compiled
 
     @property
     def result(self) -> str | np.ndarray:
