@@ -116,7 +116,8 @@ if TYPE_CHECKING:
         TreeCommittee,
     )
     from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
-    from fmjax.solvers import climb, clusters, curve, solve
+    from fmjax.solvers import clusters, curve, solve
+    from fmjax.solvers.ascent import climb
     from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
 
 __all__ = [
@@ -159,7 +160,7 @@ _HOME = {
     "TreeCommittee": "fmjax.models",
     "Equilibrium": "fmjax.replica",
     "FranzParisi": "fmjax.replica",
-    "climb": "fmjax.solvers",
+    "climb": "fmjax.solvers.ascent",
     "clusters": "fmjax.solvers",
     "RobustEnsemble": "fmjax.replica",
     "solve": "fmjax.solvers",

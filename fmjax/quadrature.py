@@ -27,7 +27,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.special
 from jaxtyping import Array, Float
 
 from fmjax.special import fast_log
@@ -72,6 +71,8 @@ class GaussHermite(eqx.Module):
 
     def __call__(self) -> tuple[Float[Array, " size"], Float[Array, " size"]]:
         """Nodes and weights, shape ``(size,)`` each; the weights sum to one."""
+        import scipy.special  # noqa: PLC0415  (for this rule alone, and slow to import)
+
         nodes, weights = scipy.special.roots_hermitenorm(self.size)
         return jnp.asarray(nodes), jnp.asarray(weights / np.sqrt(2 * np.pi))
 
