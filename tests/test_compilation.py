@@ -95,6 +95,21 @@ def test_newton_traces_its_equations_once_for_all_steps():
     assert len(traced) == 1
 
 
+def test_a_curve_is_one_loop_with_one_evaluation_of_its_equations(monkeypatch):
+    evaluated = []
+    saddle = fmjax.FranzParisi.saddle
+
+    def counted(*arguments):
+        evaluated.append(arguments)
+        return saddle(*arguments)
+
+    monkeypatch.setattr(fmjax.FranzParisi, "saddle", counted)
+    functional = fmjax.FranzParisi(fmjax.Perceptron(), 0.3, nodes=(24, 24, 24, 24))
+    jaxpr = jax.make_jaxpr(lambda d: fmjax.curve(functional, alpha=0.5, distance=d))(jnp.linspace(0.01, 0.4, 50))
+    assert len(evaluated) == 1
+    assert "scan" not in str(jaxpr).split("while")[-1]  # no loop over distances after that which finds them
+
+
 # Lines of StableHLO of all modules together, in a fresh process. They are what the compiler's time depends on, and the same
 # on every machine.
 LARGEST = {

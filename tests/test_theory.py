@@ -263,6 +263,43 @@ def test_close_to_a_reference_of_larger_margin_the_bound_is_reached():
     assert abs(found.entropy[0] - binary_entropy(1e-4)) < 1e-10
 
 
+@pytest.mark.parametrize("alpha", [0.005, 0.045, 0.1])
+def test_around_references_of_the_largest_margin_of_small_loads_every_row_is_found(alpha):
+    limit = fmjax.thresholds.kappa_max(fmjax.Perceptron(), alpha).value
+    distance = jnp.array([1e-3, 0.01, 0.05, 0.1, 0.2])
+    found = local(alpha, 0.0, float(jnp.nextafter(limit, 0.0)), distance)
+    assert list(found.result) == 5 * ["converged"]
+    assert jnp.all(found.entropy <= binary_entropy(distance) + found.error_estimate)
+    assert jnp.allclose(found.entropy[1:3], jnp.array([0.056002, 0.198515]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "reference_margin", "margin", "distance", "entropy"),
+    [
+        (0.6536887834, 0.1816681530, 0.0932147563, 1.6119163e-4, 0.00156706422),
+        (0.1577050213, 1.5546780925, -0.0456030185, 0.0042519963, 0.02746040277),
+    ],
+)
+def test_rows_that_were_found_in_curves_are_found_alone(alpha, reference_margin, margin, distance, entropy):
+    found = local(alpha, margin, reference_margin, jnp.array([distance]))
+    assert found.result[0] == "converged"
+    assert abs(found.entropy[0] - entropy) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("reference_margin", "entropies"),
+    [
+        (1.0, {0.01: -0.0115219494, 0.05: 0.0520789014, 0.2: 0.2139693788, 0.45: 0.3089398323}),
+        (0.8, {0.01: 0.0399925376, 0.05: 0.1021052780, 0.2: 0.2304440042}),
+    ],
+)
+def test_local_entropy_of_the_symmetric_perceptron_agrees_with_its_two_dimensional_form(reference_margin, entropies):
+    model = fmjax.Model(fmjax.Binary(), fmjax.models.PerceptronArchitecture(), fmjax.SymmetricMargin(1.0))
+    found = fmjax.curve(fmjax.FranzParisi(model, reference_margin), alpha=1.0, distance=list(entropies))
+    assert found.converged.all()
+    np.testing.assert_allclose(found.entropy, list(entropies.values()), rtol=0, atol=1e-10)
+
+
 def test_the_slope_is_the_derivative_of_the_entropy():
     step = 1e-5
     distance = jnp.array([0.05 - step, 0.05, 0.05 + step])
@@ -283,7 +320,10 @@ def test_an_rs_branch_that_ends_is_reported_with_its_reason():
     found = local(0.83, 0.0, 0.0, jnp.array([0.001, 0.05]))
     assert found.result[0].startswith("the branch could not be followed")
     assert found.result[1] == "converged"
-    # Numbers of the row that was not found are none; what was asked for and how far Newton was stay.
+    # Numbers of the row that was not found are none, and so are their derivatives; what was asked for, and how far Newton
+    # was, stay.
+    _, moved = jax.jvp(lambda d: local(0.83, 0.0, 0.0, d).entropy, (found.distance,), (jnp.ones(2),))
+    np.testing.assert_array_equal(np.isnan(moved), [True, False])
     for numbers in (found.entropy, found.slope, found.order.q, found.order.t, found.error_estimate, found.replicon):
         np.testing.assert_array_equal(np.isnan(numbers), [True, False])
     assert np.isfinite([found.distance, found.alpha, found.residual]).all()
@@ -298,6 +338,8 @@ def test_solutions_and_thresholds_that_were_not_found_are_nan_and_keep_what_was_
     assert "a scan over the whole range" in threshold.result
     assert np.isnan([threshold.value, threshold.margin, threshold.distance, threshold.error_estimate]).all()
     assert threshold.alpha == 1e300
+    assert np.isnan(jax.grad(lambda load: fmjax.thresholds.kappa_max(fmjax.Perceptron(), load).value)(1e300))
+    assert np.isnan(jax.grad(lambda load: fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=load).entropy)(5.0))
 
 
 def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():
