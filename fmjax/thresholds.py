@@ -237,8 +237,8 @@ def robust_alpha_u(model: Model) -> Threshold:
         model: the solutions, with binary weights and without a teacher.
 
     Raises:
-        ValueError: a margin of more than 20 deviations of the pre-activation, or a teacher.
-        TypeError: what is no model, or the weights are not binary.
+        ValueError: a margin of more than 20 deviations of the pre-activation, a teacher, or weights that are not binary.
+        TypeError: what is no model.
     """
     return _of_ensemble(ensemble_fold, flattest, model, math.inf)
 

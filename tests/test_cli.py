@@ -107,6 +107,10 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--architecture", "committee"], ["--activation", "relu"]),
         (["entropy", "--alpha", "0.5", "--activation", "relu"], ["--architecture committee", "relu"]),
         (["entropy", "--alpha", "0.5", "--slope", "0.2"], ["--slope", "leaky-relu"]),
+        (["entropy", "--alpha", "0.5", "--constraint", "symmetric", "--margin", "0"], ["margin = 0", "positive"]),
+        (["threshold", "spinodal"], ["--task teacher-student"]),
+        (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["Spherical", "Binary"]),
+        (["robust-ensemble", "--alpha", "0.5", "--replicas", "4", "--overlap", "0.9", "--weights", "spherical"], ["binary"]),
         (
             ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
             ["activation", "even", "odd"],
@@ -386,6 +390,26 @@ def test_entropy_documents_the_typical_solutions():
     assert document["conjugate"] > 0
     assert document["residual"] < 1e-8
     assert 0 <= document["error_estimate"] < 1e-8
+
+
+def test_models_of_other_weights_and_constraints_can_be_asked_for():
+    sphere = answer("threshold", "capacity", "--weights", "spherical")
+    assert (sphere["weights"], sphere["value"]) == ("spherical", pytest.approx(2.0, abs=1e-10))  # Cover 1965
+    symmetric = answer("threshold", "capacity", "--constraint", "symmetric", "--margin", 1.0)
+    first_moment = -math.log(2) / math.log(math.erf(math.sqrt(0.5)))  # Aubin, Perkins, Zdeborova 2019
+    assert (symmetric["constraint"], symmetric["value"]) == ("symmetric", pytest.approx(first_moment, abs=1e-10))
+
+
+def test_the_spinodal_is_that_beside_perfect_generalisation():
+    task = ("--task", "teacher-student")
+    together = answer("threshold", "perfect-generalisation", *task)
+    assert answer("threshold", "spinodal", *task)["value"] == together["spinodal"] > together["value"]
+
+
+def test_a_counted_margin_moves_the_threshold_of_the_reference():
+    counted = answer("threshold", "kappa-u", "--alpha", 0.5, "--margin", 0.1)
+    expected = fmjax.thresholds.kappa_u(fmjax.Perceptron(margin=0.1), 0.5).value
+    assert counted["value"] == pytest.approx(float(expected), abs=1e-10)
 
 
 def test_entropy_with_a_teacher_documents_how_much_was_learned():

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "fmjax"
 ROWS = (
     "progress",
     "checks",
+    "names",
     "precision",
     "compilation",
     "special",

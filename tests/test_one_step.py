@@ -229,7 +229,7 @@ def test_the_command_gives_the_one_step_answer_of_every_row():
 
 def test_only_binary_weights_and_symmetric_functionals_have_clusters():
     spherical = eqx.tree_at(lambda model: model.weights, fmjax.Perceptron(), fmjax.Spherical())
-    with pytest.raises(TypeError, match="binary weights, not of Spherical"):
+    with pytest.raises(ValueError, match="binary weights, not of Spherical"):
         fmjax.clusters(fmjax.Equilibrium(spherical), alpha=0.5)
     ensemble = fmjax.RobustEnsemble(fmjax.Perceptron(), 3.0)
     with pytest.raises(TypeError, match="not RobustEnsemble"):

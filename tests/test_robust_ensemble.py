@@ -162,7 +162,7 @@ def test_a_wrong_request_is_refused(arguments, named):
 
 
 def test_other_weights_than_binary_ones_are_refused():
-    with pytest.raises(TypeError, match="binary weights, not Spherical"):
+    with pytest.raises(ValueError, match="binary weights, not Spherical"):
         fmjax.RobustEnsemble(fmjax.Perceptron(weights=fmjax.Spherical()), math.inf)
 
 
@@ -222,7 +222,7 @@ def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
     [
         (fmjax.Perceptron(), 100.0, ValueError, "up to 64"),
         (fmjax.Perceptron(teacher=True), 4.0, ValueError, "teacher=False"),
-        (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, TypeError, "binary weights"),
+        (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, ValueError, "binary weights"),
         (fmjax.Perceptron(margin=30.0), 4.0, ValueError, "margins between"),
     ],
 )

@@ -3,32 +3,13 @@
 import math
 import tomllib
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import fmjax
-
-
-class Architecture(StrEnum):
-    PERCEPTRON = "perceptron"
-    COMMITTEE = "committee"
-
-
-class Activation(StrEnum):
-    SIGN = "sign"
-    RELU = "relu"
-    TANH = "tanh"
-    ERF = "erf"
-    GELU = "gelu"
-    LEAKY_RELU = "leaky-relu"
-
-
-class Task(StrEnum):
-    STORAGE = "storage"
-    TEACHER_STUDENT = "teacher-student"
+from fmjax.names import Activation, Architecture, Constraint, Task, Weights
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -94,6 +75,10 @@ MarginOption = Annotated[
     float,
     typer.Option("--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."),
 ]
+ModelMarginOption = Annotated[
+    float | None,
+    typer.Option("--margin", metavar="K", parser=number, help="Margin of the solutions; 0 unless given, 1 if symmetric."),
+]
 ReplicasOption = Annotated[
     float,
     typer.Option("--replicas", metavar="Y|inf", parser=_replicas, help="Number of replicas, above 1 and up to 64, or inf."),
@@ -114,6 +99,10 @@ class Setup:
         float | None,
         typer.Option("--slope", metavar="S", parser=number, help="Slope of leaky-relu below zero; 0.1 unless given."),
     ] = None
+    weights: Annotated[Weights, typer.Option("--weights", help="+1 and -1, or real ones on a sphere.")] = Weights.BINARY
+    constraint: Annotated[
+        Constraint, typer.Option("--constraint", help="Stabilities: at least K, or at most K in absolute value.")
+    ] = Constraint.MARGIN
     task: Annotated[Task, typer.Option("--task", help="Where labels come from: at random, or from a teacher.")] = (
         Task.STORAGE
     )
@@ -134,30 +123,17 @@ class Setup:
         """Whether labels are those of a teacher."""
         return self.task is Task.TEACHER_STUDENT
 
-    def model(self, margin: float = 0.0) -> "fmjax.Model":
+    def model(self, margin: float | None = None) -> "fmjax.Model":
         """The model that these options describe, at a margin in units of the pre-activation."""
-        committee = self.architecture is Architecture.COMMITTEE
-        allowed = ", ".join(Activation)
-        if committee and self.activation is None:
-            raise ValueError(f"a committee needs hidden units: add --activation with one of {allowed}")
-        if self.activation is not None and not committee:
-            raise ValueError(f"--activation {self.activation} has no place in a perceptron: add --architecture committee")
-        if self.slope is not None and self.activation is not Activation.LEAKY_RELU:
-            raise ValueError("--slope is that of leaky-relu: add --architecture committee --activation leaky-relu")
-        if self.activation is None:
-            return fmjax.Perceptron(margin=margin, teacher=self.teacher)
-        if self.slope is None:
-            return fmjax.TreeCommittee(self.activation.value, margin=margin, teacher=self.teacher)
-        return fmjax.TreeCommittee(fmjax.LeakyReLU(self.slope), margin=margin, teacher=self.teacher)
+        return fmjax.models.named_model(**self._parts(), slope=self.slope, margin=margin, flag="--")
 
-    def about(self) -> dict[str, str | float | None]:
+    def _parts(self) -> dict[str, str]:
+        parts = ("architecture", "activation", "weights", "constraint", "task")
+        return {part: chosen.value for part in parts if (chosen := getattr(self, part)) is not None}
+
+    def about(self) -> dict[str, str | float]:
         """What every answer of these options says about them."""
-        about: dict[str, str | float | None] = {"architecture": self.architecture.value}
-        if self.activation is not None:
-            about["activation"] = self.activation.value
-        if self.slope is not None:
-            about["slope"] = self.slope
-        return about | {"task": self.task.value}
+        return self._parts() | ({} if self.slope is None else {"slope": self.slope})
 
 
 def values_of(name: str, single: list[float], span: str | None, ctx: typer.Context, example: str) -> list[float]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, ReplicasOption, Setup, number, values_of
+from fmjax.cli.options import AlphaOption, ModelMarginOption, ReplicasOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 
 
@@ -14,7 +14,7 @@ def robust_ensemble(
     ctx: typer.Context,
     alpha: AlphaOption,
     replicas: ReplicasOption,
-    margin: MarginOption = 0.0,
+    margin: ModelMarginOption = None,
     overlap: Annotated[
         list[float] | None,
         typer.Option(metavar="Q", parser=number, help="Overlap of any two replicas; give it again for more."),
@@ -49,7 +49,8 @@ def robust_ensemble(
     bad = [q for q in at if not 0.0 < q < 1.0]
     if bad:
         raise ValueError(f"overlap {bad[0]:g} is not possible: it must lie between 0 and 1, ends excluded; try 0.9")
-    ensemble = fmjax.RobustEnsemble(setup.model(margin), replicas)
+    model = setup.model(margin)
+    ensemble = fmjax.RobustEnsemble(model, replicas)
     curve = fmjax.curve(ensemble, alpha=alpha, distance=0.5 * (1.0 - np.asarray(at)))
     found = {
         "distance": curve.distance,
@@ -67,7 +68,7 @@ def robust_ensemble(
         {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(curve.result[i])}
         for i, q in enumerate(at)
     ]
-    document = {"alpha": alpha, "margin": margin, "replicas": plain(replicas) or "inf", "rows": rows}
+    document = {"alpha": alpha, "margin": plain(model.margin), "replicas": plain(replicas) or "inf", "rows": rows}
     return document, bool(np.all(curve.converged))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, Setup, number, values_of
+from fmjax.cli.options import AlphaOption, ModelMarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Breaking(StrEnum):
     ONE = "1"
 
 
-def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+def entropy(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """Entropy of the typical solutions and their overlap.
 
     \b
@@ -53,7 +53,7 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: MarginOption = 0.0) -> tup
     )
     document = {
         "alpha": alpha,
-        "margin": margin,
+        "margin": plain(model.margin),
         "entropy": plain(point.entropy),
         "overlap": plain(point.order.q),
         "conjugate": plain(point.order.q_hat),
@@ -103,7 +103,7 @@ def franz_parisi(
         str,
         typer.Option(metavar="KT|max", help="Margin of the reference; max: kappa_max(alpha), the largest there is."),
     ],
-    margin: MarginOption = 0.0,
+    margin: ModelMarginOption = None,
     distance: Annotated[
         list[float] | None,
         typer.Option(metavar="D", parser=number, help="Distance from the reference; give it again for more."),
@@ -177,7 +177,7 @@ def franz_parisi(
     document = {
         "rsb": int(rsb.value),
         "alpha": alpha,
-        "margin": margin,
+        "margin": plain(model.margin),
         "reference_margin": plain(reference),
         "rows": rows,
     }

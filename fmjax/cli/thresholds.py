@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 import fmjax
-from fmjax.cli.options import AlphaOption, MarginOption, ReplicasOption, Setup
+from fmjax.cli.options import AlphaOption, ModelMarginOption, ReplicasOption, Setup
 from fmjax.cli.running import STYLE, Document, plain, theory_command
 
 
@@ -48,7 +48,7 @@ def _answer(name: str, found: Any) -> tuple[Document, bool]:
     return {"name": name, **numbers, "result": str(found.result)}, bool(found.converged)
 
 
-def capacity(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+def capacity(setup: Setup, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """alpha_c(K), the largest load with solutions.
 
     \b
@@ -74,49 +74,49 @@ def kappa_max(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
     return _answer("kappa-max", fmjax.thresholds.kappa_max(setup.model(), alpha))
 
 
-def kappa_min(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
+def kappa_min(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """kappa_min(alpha): above it phi(d) >= 0.
 
     \b
     The margin of the reference at which the interior minimum of the local
-    entropy phi(d) touches zero. Counted are solutions of margin 0.
+    entropy phi(d) of solutions of margin K touches zero.
 
     \b
     Example
       fmjax threshold kappa-min --alpha 0.5
     """
-    return _answer("kappa-min", fmjax.thresholds.kappa_min(setup.model(), alpha))
+    return _answer("kappa-min", fmjax.thresholds.kappa_min(setup.model(margin), alpha))
 
 
-def kappa_u(setup: Setup, alpha: AlphaOption) -> tuple[Document, bool]:
+def kappa_u(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """kappa_u(alpha): above it phi(d) is monotonic.
 
     \b
-    The margin of the reference from which on the local entropy phi(d) rises all
-    the way up to its maximum. Counted are solutions of margin 0.
+    The margin of the reference from which on the local entropy phi(d) of
+    solutions of margin K rises all the way up to its maximum.
 
     \b
     Example
       fmjax threshold kappa-u --alpha 0.5
     """
-    return _answer("kappa-u", fmjax.thresholds.kappa_u(setup.model(), alpha))
+    return _answer("kappa-u", fmjax.thresholds.kappa_u(setup.model(margin), alpha))
 
 
-def alpha_u(setup: Setup) -> tuple[Document, bool]:
+def alpha_u(setup: Setup, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """alpha'_U, the load where kappa_u = kappa_max.
 
     \b
     Up to it, phi(d) around a solution of largest margin rises monotonically. It
-    takes about a minute, most of it compilation.
+    takes a quarter of a minute, most of it compilation.
 
     \b
     Example
       fmjax threshold alpha-u
     """
-    return _answer("alpha-u", fmjax.thresholds.alpha_u(setup.model()))
+    return _answer("alpha-u", fmjax.thresholds.alpha_u(setup.model(margin)))
 
 
-def robust_alpha_u(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+def robust_alpha_u(setup: Setup, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """alpha_U of infinitely many replicas.
 
     \b
@@ -130,7 +130,7 @@ def robust_alpha_u(setup: Setup, margin: MarginOption = 0.0) -> tuple[Document, 
     return _answer("robust-alpha-u", fmjax.thresholds.robust_alpha_u(setup.model(margin)))
 
 
-def robust_capacity(setup: Setup, replicas: ReplicasOption, margin: MarginOption = 0.0) -> tuple[Document, bool]:
+def robust_capacity(setup: Setup, replicas: ReplicasOption, margin: ModelMarginOption = None) -> tuple[Document, bool]:
     """Load up to which replicas exist at any distance.
 
     \b
@@ -157,13 +157,32 @@ def perfect_generalisation(setup: Setup) -> tuple[Document, bool]:
     Example
       fmjax threshold perfect-generalisation --task teacher-student
     """
-    if not setup.teacher:
-        raise ValueError("random labels cannot be generalised to: add --task teacher-student")
-    model = setup.model()
+    model = _learnable(setup)
     document, converged = _answer("perfect-generalisation", fmjax.thresholds.perfect_generalisation(model))
     end, found = _answer("spinodal", fmjax.thresholds.spinodal(model))
     document |= {"spinodal": end["value"], "spinodal_error_estimate": end["error_estimate"]}
     return document | {"spinodal_result": end["result"]}, converged and found
+
+
+def spinodal(setup: Setup) -> tuple[Document, bool]:
+    """Load up to which other solutions trap a search.
+
+    \b
+    There the branch of solutions with an overlap R < 1 with the teacher ends.
+    Beyond perfect-generalisation it is metastable.
+    It needs --task teacher-student.
+
+    \b
+    Example
+      fmjax threshold spinodal --task teacher-student
+    """
+    return _answer("spinodal", fmjax.thresholds.spinodal(_learnable(setup)))
+
+
+def _learnable(setup: Setup) -> "fmjax.Model":
+    if not setup.teacher:
+        raise ValueError("random labels cannot be generalised to: add --task teacher-student")
+    return setup.model()
 
 
 def add_to(app: typer.Typer) -> None:
@@ -177,4 +196,5 @@ def add_to(app: typer.Typer) -> None:
     theory_command(threshold, "robust-alpha-u", robust_alpha_u)
     theory_command(threshold, "robust-capacity", robust_capacity)
     theory_command(threshold, "perfect-generalisation", perfect_generalisation)
+    theory_command(threshold, "spinodal", spinodal)
     app.add_typer(threshold, name="threshold")

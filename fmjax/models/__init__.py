@@ -5,6 +5,7 @@ from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
 from fmjax.models.model import Model, Perceptron, TreeCommittee
+from fmjax.models.named import named_model
 from fmjax.models.weights import Binary, LocalField, Site, Spherical, Weights
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "SymmetricMargin",
     "TreeCommittee",
     "Weights",
+    "named_model",
 ]

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax import names
+
 __all__ = ["ACTIVATIONS", "REACH", "Activation", "Erf", "Hermite", "LeakyReLU", "ReLU", "Sign", "spread"]
 
 _Scalar = Float[Array, ""]
@@ -135,12 +137,12 @@ def _gelu(u: _Scalar) -> _Scalar:
 
 # Names on the command line; tanh and gelu are integrated numerically.
 ACTIVATIONS: dict[str, Callable[[_Scalar], _Scalar]] = {
-    "sign": Sign(),
-    "relu": ReLU(),
-    "leaky-relu": LeakyReLU(),
-    "erf": Erf(),
-    "tanh": jnp.tanh,
-    "gelu": _gelu,
+    names.Activation.SIGN.value: Sign(),
+    names.Activation.RELU.value: ReLU(),
+    names.Activation.LEAKY_RELU.value: LeakyReLU(),
+    names.Activation.ERF.value: Erf(),
+    names.Activation.TANH.value: jnp.tanh,
+    names.Activation.GELU.value: _gelu,
 }
 
 

@@ -99,8 +99,7 @@ class RobustEnsemble(Functional):
         nodes: of the outer and of the inner integrals.
 
     Raises:
-        ValueError: another number of replicas, or a model with a teacher.
-        TypeError: the weights are not binary.
+        ValueError: another number of replicas, a model with a teacher, or weights that are not binary.
     """
 
     model: Model
@@ -118,7 +117,7 @@ class RobustEnsemble(Functional):
         weights = self.model.weights
         if not isinstance(weights, Binary):
             kind = type(weights).__name__
-            raise TypeError(f"the replicas of a robust ensemble have binary weights, not {kind} ones: use weights=Binary()")
+            raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones: use weights=Binary()")  # noqa: TRY004
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from fmjax import names
 from fmjax.progress import Progress
 from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
 from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
@@ -80,8 +81,6 @@ def _committee(activation: str) -> tuple[Quantity, ...]:
     )
 
 
-_ACTIVATIONS = ("sign", "relu", "leaky-relu", "erf", "tanh", "gelu")
-
 QUANTITIES = (
     Quantity(
         *("capacity", "α_c(κ = 0)", "capacity", 0.0, "value", "fmjax threshold capacity"),
@@ -123,7 +122,7 @@ QUANTITIES = (
     ),
     _replicas(math.inf),
     _replicas(4.0, _known(0.784, 0.0005, "0.784 (dense clusters, a few replicas)", _DENSE)),
-    *(quantity for activation in _ACTIVATIONS for quantity in _committee(activation)),
+    *(quantity for activation in names.words(names.Activation) for quantity in _committee(activation)),
 )
 
 COMMANDS = {quantity.key: quantity.command for quantity in QUANTITIES}

@@ -269,8 +269,8 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         per weight. Without derivatives.
 
     Raises:
-        ValueError: as for `curve`.
-        TypeError: another functional, or weights that are not binary.
+        ValueError: as for `curve`; weights that are not binary.
+        TypeError: another functional.
     """
     _check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if not isinstance(functional, FranzParisi):

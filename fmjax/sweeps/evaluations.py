@@ -4,7 +4,6 @@ They are compiled and batched as a `Quantity` says; what fails inside is a statu
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -12,16 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmjax import message_passing
-from fmjax.models import (
-    Architecture,
-    Binary,
-    Margin,
-    Model,
-    PerceptronArchitecture,
-    Spherical,
-    SymmetricMargin,
-    TreeCommittee,
-)
+from fmjax.models import Model, named_model
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers import clusters, curve, outcome, solve
 from fmjax.solvers.clusters import UNKNOWN
@@ -29,24 +19,12 @@ from fmjax.special import log_H
 from fmjax.sweeps.quantity import Values
 from fmjax.thresholds import Threshold
 
-CONSTRAINTS = {"margin": Margin, "symmetric": SymmetricMargin}
-WEIGHTS = {"binary": Binary, "spherical": Spherical}
-ACTIVATIONS = ("sign", "relu", "leaky-relu", "tanh", "erf", "gelu")
-
-
-@lru_cache  # called first by the check of a request: inside a program the kernel of a committee could not be checked
-def _architecture(activation: str) -> Architecture:
-    return PerceptronArchitecture() if activation == "none" else TreeCommittee(activation).architecture
-
 
 def model_of(values: Values) -> Model:
     """The model that the controls choose, or what is wrong with them as a `ValueError`."""
-    activation = values["activation"]
-    if (values["architecture"] == "committee") != (activation != "none"):
-        allowed = ", ".join(ACTIVATIONS)
-        raise ValueError(f"a committee, and nothing else, has an activation, one of {allowed}: not {activation!r} here")
-    constraint = CONSTRAINTS[values["constraint"]](values.get("margin", 0.0))
-    return Model(WEIGHTS[values["weights"]](), _architecture(activation), constraint, values["task"] == "teacher-student")
+    parts = {name: values[name] for name in ("weights", "constraint", "architecture", "task")}
+    activation = None if values["activation"] == "none" else values["activation"]
+    return named_model(**parts, activation=activation, margin=values.get("margin"))
 
 
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from typing import Any
 
 from fmjax import thresholds
 from fmjax.message_passing.focusing import SENTENCES as FOCUSING_SENTENCES
+from fmjax.names import Activation, Architecture, Constraint, Task, Weights, words
 from fmjax.solvers import outcome
 from fmjax.solvers.clusters import PHASES
 from fmjax.sweeps import evaluations
 from fmjax.sweeps.quantity import Control, Output, Quantity
 
 _MODEL = {
-    "weights": Control("prior of a weight", "binary", words=tuple(evaluations.WEIGHTS), static=True),
-    "constraint": Control("what a pattern asks for", "margin", words=tuple(evaluations.CONSTRAINTS), static=True),
-    "architecture": Control("what the weights are wired into", "perceptron", words=("perceptron", "committee"), static=True),
-    "activation": Control("hidden units of a committee", "none", words=("none", *evaluations.ACTIVATIONS), static=True),
-    "task": Control("where labels come from", "storage", words=("storage", "teacher-student"), static=True),
+    "weights": Control("prior of a weight", "binary", words=words(Weights), static=True),
+    "constraint": Control("what a pattern asks for", "margin", words=words(Constraint), static=True),
+    "architecture": Control("what the weights are wired into", "perceptron", words=words(Architecture), static=True),
+    "activation": Control("hidden units of a committee", "none", words=("none", *words(Activation)), static=True),
+    "task": Control("where labels come from", "storage", words=words(Task), static=True),
 }
 _ALPHA = Control("load, patterns per weight", low=0.0, open_low=True)
 _MARGIN = Control("margin kappa of the solutions", 0.0)
