@@ -100,6 +100,7 @@ class RobustEnsemble(Functional):
 
     Raises:
         ValueError: another number of replicas, a model with a teacher, or weights that are not binary.
+        TypeError: clusters of replicas, which are a cluster already.
     """
 
     model: Model
@@ -178,7 +179,7 @@ class RobustEnsemble(Functional):
         return interaction + entropic + controls.alpha * energetic
 
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " 2"]:
-        """The fields at the distance of typical solutions, where replicas do not interact."""
+        """The fields at the distance of ``typical`` solutions, where replicas do not interact; any ``reference`` will do."""
         return jnp.stack([jnp.sqrt(typical.q_hat), jnp.zeros_like(typical.q_hat)])
 
     def _site(
