@@ -65,7 +65,7 @@ def no_theory(monkeypatch):
         return SimpleNamespace(residual=1e-16, error_estimate=1e-12, steps=5, converged=True, result="converged", **found)
 
     def solve(functional, *, alpha):
-        calls.append({"alpha": alpha, "margin": functional})
+        calls.append({"alpha": alpha, "margin": functional.margin})
         return point(entropy=0.1, order=SimpleNamespace(q=0.3, q_hat=0.4), distance=0.35, replicon=0.5)
 
     def curve(functional, *, alpha, distance):
@@ -82,7 +82,6 @@ def no_theory(monkeypatch):
             result=np.where(np.asarray(distance) > 0.9, "the branch ends at d = 0.9", "converged"),
         )
 
-    monkeypatch.setitem(vars(fmjax), "Perceptron", lambda margin, teacher: margin)
     monkeypatch.setitem(vars(fmjax), "Equilibrium", lambda model: model)
     monkeypatch.setitem(vars(fmjax), "FranzParisi", lambda model, reference_margin: reference_margin)
     monkeypatch.setitem(vars(fmjax), "solve", solve)

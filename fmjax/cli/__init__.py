@@ -52,7 +52,7 @@ def fmjax_command(
     \b
     In answers of the theory
       result          "converged", or a sentence that says why not
-      error_estimate  absolute bound on the error, from the twins of the quadrature
+      error_estimate  absolute bound on the error, by twin quadrature rules
       residual        what Newton's method left of its equations
 
     \b
