@@ -142,7 +142,10 @@ def root_of(
         )
         move, shift = -solve(at.jacobian[:, :-1], jnp.stack([at.residual, at.jacobian[:, -1]], axis=1)).T
         opposed = jnp.any(move * at.residual > 0.0)
-        move = jnp.where(fixed_point & opposed, -at.residual, move)
+        # Where it is about to change direction a step of Newton's is long and says nothing: it at most triples an unknown.
+        far = jnp.max(jnp.abs(move) / (2.0 * (jnp.abs(trial) + jnp.abs(at.residual)) + 1e-300))
+        nearer = jnp.where(opposed, -at.residual, move / jnp.maximum(1.0, far))
+        move = jnp.where(fixed_point, nearer, move)
         small = length(trial, move) < tolerance
         accept = finite & (helps | small)
         count = root.steps + 1
