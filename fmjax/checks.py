@@ -134,7 +134,7 @@ def require_signs(name: str, array: Any, words: str = "") -> None:
     Raises:
         ValueError: some value is neither; the message names it.
     """
-    advice = f": np.where({name}, 1, -1) makes signs of them"
+    advice = f": np.where({name if name.isidentifier() else 'values'}, 1, -1) makes signs of them"
     if kind_of(array) == "bool":
         raise ValueError(f"{name} must be +1 or -1{words}, not True and False{advice}")
     if is_traced(array):

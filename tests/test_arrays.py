@@ -128,6 +128,7 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         (f"fmjax.message_passing.Instance(2 * {X})", ["patterns", "unit variance", "2"]),
         (f"fmjax.message_passing.Instance(np.where({X} > 0, np.nan, 1))", ["patterns", "NaN or infinite", "of 44"]),
         (f"fmjax.message_passing.Instance(np.where({X} > 0, np.inf, 0.5))", ["patterns", "NaN or infinite"]),
+        (f"fmjax.message_passing.Instance(np.where({X} > 0, 1e300, 0.5))", ["patterns", "single precision", "infinite"]),
         (f"fmjax.message_passing.Instance({X}[0])", ["patterns", "(P, N)", "(11,)"]),
         ("fmjax.message_passing.Instance(1)", ["patterns", "(P, N)", "()"]),
         ("fmjax.message_passing.Instance(np.zeros((3, 0)))", ["patterns", "(3, 0)"]),

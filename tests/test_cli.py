@@ -108,7 +108,7 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--slope", "0.2"], ["--slope", "leaky-relu"]),
         (["entropy", "--alpha", "0.5", "--constraint", "symmetric", "--margin", "0"], ["margin = 0", "positive"]),
         (["threshold", "spinodal"], ["--task teacher-student"]),
-        (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["Spherical", "Binary"]),
+        (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["Spherical", "binary weights"]),
         (["robust-ensemble", "--alpha", "0.5", "--replicas", "4", "--overlap", "0.9", "--weights", "spherical"], ["binary"]),
         (
             ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],

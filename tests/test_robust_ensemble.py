@@ -221,8 +221,9 @@ def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
     ("model", "replicas", "error", "named"),
     [
         (fmjax.Perceptron(), 100.0, ValueError, "up to 64"),
-        (fmjax.Perceptron(teacher=True), 4.0, ValueError, "teacher=False"),
+        (fmjax.Perceptron(teacher=True), 4.0, ValueError, "random labels"),
         (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, ValueError, "binary weights"),
+        (fmjax.Perceptron(), -math.inf, ValueError, "replicas = -inf"),
         (fmjax.Perceptron(margin=30.0), 4.0, ValueError, "margins between"),
     ],
 )

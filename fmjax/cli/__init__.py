@@ -48,6 +48,7 @@ def fmjax_command(
       D        Hamming distance per weight from the reference, between 0 and 1
       KT       margin of the reference, a typical solution: others lie around it
       entropy  log of the number of solutions, per weight, in nats; negative: none
+               (of spherical weights, of their share of the sphere: below 0)
 
     \b
     In answers of the theory
@@ -83,6 +84,9 @@ def main() -> None:
         silence(sys.stdout)
         tell(f"Error: standard output cannot be written to ({error.strerror})")
         sys.exit(ENVIRONMENT)
+    except KeyboardInterrupt:  # before a command was there to say what is left
+        tell("Error: interrupted")
+        os._exit(INTERRUPTED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             # Everything of ours is closed. Libraries in C that were interrupted may crash when Python takes them down.

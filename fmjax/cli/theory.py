@@ -25,7 +25,8 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) 
     """Entropy of the typical solutions and their overlap.
 
     \b
-    entropy    S(alpha, K), per weight, nats; negative: no solutions exist
+    entropy    S(alpha, K), per weight, nats; negative: no solutions exist (of
+               spherical weights: log of their share of the sphere, below 0)
     overlap    q of two typical solutions; conjugate: the field q^ that fixes it
     distance   (1 - q)/2, the Hamming distance of two typical solutions
     replicon   positive where the replica-symmetric answer is locally stable

@@ -52,7 +52,9 @@ def capacity(setup: Setup, margin: ModelMarginOption = None) -> tuple[Document, 
     """alpha_c(K), the largest load with solutions.
 
     \b
-    There the entropy of typical solutions of margin K vanishes.
+    There the entropy of typical solutions of margin K vanishes; that of
+    spherical weights has no bound there. A teacher's own solution does not
+    count: at margin 0 this is perfect-generalisation.
 
     \b
     Example

@@ -80,8 +80,10 @@ def patterns_of(patterns: Any) -> Patterns:
     if not real or stray_of(found) is None or are_bits(found):
         require_signs("patterns", found, "" if real else " (or real numbers of unit variance)")
         return jnp.asarray(found, jnp.int8)
-    require_finite("patterns", found)
-    return jnp.asarray(found, jnp.float32)
+    with np.errstate(over="ignore"):  # said by the next line
+        single = jnp.asarray(found, jnp.float32)
+    require_finite("patterns, in single precision,", single)
+    return single
 
 
 def signs_of(name: str, values: Any, shape: tuple[int | None, ...]) -> Int8[Array, "*shape"]:

@@ -169,8 +169,8 @@ class Instance(eqx.Module):
         Raises:
             ValueError: as for `sums`.
         """
-        # Sums of signs are exact in float32, too.
-        return jnp.sum(self.sums(weights).astype(jnp.float32) < self.threshold, axis=-1)
+        # Sums of signs are exact in float32, too. A sum that is none satisfies nothing.
+        return jnp.sum(~(self.sums(weights).astype(jnp.float32) >= self.threshold), axis=-1)
 
 
 def blocked_pass(

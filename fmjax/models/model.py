@@ -30,7 +30,7 @@ class Model(eqx.Module):
 
     Raises:
         ValueError: a teacher, and another constraint than `Margin`.
-        TypeError: a part of another kind.
+        TypeError: a part of another kind, or ``teacher`` is not a bool.
 
     Example:
         `Perceptron` and `TreeCommittee` make the usual ones; this is the symmetric binary perceptron.
@@ -55,9 +55,11 @@ class Model(eqx.Module):
         ):
             if not isinstance(given := getattr(self, name), kind):
                 raise TypeError(f"the {name} of a model must be an object like {usual}, not {given!r}")
+        if not isinstance(self.teacher, bool):
+            raise TypeError(f"teacher must be True or False, not {self.teacher!r}")
         if self.teacher and not isinstance(self.constraint, Margin):
             kind = type(self.constraint).__name__
-            raise ValueError(f"the labels of a teacher are signs, which a {kind} does not follow: use the constraint Margin")
+            raise ValueError(f"the labels of a teacher are signs, which a {kind} does not follow: use a margin")
 
     @property
     def margin(self) -> Float[Array, ""] | float:

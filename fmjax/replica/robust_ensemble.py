@@ -111,16 +111,16 @@ class RobustEnsemble(Functional):
     order: ClassVar[type[RobustEnsembleOrder]] = RobustEnsembleOrder
 
     def __check_init__(self):
-        if not (1.0 <= self.replicas <= _MOST or math.isinf(self.replicas)):
+        if isinstance(self.replicas, str) or not (1.0 <= self.replicas <= _MOST or self.replicas == math.inf):
             raise ValueError(
-                f"replicas = {self.replicas:g} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
+                f"replicas = {self.replicas} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
             )
         weights = self.model.weights
         if not isinstance(weights, Binary):
             kind = type(weights).__name__
-            raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones: use weights=Binary()")  # noqa: TRY004
+            raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004
         if self.model.teacher:
-            raise ValueError("a robust ensemble of a teacher's students is not implemented: use a model with teacher=False")
+            raise ValueError("a robust ensemble of a teacher's students is not implemented: use random labels")
 
     @property
     def reference(self) -> Equilibrium:

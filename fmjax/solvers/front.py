@@ -98,6 +98,7 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
         raise TypeError(f"expected a functional, {allowed}, and not {given}: try {usual}")
     one_number("alpha", alpha)
     one_number("the margin of a model", functional.model.margin)
+    require("margin", functional.model.margin, np.isfinite, "it must be a finite number")
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
     if isinstance(functional, Equilibrium):
         if distance is not None:

@@ -141,11 +141,8 @@ def root_of(
             jnp.asarray(fixed_point) | first | (length(trial, correction) <= (1.0 - 0.25 * damping) * length(trial, step))
         )
         move, shift = -solve(at.jacobian[:, :-1], jnp.stack([at.residual, at.jacobian[:, -1]], axis=1)).T
-        opposed = jnp.any(move * at.residual > 0.0)
-        # Where it is about to change direction a step of Newton's is long and says nothing: it at most triples an unknown.
-        far = jnp.max(jnp.abs(move) / (2.0 * (jnp.abs(trial) + jnp.abs(at.residual)) + 1e-300))
-        nearer = jnp.where(opposed, -at.residual, move / jnp.maximum(1.0, far))
-        move = jnp.where(fixed_point, nearer, move)
+        if fixed_point is not False:
+            move = jnp.where(fixed_point, _towards(trial, at.residual, move), move)
         small = length(trial, move) < tolerance
         accept = finite & (helps | small)
         count = root.steps + 1
@@ -180,6 +177,15 @@ def root_of(
     start = Root(guess, nothing, guess, nothing, jnp.asarray(jnp.nan), jnp.asarray(0), jnp.asarray(-1))
     state = (guess, jnp.eye(guess.size), jnp.zeros_like(guess), jnp.ones(()), start)
     return jax.lax.while_loop(unfinished, body, state)[-1]
+
+
+def _towards(unknowns: _Vector, residual: _Vector, move: _Vector) -> _Vector:
+    """A step to a fixed point from below: that of the map where Newton's turns back from it, else Newton's.
+
+    Where that is about to change its direction it is long and says nothing: it at most triples an unknown.
+    """
+    far = jnp.max(jnp.abs(move) / (2.0 * (jnp.abs(unknowns) + jnp.abs(residual)) + 1e-300))
+    return jnp.where(jnp.any(move * residual > 0.0), -residual, move / jnp.maximum(1.0, far))
 
 
 def response(

@@ -152,22 +152,18 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Sca
 
 def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
     """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
-    highest, step = call(_half_of, call(largest_alpha, Equilibrium(functional.model)))
-    start = call(chosen, call(_ensemble_entropies, functional, highest, step))
-    for _ in range(_GRID.zooms):
-        step = call(_closer, step)
+    highest, steps = call(_halves_of, call(largest_alpha, Equilibrium(functional.model)))
+    start = call(chosen, call(_ensemble_entropies, functional, highest, steps[0]))
+    for step in steps[1:]:
         start = call(chosen, call(_ensemble_entropies, functional, start.alpha, step))
     return start
 
 
 @Program
-def _half_of(largest: Root) -> tuple[_Scalar, _Scalar]:
-    return largest.unknowns[-1], 0.5 * largest.unknowns[-1]
-
-
-@Program
-def _closer(step: _Scalar) -> _Scalar:
-    return step / (_GRID.curves - 1)
+def _halves_of(largest: Root) -> tuple[_Scalar, tuple[_Scalar, ...]]:
+    """The capacity, and how far below it loads are looked at: half of it, then ever closer."""
+    half = 0.5 * largest.unknowns[-1]
+    return largest.unknowns[-1], tuple(half / (_GRID.curves - 1) ** zoom for zoom in range(_GRID.zooms + 1))
 
 
 @Program
