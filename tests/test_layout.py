@@ -16,6 +16,7 @@ ROWS = (
     "progress",
     "checks",
     "names",
+    "outcome",
     "precision",
     "compilation",
     "special",

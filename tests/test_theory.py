@@ -458,3 +458,11 @@ def test_rules_that_users_set_for_their_own_code_change_nothing(setting):
         found = jax.value_and_grad(entropy)(0.5)
         assert fmjax.TreeCommittee("relu").deviation > 0
     assert found == expected
+
+
+def test_a_sentence_inside_a_program_is_refused_by_a_sentence():
+    def result(alpha):
+        return len(fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=alpha).result)
+
+    with pytest.raises(ValueError, match="return its status"):
+        jax.eval_shape(result, 0.5)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, Int8
+from jaxtyping import Array, Float, Int, Int8
 
-from fmjax.checks import Handed, is_traced, refuse_another
+from fmjax.checks import Handed, refuse_another
 from fmjax.message_passing.checks import options_of, reals_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, fitting, impossible
+from fmjax.outcome import CONVERGED, Outcome
 
-__all__ = ["CONVERGED", "SENTENCES", "Beliefs", "belief_propagation", "describe", "propagate"]
+__all__ = ["SENTENCES", "Beliefs", "belief_propagation", "propagate"]
 
-CONVERGED, NOT_CONVERGED, NOT_FINITE, CONTRADICTION = range(4)
+NOT_CONVERGED, NOT_FINITE, CONTRADICTION = range(1, 4)
 SENTENCES = (
     "converged",
     "the number of sweeps ran out before the fields stopped changing",
@@ -27,7 +27,7 @@ SENTENCES = (
 )
 
 
-class Beliefs(eqx.Module):
+class Beliefs(eqx.Module, Outcome):
     """Where belief propagation stopped, and why; with a leading axis for a batch.
 
     Attributes:
@@ -38,6 +38,8 @@ class Beliefs(eqx.Module):
             ``|b_new - b| / (1 + |b_new|)``. Changes of the magnetisations would be fooled by saturation.
         status: integer code behind `result`.
     """
+
+    sentences: ClassVar[tuple[str, ...]] = SENTENCES
 
     messages: AMP | Edges
     external: Float[Array, "*batch N"]
@@ -59,28 +61,6 @@ class Beliefs(eqx.Module):
     def weights(self) -> Int8[Array, "*batch N"]:
         """The most probable sign of each weight; +1 where both are as probable."""
         return jnp.where(self.fields < 0, -1, 1).astype(jnp.int8)
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"]:
-        """Whether the fields stopped changing; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status, SENTENCES)
-
-
-def describe(status: Int[Array, "*batch"], sentences: tuple[str, ...]) -> str | np.ndarray:
-    """The sentence for a status code; an array of sentences for an array of codes.
-
-    Raises:
-        ValueError: the code is being traced.
-    """
-    if is_traced(status):
-        raise ValueError("a result is a sentence, and there is none inside jax.jit or jax.vmap: return its status")
-    codes = np.asarray(status)
-    return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
 
 
 def belief_propagation(

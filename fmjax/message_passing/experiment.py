@@ -142,7 +142,7 @@ def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray) -> d
         return nothing | {"result": np.full(len(gammas), _NOT_MEASURED + found["outcome"], dtype=object)}
     local = local_entropy(instance, found["weights"], gammas)
     columns = {name: np.asarray(getattr(local, name), dtype=float) for name in ("distance", "entropy", "residual")}
-    return columns | {"result": local.result}
+    return columns | {"result": np.asarray(local.result)}
 
 
 def _dataset(rows: list[dict[str, Any]], seeds: Sequence[int], controls: dict[str, Any]) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,17 +12,17 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int8
 
 from fmjax.checks import refuse_another, whole
-from fmjax.message_passing.belief_propagation import describe
 from fmjax.message_passing.checks import Options, options_of, steps_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
+from fmjax.outcome import CONVERGED, Outcome
 
 __all__ = ["SENTENCES", "Focused", "Polarisation", "focusing", "polarisation"]
 
 _Field = Float[Array, " N"]
 
-SOLVED, NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(4)
+NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(1, 4)
 SENTENCES = (
     "solved",
     "not solved: the schedule ended before a solution was found",
@@ -31,7 +31,7 @@ SENTENCES = (
 )
 
 
-class Focused(eqx.Module):
+class Focused(eqx.Module, Outcome):
     """What `focusing` found; with a leading axis for a batch.
 
     Attributes:
@@ -41,20 +41,17 @@ class Focused(eqx.Module):
         status: integer code behind `result`.
     """
 
+    sentences: ClassVar[tuple[str, ...]] = SENTENCES
+
     weights: Int8[Array, "*batch N"]
     errors: Int[Array, "*batch"]
     sweeps: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
 
     @property
-    def solved(self) -> Bool[Array, "*batch"]:
+    def solved(self) -> Bool[Array, "*batch"] | Bool[np.ndarray, "*batch"] | np.bool_:
         """Whether the weights satisfy every pattern; usable under `jax.jit`."""
-        return self.status == SOLVED
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"solved"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status, SENTENCES)
+        return self.converged
 
 
 def focusing(
@@ -152,7 +149,7 @@ def _iteration(
         weights = jnp.where(old.field + state.attraction < 0, -1, 1).astype(jnp.int8)
         better = (errors < best.errors) | (errors == 0)
         finite = jnp.all(jnp.isfinite(new.compared))
-        status = jnp.where(finite, jnp.where(errors == 0, SOLVED, NOT_SOLVED), NOT_FINITE)
+        status = jnp.where(finite, jnp.where(errors == 0, CONVERGED, NOT_SOLVED), NOT_FINITE)
         best = Focused(jnp.where(better, weights, best.weights), jnp.minimum(errors, best.errors), best.sweeps + 1, status)
         messages = damped(new, old, damping)
         attraction = damped(schedule.message(state.step, messages.field), state.attraction, damping)
@@ -162,7 +159,7 @@ def _iteration(
 
     def going_on(state: _State) -> Bool[Array, ""]:
         status = state.best.status
-        more = (status == NOT_SOLVED) | (to_the_end & (status == SOLVED))
+        more = (status == NOT_SOLVED) | (to_the_end & (status == CONVERGED))
         return more & (state.step < schedule.steps)
 
     zero = jnp.asarray(0)
@@ -178,7 +175,7 @@ def _focus_one(
     best = lax.while_loop(going_on, sweep, start).best
     # The last word is a count in int32, though the sums of the sweeps are exact as well for ±1 patterns.
     errors = instance.errors(best.weights)
-    status = jnp.where(errors == 0, SOLVED, jnp.maximum(best.status, NOT_SOLVED))
+    status = jnp.where(errors == 0, CONVERGED, jnp.maximum(best.status, NOT_SOLVED))
     return Focused(best.weights, errors, best.sweeps, status)
 
 

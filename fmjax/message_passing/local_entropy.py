@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from fmjax.checks import Handed, refuse_another
-from fmjax.message_passing.belief_propagation import CONVERGED, SENTENCES, describe, propagate
+from fmjax.message_passing.belief_propagation import SENTENCES, propagate
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
 from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form
+from fmjax.outcome import CONVERGED, Outcome
 
 __all__ = ["LocalEntropy", "default_fields", "local_entropy"]
 
@@ -28,7 +29,7 @@ _SENTENCES = (
 )
 
 
-class LocalEntropy(eqx.Module):
+class LocalEntropy(eqx.Module, Outcome):
     """Rows of increasing field, towards the reference; every array has shape ``(rows,)``, or ``(batch, rows)``.
 
     Attributes:
@@ -41,6 +42,8 @@ class LocalEntropy(eqx.Module):
         status: integer code behind `result`.
     """
 
+    sentences: ClassVar[tuple[str, ...]] = _SENTENCES
+
     gamma: Float[Array, "*rows"]
     distance: Float[Array, "*rows"]
     entropy: Float[Array, "*rows"]
@@ -48,16 +51,6 @@ class LocalEntropy(eqx.Module):
     sweeps: Int[Array, "*rows"]
     residual: Float[Array, "*rows"]
     status: Int[Array, "*rows"]
-
-    @property
-    def converged(self) -> Bool[Array, "*rows"]:
-        """Which rows mean anything; usable under `jax.jit`."""
-        return self.status == CONVERGED
-
-    @property
-    def result(self) -> np.ndarray:
-        """``"converged"``, or a sentence that says why not, for every row."""
-        return np.asarray(describe(self.status, _SENTENCES))
 
 
 def default_fields(rows: int = 24, nearest: float = 0.003) -> np.ndarray:

@@ -147,4 +147,4 @@ def permissible() -> set[str]:
     """Results that are answers and not failures: converged, the branch ends there, no such threshold exists."""
     from fmjax.solvers import outcome
 
-    return {CONVERGED} | {str(outcome.describe(code)) for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}
+    return {CONVERGED} | {outcome.SENTENCES[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}

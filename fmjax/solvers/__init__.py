@@ -2,7 +2,6 @@
 
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.front import clusters, curve, solve
-from fmjax.solvers.outcome import describe
 from fmjax.solvers.saddle import SaddlePoint
 
-__all__ = ["ClusterPoint", "SaddlePoint", "clusters", "curve", "describe", "solve"]
+__all__ = ["ClusterPoint", "SaddlePoint", "clusters", "curve", "solve"]

@@ -6,7 +6,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from fmjax.solvers.outcome import Outcome, describe
+from fmjax.outcome import describe
+from fmjax.solvers.outcome import Outcome
 from fmjax.solvers.saddle import SaddlePoint
 
 __all__ = ["PHASES", "UNKNOWN", "ClusterPoint", "ClusterPotential", "ClusterRoots"]

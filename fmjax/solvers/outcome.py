@@ -1,15 +1,16 @@
-"""How a solve can end, in codes for programs and in sentences for people."""
+"""How a solve of the theory can end."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
+
+from fmjax import outcome
+from fmjax.outcome import CONVERGED
 
 __all__ = [
     "BRANCH_ENDED",
@@ -23,14 +24,11 @@ __all__ = [
     "STALLED",
     "UNRESOLVED",
     "Outcome",
-    "describe",
     "known",
     "resolved",
 ]
 
-CONVERGED, STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED = (
-    range(9)
-)
+STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED = range(1, 9)
 
 SENTENCES = (
     "converged",
@@ -45,27 +43,10 @@ SENTENCES = (
 )
 
 
-def describe(code: Int[Array, "*batch"] | int, sentences: tuple[str, ...] = SENTENCES) -> str | np.ndarray:
-    """The sentence for a code, of a status unless others are given; an array of sentences for an array of codes."""
-    codes = np.asarray(code)
-    return sentences[int(codes)] if codes.ndim == 0 else np.asarray(sentences, dtype=object)[codes]
+class Outcome(outcome.Outcome):
+    """That of a solve of the theory."""
 
-
-class Outcome:
-    """Mixed into Modules of numbers that may not have been found: their ``status`` is one of the codes of this module."""
-
-    status: Int[Array, "*batch"]
-
-    @property
-    def converged(self) -> Bool[Array, "*batch"] | Bool[np.ndarray, "*batch"] | np.bool_:
-        """Whether the numbers mean anything; usable under `jax.jit`."""
-        traced = isinstance(self.status, jax.core.Tracer)
-        return (self.status if traced else np.asarray(self.status)) == CONVERGED  # for which nothing is compiled
-
-    @property
-    def result(self) -> str | np.ndarray:
-        """``"converged"``, or a sentence that says why not; an object array of them for a batch."""
-        return describe(self.status)
+    sentences: ClassVar[tuple[str, ...]] = SENTENCES
 
 
 def resolved(status: Int[Array, "*batch"], size: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Array:
