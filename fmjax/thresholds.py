@@ -29,7 +29,7 @@ from fmjax.solvers.folds import (
     fold_in_margin,
     touching_zero,
 )
-from fmjax.solvers.front import as_float64, in_float64
+from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, known
 from fmjax.solvers.saddle import order_of
@@ -60,6 +60,7 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
+_FEWEST = 3e-5  # patterns per weight: fields grow like their inverse where entropies vanish
 
 
 @in_float64
@@ -142,7 +143,7 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
         alpha: patterns per weight, positive; beyond `capacity` at margin 0 the answer is negative.
 
     Raises:
-        ValueError: ``alpha`` is not positive and finite, or the weights are not discrete: their entropy is not that of a
+        ValueError: ``alpha`` is not finite, or below 3e-5, or the weights are not discrete: their entropy is not that of a
             number of solutions.
         TypeError: what is no model.
 
@@ -153,6 +154,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
     """
     check_discrete(model)
     check_alpha(alpha)
+    close = "below, the largest margin of a perceptron is sqrt(2 / (pi alpha)), but for a share of 0.8 alpha"
+    require("alpha", alpha, lambda load: load >= _FEWEST, f"loads from {_FEWEST:g} on are supported; {close}")
     functional, alpha = as_float64((Equilibrium(model), alpha))
     return _largest(largest_margin(functional, alpha), functional.model, alpha)
 
