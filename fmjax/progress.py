@@ -122,8 +122,9 @@ class Loop:
         return time.monotonic() - self._begun
 
     def _at_hand(self) -> str:
-        # Where items are counted, there is no need to count programs.
-        programs = _compilations[0] - self._compiled if self.step or self.total in {None, 1} else 0
+        # Where items are counted, and some are done, there is no need to count programs.
+        counts = self.step or self.total in {None, 1} or not self.done
+        programs = _compilations[0] - self._compiled if counts else 0
         parts = [self.step, f"{programs} program{'s' * (programs > 1)} compiled" if programs else ""]
         return ", ".join(filter(None, parts))
 
