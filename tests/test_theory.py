@@ -385,6 +385,19 @@ def test_impossible_requests_raise_one_sentence_that_names_the_value(call, words
         ("fmjax.thresholds.capacity(fmjax.Equilibrium(fmjax.Perceptron()))", ["a model", "not Equilibrium"]),
         ("fmjax.thresholds.kappa_max(fmjax.Perceptron(), [0.1, 0.2])", ["alpha", "(2,)", "jax.vmap"]),
         ("fmjax.thresholds.capacity(fmjax.Perceptron(margin=np.array([0.0, 0.1])))", ["margin", "(2,)", "jax.vmap"]),
+        ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha='0.5')", ["alpha must be a real number", "'0.5'"]),
+        ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=None)", ["alpha must be a real number", "None"]),
+        ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=None)), alpha=0.5)", ["margin must be a real number"]),
+        ("fmjax.thresholds.capacity(fmjax.Perceptron(margin=1j))", ["margin must be a real number", "1j"]),
+        (
+            "fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 'max'), alpha=0.5, distance=[0.1])",
+            ["reference margin", "'max'"],
+        ),
+        (
+            "fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.3), alpha=0.5, distance=['0.1'])",
+            ["distance must be", "'0.1'"],
+        ),
+        ("fmjax.Perceptron(teacher='no')", ["teacher must be True or False", "'no'"]),
         ("fmjax.Perceptron(weights='binary')", ["weights", "fmjax.Binary()", "'binary'"]),
     ],
 )

@@ -75,10 +75,15 @@ def as_float64(tree: Any) -> Any:
 
 
 def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
-    """`ValueError` if a concrete ``value`` is not finite or breaks a condition; traced values pass."""
+    """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; traced values pass."""
     if not is_concrete(value):
         return
-    array = np.asarray(value, float)
+    try:
+        array = np.asarray(value, complex if np.iscomplexobj(value) else float)
+    except (TypeError, ValueError):
+        array = np.asarray(value)
+    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SU":
+        raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
     bad = ~(np.isfinite(array) & holds(array))
     if bad.any():
         raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
