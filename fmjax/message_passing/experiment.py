@@ -130,7 +130,7 @@ def _find(instance: Instance, schedule: Schedule | None, to_the_end: bool = Fals
         "errors": int(found.errors),
         "sweeps": int(found.sweeps),
         "min_stability": float(np.min(sums, initial=np.inf)) / math.sqrt(instance.size),
-        "seconds": seconds,
+        "seconds": round(seconds, 3),
         "outcome": str(found.result),
         "weights": np.asarray(found.weights),
     }
