@@ -242,6 +242,7 @@ BOTH = [
     compiled("threshold", "robust-alpha-u"),
     compiled("threshold", "robust-capacity", "--replicas", "4"),
     compiled("threshold", "perfect-generalisation", "--task", "teacher-student"),
+    compiled("threshold", "spinodal", "--task", "teacher-student"),
     pytest.param([*FOCUSING, "--samples", "2"], id="focusing"),
     pytest.param(["local-entropy", "--size", "101", "--alpha", "0.3", "--samples", "2"], id="local-entropy"),
     pytest.param(["networks", "--dataset", "digits", *NETWORKS], id="networks"),

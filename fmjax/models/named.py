@@ -55,7 +55,7 @@ def named_model(
     committee, leaky = architecture == names.Architecture.COMMITTEE, names.Activation.LEAKY_RELU
     if committee and activation is None:
         allowed = ", ".join(names.Activation)
-        raise ValueError(f"a committee needs hidden units: add {flag}activation, one of {allowed}")
+        raise ValueError(f"a committee needs hidden units, not none: add {flag}activation, one of {allowed}")
     if activation is not None and not committee:
         raise ValueError(f"{flag}activation {activation} has no place in a perceptron: add {flag}architecture committee")
     if slope is not None and activation != leaky:

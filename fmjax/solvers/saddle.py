@@ -103,7 +103,15 @@ def typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
     positive = functional.positive
     start = jnp.full(positive.size, NEARLY_NONE)
     numbers = number_of_numbers(EquilibriumOrder)
-    return root_of(typical_equations, (functional, alpha), start, numbers=numbers, positive=positive, fixed_point=True)
+    return root_of(
+        typical_equations,
+        (functional, alpha),
+        start,
+        numbers=numbers,
+        positive=positive,
+        fixed_point=True,
+        tolerance=1e-9,  # the replicon is not carried over the last step to first order
+    )
 
 
 @typical_root.defjvp

@@ -88,7 +88,7 @@ def check_learnable(model: Model) -> None:
     """`ValueError` for a model that does not come to know its teacher."""
     check_model(model)
     if not (model.teacher and model.weights.discrete):
-        raise ValueError("students come to know a teacher of binary weights alone: use binary weights, and teacher=True")
+        raise ValueError("students come to know a teacher of discrete weights alone: use binary weights, and teacher=True")
     require("margin", model.margin, lambda k: k == 0, "the teacher classifies at margin 0 and is no solution at another one")
 
 
