@@ -556,7 +556,6 @@ def test_the_entropy_around_a_solution_may_be_part_of_a_program():
     np.testing.assert_allclose(jax.jit(around)(reference), around(reference), atol=1e-6)
 
 
-@pytest.mark.parametrize("poison", [np.nan, -np.nan])
-def test_patterns_that_are_no_numbers_are_not_solved_where_nobody_can_look_at_them(poison):
-    patterns = jnp.full((5, 11), poison, jnp.float32)
+def test_patterns_that_are_no_numbers_are_not_solved_where_nobody_can_look_at_them():
+    patterns = jnp.full((5, 11), jnp.nan, jnp.float32)
     assert jax.jit(lambda x: Instance(x).errors(jnp.ones(11, jnp.int8)))(patterns) == 5

@@ -46,7 +46,8 @@ class OneStep(eqx.Module):
     def __check_init__(self):
         weights = self.symmetric.model.weights
         if not isinstance(weights, Binary):
-            raise ValueError(f"clusters are those of binary weights, not of {type(weights).__name__}: use binary weights")  # noqa: TRY004
+            kind = type(weights).__name__
+            raise ValueError(f"clusters are those of binary weights, not of {kind} ones")  # noqa: TRY004  (part of a model)
 
     def __call__(self, unknowns: Float[Array, " n"], controls: Any, m: _Scalar) -> tuple[Saddle, Broken]:
         """What the fields of the symmetric functional and, last, ``q1^ - q0^`` imply; and what the clusters add to that.

@@ -118,7 +118,7 @@ class RobustEnsemble(Functional):
         weights = self.model.weights
         if not isinstance(weights, Binary):
             kind = type(weights).__name__
-            raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004
+            raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004  (part of a model)
         if self.model.teacher:
             raise ValueError("a robust ensemble of a teacher's students is not implemented: use random labels")
 
