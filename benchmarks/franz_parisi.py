@@ -3,12 +3,15 @@
     python benchmarks/franz_parisi.py [--curves 20] [--distances 100]
 
 Compilation and run are timed apart; both programs solve the same points, and the largest differences between their
-entropies and slopes are printed with the table. Committees follow, one in closed form and one tabulated by quadrature, at
-the same loads and shares of their own largest margins: their time per point relative to that of the perceptron.
+entropies and slopes are printed with the table. Below it, what bounds the time: evaluations of the saddle equations, times
+nodes, times what the weights and forces of one node take by themselves; and the kernels that XLA makes of an evaluation.
+Committees follow, one in closed form and one tabulated by quadrature, at the same loads and shares of their own largest
+margins: their time per point relative to that of the perceptron. On a GPU, 10,000 curves together.
 """
 
 import argparse
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +21,7 @@ import numpy as np
 from numpy_franz_parisi import solve_curve
 
 import fmjax
+from fmjax.special import derivatives
 
 jax.config.update("jax_enable_x64", True)
 
@@ -44,7 +48,7 @@ def points(model, curves, distances):
 @jax.jit
 def solve_one(model, alpha, margin, distance):
     found = fmjax.curve(fmjax.FranzParisi(model, margin), alpha=alpha, distance=distance)
-    return found.entropy, found.slope, found.converged, found.error_estimate
+    return found.entropy, found.slope, found.converged, found.error_estimate, found.steps
 
 
 def compile_for(model, distance):
@@ -66,6 +70,60 @@ def run_curves(compiled, model, alphas, margins, distance, threads):
     return [np.stack(parts) for parts in zip(*rows, strict=True)], seconds
 
 
+def seconds_of(function, *arguments):
+    """The fastest of several calls, compiled before."""
+    taken = []
+    for _ in range(20):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])
+
+
+def floor(model, nodes):
+    """Seconds that the functions of a pattern and of a weight take by themselves at the nodes of one evaluation.
+
+    Value and two derivatives of each: what saddle equations and their Jacobian are made of.
+    """
+    x, w, site_x, y = nodes
+
+    @jax.jit
+    def pattern(mean):
+        return model.constraint.log_weight(mean, 0.7), *derivatives(lambda at: model.constraint.log_weight(at, 0.7), mean)
+
+    @jax.jit
+    def weight(field):
+        return model.weights.log_partition(field, 1.0), *derivatives(lambda at: model.weights.log_partition(at, 1.0), field)
+
+    def one_after_the_other(*shapes):
+        return sum(
+            seconds_of(one, np.linspace(-6.0, 6.0, size)) for one, size in zip((pattern, weight), shapes, strict=True)
+        )
+
+    return one_after_the_other(x * w, site_x * y)
+
+
+def kernels(compiled):
+    """Fused kernels and library calls in the largest loop body of a program: one evaluation and its Newton step."""
+    text = compiled.as_text()
+    bodies = {name: text.split(f"%{name} (", 1)[1].split("\n}", 1)[0] for name in re.findall(r"body=%([\w.-]+)", text)}
+    return max(len(re.findall(r" (?:fusion|custom-call|dot)\(", body)) for body in bodies.values())
+
+
+def together(model, curves, distance):
+    """Points per second of a batch of curves that advance together, as a GPU has them."""
+    alphas, margins, _ = points(model, curves, distance.size)
+    batch = jax.jit(jax.vmap(solve_one, in_axes=(None, 0, 0, None))).lower(model, alphas, margins, distance).compile()
+    jax.block_until_ready(batch(model, alphas, margins, distance))
+    start = time.perf_counter()
+    _, _, converged, *_ = jax.block_until_ready(batch(model, alphas, margins, distance))
+    seconds = time.perf_counter() - start
+    print(
+        f"{converged.size} points together: {seconds:.2f} s, {converged.size / seconds:.3g} per second, "
+        f"{int(converged.sum())} converged"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--curves", type=int, default=20)
@@ -84,7 +142,7 @@ def main():
     seconds = {}
     for threads in (1, os.cpu_count()):
         rows, seconds[threads] = run_curves(compiled, perceptron, alphas, margins, distance, threads)
-    entropy, slope, converged, error = rows
+    entropy, slope, converged, error, steps = rows
 
     print(f"{size} points on {jax.devices()[0].device_kind} ({jax.device_count()} device), float64")
     print(f"{'program':<28}{'seconds':>10}{'ms/point':>10}{'ratio':>8}")
@@ -100,15 +158,25 @@ def main():
         print(f"largest difference in {name}: {np.nanmax(np.where(converged, difference, 0)):.1e}")
     print(f"converged: {converged.sum()} of {size}, largest error estimate {error[converged].max():.1e}")
 
+    x, w, site_x, y = nodes = fmjax.FranzParisi(perceptron, 0.0).nodes
+    bare, evaluations = floor(perceptron, nodes), steps[:, 0].sum()
+    print(
+        f"{evaluations / size:.2f} evaluations per point, {x * w} nodes of a pattern and {site_x * y} of a weight, "
+        f"{kernels(compiled)} kernels per evaluation"
+    )
+    print(f"floor, one thread: {1e3 * bare * evaluations / size:.3f} ms/point, {1e3 * bare:.3f} ms per evaluation")
+
     print(f"{'one thread':<28}{'seconds':>10}{'ms/point':>10}{'times the perceptron':>22}")
     program, _ = compile_for(next(iter(models.values())), distance)  # one for all activations
     for name, model in models.items():
         own_alphas, own_margins, _ = points(model, arguments.curves, arguments.distances)
-        (_, _, converged, _), taken = run_curves(program, model, own_alphas, own_margins, distance, 1)
+        (_, _, converged, *_), taken = run_curves(program, model, own_alphas, own_margins, distance, 1)
         # Again in turns with the perceptron: a busy machine slows both.
         _, beside = run_curves(compiled, perceptron, alphas, margins, distance, 1)
         missed = "" if converged.all() else f"  {converged.size - converged.sum()} not converged"
         print(f"{name:<28}{taken:>10.2f}{1e3 * taken / size:>10.3f}{taken / beside:>22.2f}{missed}")
+    if jax.default_backend() != "cpu":
+        together(perceptron, 10_000, distance)
 
 
 if __name__ == "__main__":

@@ -83,10 +83,11 @@ All of them can be differentiated; :func:`climb` follows such gradients in the p
 **Grids** (:mod:`sweeps`). :func:`sweep` computes any of these quantities over a product of controls, into a store that
 survives interruption; :func:`open` reads it as an xarray dataset.
 
-**How it is computed.** A functional is defined once, as a scalar of its order parameters and controls, and where it is
-stationary overlaps are correlations of mean weights, and their fields of forces: :func:`solve` finds these fields by
-Newton's method, :func:`curve` follows them along one control, and derivatives come from JAX, integrals from
-:mod:`quadrature` and :mod:`special`. What they return says how far it can be trusted:
+**How it is computed.** A functional (:mod:`replica`, of :mod:`models`) is defined once, as a scalar of its order parameters
+and controls, and where it is stationary overlaps are correlations of mean weights, and their fields of forces: :func:`solve`
+finds these fields by Newton's method, :func:`curve` follows them along one control (:mod:`solvers`), and derivatives come
+from JAX, integrals from :mod:`quadrature` and :mod:`special`. All figures of the paper: :mod:`reproduce`. What an answer
+says of how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
     error_estimate  absolute bound on the error of the value, from the halves of every quadrature rule
@@ -97,100 +98,17 @@ Entropies are natural logarithms per weight everywhere. The theory needs float64
 setting of JAX: begin a program with ``jax.config.update("jax_enable_x64", True)``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import lazy_loader
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:
-    from fmjax import message_passing, networks, quadrature, special, sweeps, thresholds
-    from fmjax.models import (
-        Binary,
-        Hermite,
-        LeakyReLU,
-        Margin,
-        Model,
-        Perceptron,
-        Spherical,
-        SymmetricMargin,
-        TreeCommittee,
-    )
-    from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
-    from fmjax.solvers import clusters, curve, solve
-    from fmjax.solvers.ascent import climb
-    from fmjax.sweeps import open, sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)
-
-__all__ = [
-    "Binary",
-    "Equilibrium",
-    "FranzParisi",
-    "Hermite",
-    "LeakyReLU",
-    "Margin",
-    "Model",
-    "Perceptron",
-    "RobustEnsemble",
-    "Spherical",
-    "SymmetricMargin",
-    "TreeCommittee",
-    "climb",
-    "clusters",
-    "curve",
-    "message_passing",
-    "networks",
-    "open",
-    "quadrature",
-    "solve",
-    "special",
-    "sweep",
-    "sweeps",
-    "thresholds",
-]
-
-# Names are fetched on first use (PEP 562): `fmjax --help` must answer without waiting for JAX.
-_HOME = {
-    "Binary": "fmjax.models",
-    "Spherical": "fmjax.models",
-    "Margin": "fmjax.models",
-    "SymmetricMargin": "fmjax.models",
-    "Model": "fmjax.models",
-    "Hermite": "fmjax.models",
-    "LeakyReLU": "fmjax.models",
-    "Perceptron": "fmjax.models",
-    "TreeCommittee": "fmjax.models",
-    "Equilibrium": "fmjax.replica",
-    "FranzParisi": "fmjax.replica",
-    "climb": "fmjax.solvers.ascent",
-    "clusters": "fmjax.solvers",
-    "RobustEnsemble": "fmjax.replica",
-    "solve": "fmjax.solvers",
-    "curve": "fmjax.solvers",
-    "open": "fmjax.sweeps",
-    "sweep": "fmjax.sweeps",
-}
-_MODULES = {
-    "special",
-    "quadrature",
-    "models",
-    "replica",
-    "solvers",
-    "thresholds",
-    "message_passing",
-    "networks",
-    "sweeps",
-    "reproduce",
-}
+# Names stand in `__init__.pyi`, and are fetched on first use: `fmjax --help` must answer without waiting for JAX.
+_fetched, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"fmjax.{name}")
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value  # the next access finds it without coming here
-        return value
+    if name in __all__:
+        return _fetched(name)
     raise AttributeError(f"module 'fmjax' has no attribute {name!r}; it offers {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})

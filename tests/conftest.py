@@ -31,28 +31,17 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, deran
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers():
-    """For `-n auto`, a worker per core, if there are 5 GiB for each: to compile the largest programs takes as much."""
-    if not hasattr(os, "sched_getaffinity"):  # what is not Linux: as xdist thinks
-        return None
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // (5 << 30)))
-
-
 def pytest_collection_modifyitems(items):
     """The address of an object in a test's name differs between workers, which then collect different tests and stop."""
     if unstable := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"names that change from run to run, give their parameters ids: {unstable}")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def forget_programs():
-    """Workers would grow to 6 GiB each."""
+    """Compiled programs take memory: those of one file at a time."""
     yield
-    from fmjax.reproduce.memory import give_back
-
-    give_back(3 << 30)  # what was forgotten must be traced again
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

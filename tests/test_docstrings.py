@@ -11,41 +11,8 @@ import pytest
 
 import fmjax
 
-PUBLIC = {
-    "fmjax": {
-        *("Binary", "Equilibrium", "FranzParisi", "Hermite", "LeakyReLU", "Margin", "Model", "Perceptron", "RobustEnsemble"),
-        *(
-            "Spherical",
-            "SymmetricMargin",
-            "TreeCommittee",
-            "climb",
-            "clusters",
-            "curve",
-            "message_passing",
-            "networks",
-            "open",
-        ),
-        *("quadrature", "solve", "special", "sweep", "sweeps", "thresholds"),
-    },
-    "fmjax.thresholds": {
-        *("Threshold", "alpha_u", "capacity", "kappa_max", "kappa_min", "kappa_u", "perfect_generalisation"),
-        *("robust_alpha_u", "robust_capacity", "spinodal"),
-    },
-    "fmjax.message_passing": {
-        *("AMP", "Beliefs", "Edges", "Focused", "Instance", "LocalEntropy", "Polarisation", "PseudoReinforcement"),
-        *("Reinforcement", "Schedule", "Scoping", "belief_propagation", "bethe_entropy", "bethe_free_entropy", "focusing"),
-        *("local_entropy", "polarisation"),
-    },
-    "fmjax.networks": {
-        *("STUDIES", "BinaryMLP", "Config", "Study", "Symmetry", "Task", "Trained", "class_scores", "flipped", "load"),
-        *("load_task", "local_energy", "match", "mean_overlap", "mistakes", "overlap", "pair_overlaps", "random_networks"),
-        *("run", "shape_at_zero", "sign", "threshold", "train"),
-    },
-    "fmjax.sweeps": {
-        *("QUANTITIES", "Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"),
-    },
-}
-NAMES = [(module, name) for module, names in PUBLIC.items() for name in sorted(names)]
+PUBLIC = ("fmjax", "fmjax.thresholds", "fmjax.message_passing", "fmjax.networks", "fmjax.sweeps")
+NAMES = [(module, name) for module in PUBLIC for name in sorted(importlib.import_module(module).__all__)]
 # Names for those who extend fmjax: documented, and free to change.
 EXTENDED = ("special", "quadrature", "models", "replica", "solvers", "reproduce")
 DOCUMENTED = NAMES + [
@@ -56,11 +23,6 @@ NEVER = {
     ("pair_overlaps", "ValueError"): "layers that are cut from one array have one shape",
     ("run", "TypeError"): "its models are models",
 }
-
-
-@pytest.mark.parametrize("module", PUBLIC)
-def test_the_public_names_are_these(module):
-    assert set(importlib.import_module(module).__all__) == PUBLIC[module]
 
 
 every_name = pytest.mark.parametrize(("module", "name"), DOCUMENTED, ids=[f"{module}.{name}" for module, name in DOCUMENTED])

@@ -19,10 +19,8 @@ from fmjax.message_passing import (
     bethe_entropy,
     bethe_free_entropy,
     focusing,
-    local_entropy,
-)
-from fmjax.message_passing import (
     instance as instance_module,
+    local_entropy,
 )
 from fmjax.message_passing.schedules import through
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from flax import nnx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from fmjax import networks

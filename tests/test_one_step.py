@@ -16,8 +16,7 @@ from fmjax.models import Constraint
 from fmjax.replica import EquilibriumControls, FranzParisiControls, OneStep
 from fmjax.solvers.one_step import ClusterSearch
 from fmjax.special import log_H
-from tests.oracles import one_step as oracle
-from tests.oracles import stability
+from tests.oracles import one_step as oracle, stability
 
 ALPHA = 0.75
 BROKEN_ALPHA = 0.4

@@ -4,10 +4,8 @@ import json
 import os
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,7 +15,6 @@ from fmjax.reproduce import (
     at_kappa_max,
     entropy,
     franz_parisi,
-    memory,
     one_step,
     phase_diagram,
     report,
@@ -393,23 +390,6 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     small.clear()
     assert running.run(out, True) is True
     assert small == []
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is looked at on Linux only")
-@pytest.mark.parametrize(("most", "maps", "forgotten"), [(0, 1 << 60, True), (1 << 60, 0, True), (1 << 60, 1 << 60, False)])
-def test_programs_are_forgotten_when_they_take_too_much(most, maps, forgotten, monkeypatch):
-    traced = []
-
-    @jax.jit
-    def double(x):
-        traced.append(x)
-        return 2.0 * x
-
-    monkeypatch.setattr(memory, "_MOST_MAPS", maps)
-    double(1.0)
-    memory.give_back(most)
-    assert double(1.0) == 2.0
-    assert len(traced) == 1 + forgotten
 
 
 def test_datasets_carry_their_provenance(small, tmp_path):

@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import fmjax
-from tests.oracles import enumeration, literature
-from tests.oracles import equilibrium as oracle
+from tests.oracles import enumeration, equilibrium as oracle, literature
 
 REFERENCE = json.loads((Path(__file__).parent / "oracles" / "franz_parisi_reference.json").read_text())["rows"]
 CONNECTED = [row for row in REFERENCE if row["connected_to_maximum"]]

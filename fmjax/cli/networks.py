@@ -73,8 +73,7 @@ def networks(
     }
 
     def compute() -> Answer:
-        from fmjax.networks import STUDIES
-        from fmjax.networks import run as run_study
+        from fmjax.networks import STUDIES, run as run_study
 
         check_new_file(out)
         usual = STUDIES[dataset.value]

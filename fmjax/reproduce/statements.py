@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import xarray as xr
 
-from fmjax.reproduce import reading_experiments as experiments
-from fmjax.reproduce import reading_theory as theory
+from fmjax.reproduce import reading_experiments as experiments, reading_theory as theory
 from fmjax.reproduce.evidence import Absent, Found, Run
 
 AGREES, DEVIATES, ABSENT = "agrees", "deviates", "not in this run"

@@ -12,8 +12,12 @@
 
 from fmjax.sweeps.plan import Plan, read
 from fmjax.sweeps.quantities import QUANTITIES
-from fmjax.sweeps.query import interpolate, open_store, outcomes
-from fmjax.sweeps.query import open_store as open  # noqa: A004  (fmjax.open, after xarray's open_dataset and open_zarr)
+from fmjax.sweeps.query import (
+    interpolate,
+    open_store,
+    open_store as open,  # noqa: A004  (fmjax.open, after xarray's open_dataset and open_zarr)
+    outcomes,
+)
 from fmjax.sweeps.run import estimate, sweep
 
 __all__ = ["QUANTITIES", "Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]
