@@ -12,8 +12,7 @@ import sys
 import time
 
 import fmjax
-from fmjax.sweeps.quantities import QUANTITIES
-from fmjax.sweeps.quantity import Control, Output, Quantity
+from fmjax.quantities import QUANTITIES, Control, Output, Quantity
 
 
 def square(values):
@@ -24,7 +23,7 @@ def square(values):
 
 
 X = Control("a number", integer=True, static=True)
-SQUARES = Quantity("x squared, slowly", {"x": X}, {"square": Output("1", "x^2")}, ("done",), square, 1, 0.03, on_host=True)
+SQUARES = Quantity("x squared, slowly", {"x": X}, {"square": Output("1", "x^2")}, square, ("done",), 1, 0.03, on_host=True)
 
 
 def dask_setup(worker):

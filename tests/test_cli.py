@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import fmjax
 from fmjax.cli import app
+from fmjax.quantities import QUANTITIES
 
 THEORY_COMMANDS = [
     ["entropy", "--alpha", "0.5"],
@@ -304,7 +305,7 @@ def test_help_is_whole_and_fits_a_terminal(path):
 
 def test_help_names_every_quantity_of_a_sweep():
     text = fmjax_command("sweep", "--help").stdout
-    assert all(name in text for name in fmjax.sweeps.QUANTITIES)
+    assert all(name in text for name in QUANTITIES)
 
 
 # The configuration file -----------------------------------------------------------------------------------------------

@@ -270,9 +270,9 @@ def test_the_phase_diagram_does_without_what_was_not_found():
 def measured(**changes):
     values = {"capacity": 0.83307859973957923, "overlap at capacity": 0.563949080, "conjugate at capacity": 2.57635132}
     values |= {
-        quantity.key: (quantity.literature.low + quantity.literature.high) / 2 if quantity.literature else 0.4
-        for quantity in report.QUANTITIES
-        if quantity.key not in values
+        row.key: (row.literature.low + row.literature.high) / 2 if row.literature else 0.4
+        for row in report.ROWS
+        if row.key not in values
     }
     return {
         key: {"value": value, "error_estimate": 1e-12, "result": "converged"} for key, value in (values | changes).items()
@@ -296,7 +296,7 @@ def test_what_did_not_converge_is_a_row_with_its_reason():
 
 
 def test_the_literature_of_the_report_is_that_of_the_tests():
-    known = {quantity.key: quantity.literature for quantity in report.QUANTITIES}
+    known = {row.key: row.literature for row in report.ROWS}
     for margin, enclosure in literature.CAPACITY_ENCLOSURES.items():
         assert known[f"capacity at {margin}"][:2] == (enclosure.low, enclosure.high)
     for key, published in {
@@ -379,7 +379,7 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     assert fmjax.__version__ in html
 
     document = json.loads((out / "report.json").read_text())
-    assert [row["quantity"] for row in document["rows"]] == [quantity.key for quantity in report.QUANTITIES]
+    assert [line["quantity"] for line in document["rows"]] == [row.key for row in report.ROWS]
     assert document["quick"] == 1
     assert all(f"{row['printed']}<" in html for row in document["rows"])
     verdicts = {row["place"]: row["verdict"] for row in document["statements"]}
@@ -501,7 +501,7 @@ def test_thresholds_and_a_report_that_were_cut_off_are_made_again(small, tmp_pat
         os.truncate(tmp_path / name, (tmp_path / name).stat().st_size // 2)
     small.clear()
     assert running.run(tmp_path, True) is True
-    assert small == [quantity.key for quantity in report.QUANTITIES]
+    assert small == [row.key for row in report.ROWS]
     assert json.loads((tmp_path / "report.json").read_text())["rows"]
 
 

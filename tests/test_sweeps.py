@@ -222,7 +222,7 @@ def test_the_capacity_of_replicas_is_that_of_their_number(out):
     found = fmjax.sweep({"quantity": "robust-capacity", "grid": {"replicas": 4}}, out)
     threshold = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0)
     assert float(found.value) == pytest.approx(float(threshold.value), rel=1e-12)
-    assert float(found.at_distance) == pytest.approx(float(threshold.distance), rel=1e-6)
+    assert float(found.distance) == pytest.approx(float(threshold.distance), rel=1e-6)
 
 
 @pytest.mark.slow

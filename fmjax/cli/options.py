@@ -1,15 +1,19 @@
 """Options that several commands share, and the configuration file that may hold them."""
 
+import inspect
 import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import fmjax
+from fmjax.cli.describing import sentence
 from fmjax.names import Activation, Architecture, Constraint, Task, Weights
+from fmjax.quantities import Control, Quantity
+from fmjax.quantities.parts import ALPHA, REPLICAS
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -68,9 +72,7 @@ def _replicas(text: str | float) -> float:
     return value
 
 
-AlphaOption = Annotated[
-    float, typer.Option("--alpha", metavar="A", parser=number, help="Load: patterns per weight, P/N > 0.")
-]
+AlphaOption = Annotated[float, typer.Option("--alpha", metavar=ALPHA.symbol, parser=number, help=sentence(ALPHA))]
 MarginOption = Annotated[
     float,
     typer.Option("--margin", metavar="K", parser=number, help="Margin kappa: every pattern's pre-activation is at least K."),
@@ -80,9 +82,17 @@ ModelMarginOption = Annotated[
     typer.Option("--margin", metavar="K", parser=number, help="Margin of the solutions; 0 unless given, 1 if symmetric."),
 ]
 ReplicasOption = Annotated[
-    float,
-    typer.Option("--replicas", metavar="Y|inf", parser=_replicas, help="Number of replicas, above 1 and up to 64, or inf."),
+    float, typer.Option("--replicas", metavar=REPLICAS.symbol, parser=_replicas, help=sentence(REPLICAS))
 ]
+_SPECIAL = {"margin": ModelMarginOption, "replicas": ReplicasOption}
+
+
+def option(name: str, control: Control) -> inspect.Parameter:
+    """A control as the parameter of a command."""
+    flag = typer.Option(f"--{name.replace('_', '-')}", metavar=control.symbol, parser=number, help=sentence(control))
+    default = None if name == "margin" else inspect.Parameter.empty if control.default is None else control.default
+    annotation = _SPECIAL.get(name, Annotated[float, flag])
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,17 @@ class Setup:
     def model(self, margin: float | None = None) -> "fmjax.Model":
         """The model that these options describe, at a margin in units of the pre-activation."""
         return fmjax.models.named_model(**self._parts(), slope=self.slope, margin=margin, flag="--")
+
+    def check(self, name: str, quantity: Quantity) -> None:
+        """Refuse a model for which a quantity makes no sense."""
+        for part, value in self.controls().items():
+            words = quantity.controls[part].words
+            if words and value not in words:
+                raise ValueError(f"--{part} {value} has no {name}: add --{part} {words[0]}")
+
+    def controls(self) -> dict[str, Any]:
+        """The controls of a quantity that choose its model."""
+        return {"activation": "none"} | self.about()
 
     def _parts(self) -> dict[str, str]:
         parts = ("architecture", "activation", "weights", "constraint", "task")

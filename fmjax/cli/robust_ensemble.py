@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-import fmjax
+from fmjax.cli.describing import filled, listed
 from fmjax.cli.options import AlphaOption, ModelMarginOption, ReplicasOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
+from fmjax.quantities import QUANTITIES, Output
 
 
 def robust_ensemble(
@@ -28,13 +29,7 @@ def robust_ensemble(
     Overlaps are given one by one (--overlap) or as a grid (--overlaps).
 
     \b
-    entropy        log of the number of groups of Y solutions at this mutual
-                   overlap, per weight and replica, nats
-    slope          d entropy / d distance
-    distance       (1 - overlap)/2
-    cross_overlap  q0, of replicas of two groups
-    conjugate      the field q0^ that fixes q0
-    stretch        Y (overlap - q0); stretch_conjugate: Y (q1^ - q0^)
+    {outputs}
 
     Replicas attract each other at overlaps above that of typical solutions: there is no answer below it.
 
@@ -45,32 +40,30 @@ def robust_ensemble(
     """
     import numpy as np
 
+    from fmjax.outcome import CONVERGED, describe
+
     at = values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50")
     bad = [q for q in at if not 0.0 < q < 1.0]
     if bad:
         raise ValueError(f"overlap {bad[0]:g} is not possible: it must lie between 0 and 1, ends excluded; try 0.9")
-    model = setup.model(margin)
-    ensemble = fmjax.RobustEnsemble(model, replicas)
-    curve = fmjax.curve(ensemble, alpha=alpha, distance=0.5 * (1.0 - np.asarray(at)))
-    found = {
-        "distance": curve.distance,
-        "entropy": curve.entropy,
-        "slope": curve.slope,
-        "cross_overlap": curve.order.q0,
-        "conjugate": curve.order.q0_hat,
-        "stretch": curve.order.stretch,
-        "stretch_conjugate": curve.order.stretch_hat,
-        "residual": curve.residual,
-        "error_estimate": curve.error_estimate,
-    }
-    columns = {name: column(values, len(at)) for name, values in found.items()}
+    model, distance = setup.model(margin), 0.5 * (1.0 - np.asarray(at))
+    values = {"alpha": alpha, "margin": model.margin, "replicas": replicas, "distance": distance}
+    setup.check("robust ensemble", _QUANTITY)
+    found = {"distance": distance} | _QUANTITY.evaluate(setup.controls() | values)
+    status = found.pop("result")
+    columns, results = {name: column(found[name], len(at)) for name in found}, describe(status, _QUANTITY.sentences)
     rows = [
-        {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(curve.result[i])}
+        {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
         for i, q in enumerate(at)
     ]
     document = {"alpha": alpha, "margin": plain(model.margin), "replicas": plain(replicas) or "inf", "rows": rows}
-    return document, bool(np.all(curve.converged))
+    return document, bool(np.all(status == CONVERGED))
+
+
+_QUANTITY = QUANTITIES["robust-ensemble"]
+_DISTANCE = Output("1", "Hamming distance per weight of two replicas, (1 - overlap)/2")
 
 
 def add_to(app: typer.Typer) -> None:
-    theory_command(app, "robust-ensemble", robust_ensemble)
+    outputs = listed({"distance": _DISTANCE, **_QUANTITY.outputs})
+    theory_command(app, "robust-ensemble", filled(robust_ensemble, outputs=outputs))

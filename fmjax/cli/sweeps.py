@@ -1,11 +1,14 @@
 """`fmjax sweep`: a quantity over a grid of controls, into a store that survives interruption."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fmjax.cli.describing import filled, names
 from fmjax.cli.running import Answer, run
+from fmjax.quantities import QUANTITIES
 
 
 def sweep(
@@ -27,12 +30,13 @@ def sweep(
     """Compute a quantity over a grid of controls.
 
     \b
-    The file names a quantity: entropy, franz-parisi, clusters, robust-ensemble,
-    capacity, kappa-max, kappa-min, kappa-u, alpha-u, robust-alpha-u,
-    robust-capacity, perfect-generalisation, spinodal, focusing, networks or
-    first-moment. Its controls have the names of the options of that command:
-    numbers, words, lists of them, START:STOP:COUNT or START:STOP:COUNT:log. A
-    wrong name is answered with those that there are.
+    The file names a quantity and its grid. Quantities are
+    {quantities}
+
+    \b
+    Controls have the names of the options of that command: numbers, words, lists
+    of them, START:STOP:COUNT or START:STOP:COUNT:log. A wrong name is answered
+    with those that there are.
       quantity = "franz-parisi"
       block = 4                 # points, here curves, per block: optional
       [grid]
@@ -68,4 +72,5 @@ def sweep(
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("sweep")(sweep)
+    quantities = "\n".join(textwrap.wrap(names(QUANTITIES, "and"), 76, initial_indent="  ", subsequent_indent="  "))
+    app.command("sweep")(filled(sweep, quantities=quantities))

@@ -1,14 +1,18 @@
 """`fmjax entropy` and `fmjax franz-parisi`: free entropies at given controls."""
 
 import math
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import fmjax
+from fmjax.cli.describing import filled, listed
 from fmjax.cli.options import AlphaOption, ModelMarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
+from fmjax.quantities import QUANTITIES
+from fmjax.quantities.parts import OF_TEACHER
 
 if TYPE_CHECKING:
     from fmjax.solvers import ClusterPoint
@@ -25,64 +29,33 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) 
     """Entropy of the typical solutions and their overlap.
 
     \b
-    entropy    S(alpha, K), per weight, nats; negative: no solutions exist (of
-               spherical weights: log of their share of the sphere, below 0)
-    overlap    q of two typical solutions; conjugate: the field q^ that fixes it
-    distance   (1 - q)/2, the Hamming distance of two typical solutions
-    replicon   positive where the replica-symmetric answer is locally stable
+    {outputs}
 
     \b
-    With --task teacher-student
-    teacher_overlap       R of a solution with the teacher; teacher_conjugate: R^
-    generalisation_error  probability that a solution mislabels a new pattern
+    The entropy of spherical weights is that of their share of the sphere, below 0.
+    What is said of a teacher is there with --task teacher-student.
 
     \b
     Examples
       fmjax entropy --alpha 0.5 --margin 0.1
       fmjax entropy --alpha 1.2 --task teacher-student
     """
+    from fmjax.outcome import CONVERGED, describe
+
     model = setup.model(margin)
-    point = fmjax.solve(fmjax.Equilibrium(model), alpha=alpha)
-    of_teacher = (
-        {
-            "teacher_overlap": point.order.R,
-            "teacher_conjugate": point.order.R_hat,
-            "generalisation_error": model.generalisation_error(point.order.R),
-        }
-        if setup.teacher
-        else {}
-    )
-    document = {
-        "alpha": alpha,
-        "margin": plain(model.margin),
-        "entropy": plain(point.entropy),
-        "overlap": plain(point.order.q),
-        "conjugate": plain(point.order.q_hat),
-        "distance": plain(point.distance),
-        **{name: plain(value) for name, value in of_teacher.items()},
-        "replicon": plain(point.replicon),
-        "residual": plain(point.residual),
-        "error_estimate": plain(point.error_estimate),
-        "steps": int(point.steps),
-        "result": str(point.result),
-    }
-    return document, bool(point.converged)
+    found = QUANTITIES["entropy"].evaluate({**setup.controls(), "alpha": alpha, "margin": model.margin})
+    status, steps = found.pop("result"), int(found.pop("steps"))
+    numbers = {name: plain(value) for name, value in _shown(found, setup).items()}
+    document = {"alpha": alpha, "margin": plain(model.margin), **numbers, "steps": steps}
+    return document | {"result": describe(status, QUANTITIES["entropy"].sentences)}, bool(status == CONVERGED)
 
 
-_COLUMNS = ("entropy", "slope", "overlap", "cross_overlap", "replicon", "residual", "error_estimate")
-_TEACHER_COLUMNS = ("teacher_overlap", "generalisation_error")
-_ONE_STEP_COLUMNS = ("cluster_overlap", "block_size", "complexity", "internal_entropy", "shift")
+def _shown(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
+    """Without what is said of a teacher where there is none."""
+    return {name: value for name, value in found.items() if setup.teacher or name not in _OF_TEACHER}
 
 
-def _one_step(point: "ClusterPoint") -> dict[str, Any]:
-    return {
-        "overlap": point.q0,
-        "cluster_overlap": point.q1,
-        "block_size": point.m,
-        "complexity": point.complexity,
-        "internal_entropy": point.internal_entropy,
-        "shift": point.entropy - point.symmetric.entropy,
-    }
+_OF_TEACHER = {*OF_TEACHER, "teacher_conjugate"}
 
 
 def _solutions_of(point: "ClusterPoint", i: int) -> dict[str, Any]:
@@ -119,22 +92,14 @@ def franz_parisi(
     Distances are given one by one (--distance) or as a grid (--distances).
 
     \b
-    entropy        phi(d): log of the number of solutions there, per weight, nats
-    slope          d phi / d d
-    overlap        q of two counted solutions of the same reference
-    cross_overlap  t of a counted solution with another typical reference
-    replicon       positive where the replica-symmetric answer is locally stable
-    teacher_overlap, generalisation_error  as in `fmjax entropy`, of counted ones
+    {outputs}
 
     \b
-    With --rsb 1, entropy is that of the one-step solution
-    phase             whether counted solutions are isolated, in clusters, or none
-    cluster_overlap   q1 of two counted solutions of the same cluster; overlap: q0
-    block_size        m: below 1, replica symmetry is broken
-    complexity        log of the number of clusters, per weight; negative: none
-    internal_entropy  of the solutions in one of them
-    shift             entropy minus the replica-symmetric one
-    solutions         all one-step solutions at m = 1 but the frozen one (--json)
+    With --rsb 1
+    {one_step}
+    solutions          all one-step solutions at m = 1 but the frozen one (--json)
+
+    What is said of a teacher is there with --task teacher-student.
 
     \b
     Examples
@@ -143,34 +108,31 @@ def franz_parisi(
     """
     import numpy as np
 
+    from fmjax.outcome import CONVERGED, describe
+
     at = values_of("distance", distance or [], distances, ctx, "0.005:0.4:80")
     model = setup.model(margin)
     reference, reason = _reference_margin(reference_margin, model, alpha)
-    names = _COLUMNS + (_TEACHER_COLUMNS if setup.teacher else ()) + (_ONE_STEP_COLUMNS if rsb is Breaking.ONE else ())
+    quantity = QUANTITIES["clusters" if rsb is Breaking.ONE else "franz-parisi"]
+    setup.check("answer with --rsb 1", quantity)
     words: list[dict[str, Any]] = [{} for _ in at]
     if reason is None:
         local = fmjax.FranzParisi(model, reference_margin=reference)
         if rsb is Breaking.ONE:
+            from fmjax.quantities.solved import read_one_step
+
             point = fmjax.clusters(local, alpha=alpha, distance=np.asarray(at))
-            curve, found = point.symmetric, _one_step(point)
+            found = read_one_step(model, point)
             words = [_solutions_of(point, i) for i in range(len(at))]
         else:
-            curve = point = fmjax.curve(local, alpha=alpha, distance=np.asarray(at))
-            found = {"overlap": curve.order.q}
-        found |= {
-            "entropy": point.entropy,
-            "slope": point.slope,
-            "cross_overlap": curve.order.t,
-            "replicon": curve.replicon,
-            "residual": point.residual,
-            "error_estimate": point.error_estimate,
-        }
-        if setup.teacher:
-            found |= {"teacher_overlap": curve.order.R, "generalisation_error": model.generalisation_error(curve.order.R)}
-        results, converged = point.result, bool(np.all(point.converged))
+            margins = {"margin": model.margin, "reference_margin": reference}
+            found = quantity.evaluate({**setup.controls(), **margins, "alpha": alpha, "distance": np.asarray(at)})
+        status = found["result"]
+        results, converged = describe(status, quantity.sentences), bool(np.all(status == CONVERGED))
     else:
         found, results, converged = {}, [reason] * len(at), False
-    columns = {name: column(found.get(name), len(at)) for name in names}
+    numbers = [name for name, output in quantity.outputs.items() if output.dtype == "float64"]
+    columns = {name: column(found.get(name), len(at)) for name in _shown(dict.fromkeys(numbers), setup)}
     rows = [
         {"distance": d, **{name: values[i] for name, values in columns.items()}, **words[i], "result": str(results[i])}
         for i, d in enumerate(at)
@@ -198,5 +160,8 @@ def _reference_margin(asked: str, model: "fmjax.Model", alpha: float) -> tuple[f
 
 
 def add_to(app: typer.Typer) -> None:
-    theory_command(app, "entropy", entropy)
-    theory_command(app, "franz-parisi", franz_parisi)
+    outputs, one_step = (QUANTITIES[name].outputs for name in ("franz-parisi", "clusters"))
+    more = {name: output for name, output in one_step.items() if output != outputs.get(name) and name != "stable_clusters"}
+    more["phase"] = replace(more["phase"], about="whether counted solutions are isolated, in clusters, or none")
+    theory_command(app, "entropy", filled(entropy, outputs=listed(QUANTITIES["entropy"].outputs)))
+    theory_command(app, "franz-parisi", filled(franz_parisi, outputs=listed(outputs), one_step=listed(more)))

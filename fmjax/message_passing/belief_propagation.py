@@ -15,16 +15,11 @@ from fmjax.message_passing.checks import options_of, reals_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, fitting, impossible
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.sentences import BELIEFS
 
-__all__ = ["SENTENCES", "Beliefs", "belief_propagation", "propagate"]
+__all__ = ["Beliefs", "belief_propagation", "propagate"]
 
-NOT_CONVERGED, NOT_FINITE, CONTRADICTION = range(1, 4)
-SENTENCES = (
-    "converged",
-    "the number of sweeps ran out before the fields stopped changing",
-    "a sweep gave fields that are not finite: the last finite ones are kept",
-    "contradiction: no weights can satisfy all patterns, or the fields hold the weights where patterns are violated",
-)
+NOT_CONVERGED, NOT_FINITE, CONTRADICTION = range(1, 4)  # places in `fmjax.sentences.BELIEFS`
 
 
 class Beliefs(eqx.Module, Outcome):
@@ -39,7 +34,7 @@ class Beliefs(eqx.Module, Outcome):
         status: integer code behind `result`.
     """
 
-    sentences: ClassVar[tuple[str, ...]] = SENTENCES
+    sentences: ClassVar[tuple[str, ...]] = BELIEFS
 
     messages: AMP | Edges
     external: Float[Array, "*batch N"]

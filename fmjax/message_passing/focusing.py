@@ -17,18 +17,13 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, impossible
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.sentences import FOCUSING
 
-__all__ = ["SENTENCES", "Focused", "Polarisation", "focusing", "polarisation"]
+__all__ = ["Focused", "Polarisation", "focusing", "polarisation"]
 
 _Field = Float[Array, " N"]
 
-NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(1, 4)
-SENTENCES = (
-    "solved",
-    "not solved: the schedule ended before a solution was found",
-    "not solved: a sweep gave fields that are not finite",
-    "not solved: some pattern cannot be satisfied by any weights",
-)
+NOT_SOLVED, NOT_FINITE, CONTRADICTION = range(1, 4)  # places in `fmjax.sentences.FOCUSING`
 
 
 class Focused(eqx.Module, Outcome):
@@ -41,7 +36,7 @@ class Focused(eqx.Module, Outcome):
         status: integer code behind `result`.
     """
 
-    sentences: ClassVar[tuple[str, ...]] = SENTENCES
+    sentences: ClassVar[tuple[str, ...]] = FOCUSING
 
     weights: Int8[Array, "*batch N"]
     errors: Int[Array, "*batch"]

@@ -12,21 +12,18 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from fmjax.checks import Handed, refuse_another
-from fmjax.message_passing.belief_propagation import SENTENCES, propagate
+from fmjax.message_passing.belief_propagation import propagate
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
 from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.sentences import BELIEFS, LOCAL_ENTROPY
 
 __all__ = ["LocalEntropy", "default_fields", "local_entropy"]
 
 _FEW_FLIPS = 5
-_TOO_CLOSE = len(SENTENCES)
-_SENTENCES = (
-    *SENTENCES,
-    f"fewer than {_FEW_FLIPS} weights differ on average: Gaussian messages are not reliable there",
-)
+_TOO_CLOSE = len(BELIEFS)  # its place in `fmjax.sentences.LOCAL_ENTROPY`
 
 
 class LocalEntropy(eqx.Module, Outcome):
@@ -42,7 +39,7 @@ class LocalEntropy(eqx.Module, Outcome):
         status: integer code behind `result`.
     """
 
-    sentences: ClassVar[tuple[str, ...]] = _SENTENCES
+    sentences: ClassVar[tuple[str, ...]] = LOCAL_ENTROPY
 
     gamma: Float[Array, "*rows"]
     distance: Float[Array, "*rows"]

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fmjax.progress import Progress, silent
+from fmjax.quantities.asking import answer
 from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, mark_unstable, smooth_line, styled
-from fmjax.reproduce.solving import curves, kappa_max, threshold
+from fmjax.reproduce.solving import curves, kappa_max
 
 TITLE = "Local entropy around references of growing margin"
 CAPTION = (
@@ -52,7 +53,7 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     """Local entropy around references at margins 0 < ... < kappa_min < ... < kappa_u < ... < kappa_max."""
     chosen = settings(quick)
     alpha = chosen["alpha"]
-    found = [threshold(name, alpha) for name in progress(["kappa_min", "kappa_u"], "thresholds")]
+    found = [answer(name, alpha=alpha) for name in progress(["kappa-min", "kappa-u"], "thresholds")]
     (largest,) = [kappa_max(np.array([alpha])) for _ in progress(range(1), "kappa_max")]
     low, high, most = *(one["value"] for one in found), float(largest["value"][0])
     margins = np.array([0.0, 0.5 * low, low, 0.5 * (low + high), high, 0.5 * (high + most), most])

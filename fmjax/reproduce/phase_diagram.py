@@ -7,8 +7,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fmjax.progress import Progress, silent
+from fmjax.quantities.asking import answer
 from fmjax.reproduce.plotting import canvas, converged, line, styled
-from fmjax.reproduce.solving import CONVERGED, kappa_max, threshold
+from fmjax.reproduce.solving import CONVERGED, kappa_max
 
 TITLE = "Phases of the local entropy"
 CAPTION = (
@@ -39,8 +40,8 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     lines = {}
     for name in ("kappa_min", "kappa_u"):
         steps = progress([f"alpha = {alpha:g}" for alpha in alphas], name)
-        lines[name] = [threshold(name, float(alpha)) for _, alpha in zip(steps, alphas, strict=True)]
-    (end,) = [threshold("alpha_u") for _ in progress(range(1), "alpha_u")]
+        lines[name] = [answer(name.replace("_", "-"), alpha=float(alpha)) for _, alpha in zip(steps, alphas, strict=True)]
+    (end,) = [answer("alpha-u") for _ in progress(range(1), "alpha_u")]
     variables: dict[str, Any] = {
         "kappa_max": ("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
         "kappa_max_error_estimate": ("fine_alpha", largest["error_estimate"], {"units": "1"}),

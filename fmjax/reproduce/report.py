@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+import fmjax
 from fmjax import names
 from fmjax.progress import Progress
+from fmjax.quantities.asking import answer, command
 from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
-from fmjax.reproduce.solving import CONVERGED, overlap_at_capacity, threshold
+from fmjax.reproduce.solving import CONVERGED
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
@@ -30,69 +32,68 @@ class Literature(NamedTuple):
     source: str
 
 
-class Quantity(NamedTuple):
-    """A row of the table: which threshold, or which part of another row's answer, and what is known of it."""
+class Row(NamedTuple):
+    """A row of the table: a number, which output of which quantity it is, at which controls, and what is known of it."""
 
     key: str
     symbol: str
-    name: str
-    at: float | None
-    field: str
-    command: str
+    quantity: str
+    controls: dict[str, Any]
+    output: str = "value"
     literature: Literature | None = None
-    activation: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that prints it."""
+        return command(self.quantity, **self.controls)
 
 
 def _known(value: float, half: float, printed: str, source: str) -> Literature:
     return Literature(value - half, value + half, printed, source)
 
 
-def _capacity(margin: float, low: float, high: float) -> Quantity:
+def _capacity(margin: float, low: float, high: float) -> Row:
     literature = Literature(low, high, f"[{low:.9f}, {high:.9f}]", _ENCLOSURE)
-    command = f"fmjax threshold capacity --margin {margin}"
-    return Quantity(f"capacity at {margin}", f"α_c(κ = {margin})", "capacity", margin, "value", command, literature)
+    return Row(f"capacity at {margin}", f"α_c(κ = {margin})", "capacity", {"margin": margin}, literature=literature)
 
 
-def _at_half(name: str, symbol: str) -> Quantity:
-    command = f"fmjax threshold {name.replace('_', '-')} --alpha {_ALPHA}"
-    return Quantity(name, f"{symbol}(α = {_ALPHA})", name, _ALPHA, "value", command)
+def _at_half(quantity: str, symbol: str) -> Row:
+    return Row(quantity.replace("-", "_"), f"{symbol}(α = {_ALPHA})", quantity, {"alpha": _ALPHA})
 
 
-def _replicas(count: float, literature: Literature | None = None) -> Quantity:
+def _replicas(count: float, literature: Literature | None = None) -> Row:
     """Load up to which groups of so many solutions exist at every mutual distance."""
     key, symbol = f"robust capacity, {count:g} replicas", f"y = {count:g} replicas at any distance up to"
-    command = f"fmjax threshold robust-capacity --replicas {count:g}"
-    return Quantity(key, symbol, "robust_capacity", count, "value", command, literature)
+    return Row(key, symbol, "robust-capacity", {"replicas": count}, literature=literature)
 
 
-def _committee(activation: str) -> tuple[Quantity, ...]:
+def _committee(activation: str) -> tuple[Row, ...]:
     """Capacity, alpha'_U and the distance of its fold for the tree committee of that activation."""
 
-    def row(key: str, symbol: str, name: str, field: str) -> Quantity:
-        command = f"fmjax threshold {name.replace('_', '-')} --architecture committee --activation {activation}"
-        at = 0.0 if name == "capacity" else None
-        key, symbol = f"{key}, {activation} committee", f"{symbol}, {activation} committee"
-        return Quantity(key, symbol, name, at, field, command, activation=activation)
+    def row(key: str, symbol: str, quantity: str, output: str) -> Row:
+        controls = {"architecture": "committee", "activation": activation}
+        return Row(f"{key}, {activation} committee", f"{symbol}, {activation} committee", quantity, controls, output)
 
     return (
         row("capacity", "α_c(κ = 0)", "capacity", "value"),
-        row("alpha_u", "α′_U", "alpha_u", "value"),
-        row("alpha_u distance", "d of the fold at α′_U", "alpha_u", "distance"),
+        row("alpha_u", "α′_U", "alpha-u", "value"),
+        row("alpha_u distance", "d of the fold at α′_U", "alpha-u", "distance"),
     )
 
 
-QUANTITIES = (
-    Quantity(
-        *("capacity", "α_c(κ = 0)", "capacity", 0.0, "value", "fmjax threshold capacity"),
-        _known(0.833078599, 1e-9, "0.833078599…", _KRAUTH_MEZARD),
+_AT_CAPACITY = {"alpha": 0.83307859973957923}
+
+ROWS = (
+    Row(
+        *("capacity", "α_c(κ = 0)", "capacity", {}),
+        literature=_known(0.833078599, 1e-9, "0.833078599…", _KRAUTH_MEZARD),
     ),
-    Quantity(
-        *("overlap at capacity", "q at α_c(0)", "overlap", None, "q", "fmjax entropy --alpha 0.83307859973957923"),
+    Row(
+        *("overlap at capacity", "q at α_c(0)", "entropy", _AT_CAPACITY, "overlap"),
         _known(0.56394908, 1e-8, "0.56394908", _KRAUTH_MEZARD),
     ),
-    Quantity(
-        *("conjugate at capacity", "q̂ at α_c(0)", "overlap", None, "q_hat"),
-        "fmjax entropy --alpha 0.83307859973957923",
+    Row(
+        *("conjugate at capacity", "q̂ at α_c(0)", "entropy", _AT_CAPACITY, "conjugate"),
         _known(2.57635132, 1e-8, "2.57635132", _KRAUTH_MEZARD),
     ),
     _capacity(0.05, 0.781073068, 0.781074776),
@@ -100,55 +101,46 @@ QUANTITIES = (
     _capacity(0.13, 0.705932217, 0.705933898),
     _capacity(-0.05, 0.889408031, 0.889409783),
     _capacity(-0.45, 1.557652103, 1.557654133),
-    _at_half("kappa_min", "κ_min"),
-    _at_half("kappa_u", "κ_u"),
-    _at_half("kappa_max", "κ_max"),
-    Quantity(
-        *("alpha_u", "α′_U", "alpha_u", None, "value", "fmjax threshold alpha-u"),
-        Literature(*PAPER_ALPHA_U, "about 0.76 (paper)", _PAPER),
-    ),
-    Quantity("alpha_u margin", "κ_max(α′_U)", "alpha_u", None, "margin", "fmjax threshold alpha-u"),
-    Quantity("alpha_u distance", "d of the fold at α′_U", "alpha_u", None, "distance", "fmjax threshold alpha-u"),
-    Quantity(
-        *(
-            "robust alpha_u",
-            "α_U of infinitely many replicas",
-            "robust_alpha_u",
-            None,
-            "value",
-            "fmjax threshold robust-alpha-u",
-        ),
-        _known(PAPER_LARGE_DEVIATIONS, 0.005, "about 0.77 (large deviations, in the paper)", _PAPER),
+    _at_half("kappa-min", "κ_min"),
+    _at_half("kappa-u", "κ_u"),
+    _at_half("kappa-max", "κ_max"),
+    Row("alpha_u", "α′_U", "alpha-u", {}, literature=Literature(*PAPER_ALPHA_U, "about 0.76 (paper)", _PAPER)),
+    Row("alpha_u margin", "κ_max(α′_U)", "alpha-u", {}, "margin"),
+    Row("alpha_u distance", "d of the fold at α′_U", "alpha-u", {}, "distance"),
+    Row(
+        *("robust alpha_u", "α_U of infinitely many replicas", "robust-alpha-u", {}),
+        literature=_known(PAPER_LARGE_DEVIATIONS, 0.005, "about 0.77 (large deviations, in the paper)", _PAPER),
     ),
     _replicas(math.inf),
     _replicas(4.0, _known(0.784, 0.0005, "0.784 (dense clusters, a few replicas)", _DENSE)),
-    *(quantity for activation in names.words(names.Activation) for quantity in _committee(activation)),
+    *(row for activation in names.words(names.Activation) for row in _committee(activation)),
 )
 
-COMMANDS = {quantity.key: quantity.command for quantity in QUANTITIES}
+COMMANDS = {row.key: row.command for row in ROWS}
 
 
-def measure(quantity: Quantity) -> dict[str, Any]:
-    """``value``, ``error_estimate`` and ``result`` of one quantity.
+def measure(row: Row) -> dict[str, Any]:
+    """``value``, ``error_estimate`` and ``result`` of one row.
 
-    The error estimate of a margin or distance that comes with another threshold is not known: null.
+    The error estimate of a margin or distance that comes with another threshold is not known: null. That of an overlap is
+    the difference from the answer with half as many nodes again.
     """
-    if quantity.name == "overlap":
-        found = overlap_at_capacity(threshold("capacity", 0.0)["value"])
-        error = found[f"{quantity.field}_error"]
-    else:
-        found = threshold(quantity.name, quantity.at, quantity.activation)
-        error = found["error_estimate"] if quantity.field == "value" else math.nan
-    return {"value": found[quantity.field], "error_estimate": error, "result": found["result"]}
+    found = answer(row.quantity, **row.controls)
+    value, error = found[row.output], found["error_estimate"] if row.output == "value" else math.nan
+    if row.quantity == "entropy":
+        functional = fmjax.Equilibrium(fmjax.Perceptron()).resized(1.5)
+        finer = fmjax.solve(functional, alpha=row.controls["alpha"]).order
+        error = 1.5 * abs(float(finer.q if row.output == "overlap" else finer.q_hat) - value) + 1e-13
+    return {"value": value, "error_estimate": error, "result": found["result"]}
 
 
 def measure_all(known: dict[str, Any], progress: Progress, keep: Any) -> dict[str, Any]:
-    """Measure the quantities that ``known`` lacks; ``keep`` is called with all after each."""
+    """Measure the rows that ``known`` lacks; ``keep`` is called with all after each."""
     rows = dict(known)
-    quantities = {quantity.key: quantity for quantity in QUANTITIES}
-    for key in progress(list(quantities), "thresholds"):
+    by_key = {row.key: row for row in ROWS}
+    for key in progress(list(by_key), "thresholds"):
         if key not in rows:
-            rows[key] = measure(quantities[key])
+            rows[key] = measure(by_key[key])
             keep(rows)
     return rows
 
@@ -173,21 +165,21 @@ def _agreement(row: dict[str, Any], literature: Literature | None) -> str:
 def table(rows: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of the report, in order: numbers as they are and as they are printed."""
     lines = []
-    for quantity in QUANTITIES:
-        row = rows[quantity.key]
-        value, error, literature = row["value"], row["error_estimate"], quantity.literature
+    for asked in ROWS:
+        row = rows[asked.key]
+        value, error, literature = row["value"], row["error_estimate"], asked.literature
         known = error is not None and math.isfinite(error)
         lines.append(
             {
-                "quantity": quantity.key,
-                "symbol": quantity.symbol,
+                "quantity": asked.key,
+                "symbol": asked.symbol,
                 **row,
                 "printed": _number(value, error),
                 "printed_error": f"{error:.0e}" if known else "–",
                 "literature": literature.printed if literature else None,
                 "source": literature.source if literature else None,
                 "agreement": _agreement(row, literature),
-                "command": quantity.command,
+                "command": asked.command,
                 "converged": row["result"] == CONVERGED,
             }
         )

@@ -2,7 +2,6 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -109,42 +108,9 @@ def kappa_max(alphas: np.ndarray, activation: str | None = None) -> dict[str, np
     return _columns(_kappa_max(_model(activation), jnp.asarray(alphas, dtype=float)), ("value", "error_estimate"))
 
 
-@lru_cache(maxsize=256)
-def threshold(name: str, at: float | None = None, activation: str | None = None) -> dict[str, Any]:
-    """One threshold as plain numbers: ``capacity`` at a margin, ``kappa_*`` at an alpha, ``robust_capacity`` of so many
-    replicas, ``alpha_u`` or ``robust_alpha_u``.
-
-    Of the perceptron, or of the tree committee with that ``activation``.
-
-    The answer is remembered: several figures and the report share it.
-    """
-    function = getattr(fmjax.thresholds, name)
-    model = _model(activation, (at or 0.0) if name == "capacity" else 0.0)
-    if name == "robust_capacity":
-        found = function(model, at)
-    elif name in {"capacity", "alpha_u", "robust_alpha_u"}:
-        found = function(model)
-    else:
-        found = function(model, jnp.asarray(at, dtype=float))
-    numbers = {name: float(getattr(found, name)) for name in ("value", "error_estimate", "alpha", "margin", "distance")}
-    return numbers | {"result": str(found.result)}
-
-
-def overlap_at_capacity(alpha: float) -> dict[str, Any]:
-    """Overlap and conjugate of typical solutions at margin 0, with errors from half as many nodes again."""
-    at = jnp.asarray(alpha, dtype=float)
-    functional = fmjax.Equilibrium(fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float)))
-    point, fine = (fmjax.solve(version, alpha=at) for version in (functional, functional.resized(1.5)))
-    answer: dict[str, Any] = {"result": str(point.result)}
-    for name in ("q", "q_hat"):
-        value, finer = float(getattr(point.order, name)), float(getattr(fine.order, name))
-        answer[name] = value
-        answer[f"{name}_error"] = 1.5 * abs(finer - value) + 1e-13
-    return answer
-
-
 def permissible() -> set[str]:
     """Results that are answers and not failures: converged, the branch ends there, no such threshold exists."""
+    from fmjax.sentences import THEORY
     from fmjax.solvers import outcome
 
-    return {CONVERGED} | {outcome.SENTENCES[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}
+    return {CONVERGED} | {THEORY[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}

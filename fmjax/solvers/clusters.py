@@ -7,20 +7,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.outcome import describe
+from fmjax.sentences import PHASES
 from fmjax.solvers.outcome import Outcome
 from fmjax.solvers.saddle import SaddlePoint
 
-__all__ = ["PHASES", "UNKNOWN", "ClusterPoint", "ClusterPotential", "ClusterRoots"]
+__all__ = ["UNKNOWN", "ClusterPoint", "ClusterPotential", "ClusterRoots"]
 
-FROZEN, CLUSTERED, BROKEN, EMPTY, UNDECIDED, UNKNOWN = range(6)
-PHASES = (
-    "isolated solutions, replica symmetry is exact",
-    "clusters, the replica-symmetric entropy is exact",
-    "clusters, replica symmetry is broken",
-    "no solutions",
-    "replica symmetry is unstable, no clusters were found",
-    "not known, see the result",
-)
+FROZEN, CLUSTERED, BROKEN, EMPTY, UNDECIDED, UNKNOWN = range(6)  # places in `fmjax.sentences.PHASES`
 
 
 class ClusterRoots(eqx.Module):

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from fmjax import outcome
 from fmjax.outcome import CONVERGED
+from fmjax.sentences import THEORY
 
 __all__ = [
     "BRANCH_ENDED",
@@ -20,7 +21,6 @@ __all__ = [
     "NO_CANDIDATE",
     "OUT_OF_STEPS",
     "REFERENCE_FAILED",
-    "SENTENCES",
     "STALLED",
     "UNRESOLVED",
     "Outcome",
@@ -30,23 +30,11 @@ __all__ = [
 
 STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED = range(1, 9)
 
-SENTENCES = (
-    "converged",
-    "no Newton step reduces the residual any further: there is no solution nearby",
-    "the number of Newton steps ran out before the residual reached its tolerance",
-    "the equations are not finite at the start or at every trial step",
-    "the branch could not be followed to this distance: it ends, or turns, before it",
-    "the reference has no solution at this alpha and margin",
-    "a scan over the whole range found no point where this threshold could lie",
-    "there are no typical solutions at this alpha and the margin of those that are counted",
-    "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
-)
-
 
 class Outcome(outcome.Outcome):
     """That of a solve of the theory."""
 
-    sentences: ClassVar[tuple[str, ...]] = SENTENCES
+    sentences: ClassVar[tuple[str, ...]] = THEORY
 
 
 def resolved(status: Int[Array, "*batch"], size: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Array:

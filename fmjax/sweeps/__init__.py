@@ -7,11 +7,10 @@
 ...     print(f"{float(found.entropy.sel(alpha=0.5, margin=0.0)):.8f}", found.result.to_numpy().ravel()[0])
 0.31439007 converged
 
-`QUANTITIES` holds what can be computed, by name: each with its controls, its outputs and their units.
+`fmjax.quantities.QUANTITIES` holds what can be computed, by name: each with its controls, its outputs and their units.
 """
 
 from fmjax.sweeps.plan import Plan, read
-from fmjax.sweeps.quantities import QUANTITIES
 from fmjax.sweeps.query import (
     interpolate,
     open_store,
@@ -20,4 +19,4 @@ from fmjax.sweeps.query import (
 )
 from fmjax.sweeps.run import estimate, sweep
 
-__all__ = ["QUANTITIES", "Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]
+__all__ = ["Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]

@@ -14,8 +14,7 @@ import numpy as np
 
 from fmjax import __version__
 from fmjax.precision import usual_arithmetic
-from fmjax.sweeps.quantities import QUANTITIES
-from fmjax.sweeps.quantity import Control, Quantity
+from fmjax.quantities import QUANTITIES, Control, Quantity
 
 KEYS = ("quantity", "block", "grid")
 _SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
@@ -154,10 +153,11 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     for key in grid:
         if key not in quantity.controls:
             raise ValueError(f"[grid] holds the unknown control {key!r}; {name} has {', '.join(quantity.controls)}")
-    missing = [key for key, control in quantity.controls.items() if control.default is None and key not in grid]
+    silent = {key: control for key, control in quantity.controls.items() if key not in grid and not control.optional}
+    missing = [key for key, control in silent.items() if control.default is None]
     if missing:
         raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
-    defaults = {key: control.default for key, control in quantity.controls.items() if key not in grid}
+    defaults = {key: control.default for key, control in silent.items()}
     settings = {key: _plain(value) for key, value in (grid | defaults).items()}
     values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
     _check_words(quantity, values)

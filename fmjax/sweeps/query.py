@@ -9,7 +9,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from fmjax.sweeps.quantities import QUANTITIES
+from fmjax.quantities import QUANTITIES
 from fmjax.sweeps.store import NOT_COMPUTED, identity_of, need
 
 _ON_GRID = 1e-9  # of the spacing

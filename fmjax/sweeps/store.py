@@ -23,7 +23,8 @@ import numpy as np
 from fmjax.sweeps.plan import Plan, differences
 
 NOT_COMPUTED = 255  # result code of points whose block is not finished
-_FORMAT = "fmjax sweep 1"
+_FORMAT = "fmjax sweep 2"
+_EARLIER = ("fmjax sweep 1",)  # can be read: some outputs had other names
 _PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "zarr", "xarray")
 
 
@@ -168,7 +169,8 @@ def identity_of(path: Path) -> dict[str, Any]:
     """
     try:
         attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
-        identity = json.loads(attributes["request"]) if attributes.get("format") == _FORMAT else None
+        known = attributes.get("format") in (_FORMAT, *_EARLIER)
+        identity = json.loads(attributes["request"]) if known else None
     except (OSError, ValueError, KeyError, TypeError):
         identity = None
     if not isinstance(identity, dict):
@@ -192,6 +194,9 @@ def refuse_another(path: Path, plan: Plan) -> None:
         ValueError: it is not a store, or one of another request: the message names the difference.
     """
     unlike = list(differences(plan.identity, identity_of(path)))
+    attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+    if attributes["format"] in _EARLIER:
+        raise ValueError(f"{path} is of an earlier fmjax, whose outputs had other names: it can be read only")
     if unlike:
         raise ValueError(f"{path} holds another sweep: {'; '.join(unlike)}")
 

@@ -1,0 +1,55 @@
+"""Single instances, and networks that are trained."""
+
+from fmjax.quantities.parts import MARGIN, SEED
+from fmjax.quantities.quantity import Control, Late, Output, Quantity
+from fmjax.sentences import FOCUSING, NETWORKS
+
+__all__ = ["EXPERIMENTS"]
+
+_DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
+
+
+def _count(about: str, default: int | None = None) -> Control:
+    return Control(about, default, low=1, integer=True, static=True)
+
+
+EXPERIMENTS: dict[str, Quantity] = {
+    "focusing": Quantity(
+        "solutions of random instances by focusing belief propagation",
+        {
+            "size": _count("number of weights N"),
+            "alpha": Control("load, patterns per weight", low=0.0, static=True),
+            "margin": Control(MARGIN.about, 0.0, static=True),
+            "seed": SEED,
+        },
+        {
+            "errors": Output("patterns", "patterns that the best weights violate", "int32"),
+            "sweeps": Output("1", "sweeps done", "int32"),
+            "min_stability": Output("1", "smallest stability of a pattern"),
+        },
+        Late("fmjax.quantities.measured:focused"),
+        FOCUSING,
+        block=8,
+        seconds=0.1,
+    ),
+    "networks": Quantity(
+        "binary multilayer networks that learn images",
+        {
+            "dataset": Control("images to learn", "digits", words=_DATASETS, static=True),
+            "patterns": _count("training patterns P"),
+            "width": _count("neurons of each hidden layer"),
+            "depth": _count("hidden layers", 2),
+            "epochs": _count("passes over the patterns", 100),
+            "seed": Control("seed of the network", low=0, high=2**31 - 1, integer=True, static=True),
+        },
+        {
+            "train_error": Output("1", "fraction of its training patterns that the network gets wrong"),
+            "loss": Output("nats", "mean cross-entropy of the batches of the last epoch"),
+        },
+        Late("fmjax.quantities.measured:trained_networks"),
+        NETWORKS,
+        block=1,
+        seconds=5.0,
+        on_host=True,
+    ),
+}

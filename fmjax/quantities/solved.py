@@ -1,0 +1,132 @@
+"""What the theory says at one point: functions from the values of a quantity's controls to its outputs and its status.
+
+Sweeps compile and batch them as a `Quantity` says; what fails inside is a status, as nobody can be asked there.
+"""
+
+import pkgutil
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from fmjax.checks import is_traced
+from fmjax.models import Model, named_model
+from fmjax.quantities.parts import MODEL
+from fmjax.quantities.quantity import Values
+from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
+from fmjax.solvers import clusters, curve, outcome, solve
+from fmjax.solvers.clusters import ClusterPoint
+from fmjax.special import log_H
+
+
+def model_of(values: Values) -> Model:
+    """The model that the controls choose, or what is wrong with them as a `ValueError`."""
+    parts: dict[str, Any] = {name: values[name] for name in (*MODEL, "margin") if name in values}
+    if parts["activation"] == "none":
+        del parts["activation"]
+    return named_model(**parts)
+
+
+def _known(status: Any, **numbers: Any) -> dict[str, Any]:
+    """Outputs that mean something only where a solve converged: NaN elsewhere, so that nobody draws them."""
+    where = jnp.where if is_traced(status) else np.where  # for one answer nothing more is compiled
+    return {name: where(status == outcome.CONVERGED, number, np.nan) for name, number in numbers.items()}
+
+
+def _of_teacher(model: Model, order: Any) -> dict[str, Any]:
+    guessed = np.full(np.shape(order.R), 0.5)
+    error = model.generalisation_error(order.R) if model.teacher else guessed
+    return {"teacher_overlap": order.R, "generalisation_error": error}
+
+
+def first_moment(values: Values) -> dict[str, Any]:
+    """Entropy of the mean number of solutions of a perceptron."""
+    return {"entropy": jnp.log(2.0) + values["alpha"] * log_H(values["margin"]), "result": jnp.asarray(0)}
+
+
+def entropy(values: Values) -> dict[str, Any]:
+    """Typical solutions."""
+    model = model_of(values)
+    point = solve(Equilibrium(model), alpha=values["alpha"])
+    numbers = {
+        "entropy": point.entropy,
+        "overlap": point.order.q,
+        "conjugate": point.order.q_hat,
+        "distance": point.distance,
+        **_of_teacher(model, point.order),
+        "teacher_conjugate": point.order.R_hat,
+        "replicon": point.replicon,
+        "error_estimate": point.error_estimate,
+    }
+    return _known(point.status, **numbers) | {"residual": point.residual, "steps": point.steps, "result": point.status}
+
+
+def _around(values: Values) -> FranzParisi:
+    """The local entropy around a reference of the margin in question."""
+    return FranzParisi(model_of(values), values["reference_margin"])
+
+
+def franz_parisi(values: Values) -> dict[str, Any]:
+    """A curve of local entropy."""
+    local = _around(values)
+    found = curve(local, alpha=values["alpha"], distance=values["distance"])
+    numbers = {
+        "entropy": found.entropy,
+        "slope": found.slope,
+        "overlap": found.order.q,
+        "cross_overlap": found.order.t,
+        **_of_teacher(local.model, found.order),
+        "replicon": found.replicon,
+        "error_estimate": found.error_estimate,
+    }
+    return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}
+
+
+def one_step(values: Values) -> dict[str, Any]:
+    """A curve of local entropy, clusters and all."""
+    local = _around(values)
+    return read_one_step(local.model, clusters(local, alpha=values["alpha"], distance=values["distance"]))
+
+
+def read_one_step(model: Model, found: ClusterPoint) -> dict[str, Any]:
+    """What is reported of a one-step solution."""
+    symmetric, status = found.symmetric, found.status
+    numbers = {
+        "entropy": found.entropy,
+        "symmetric_entropy": symmetric.entropy,
+        "slope": found.slope,
+        "overlap": found.q0,
+        "cluster_overlap": found.q1,
+        "cross_overlap": symmetric.order.t,
+        "block_size": found.m,
+        "complexity": found.complexity,
+        "internal_entropy": found.internal_entropy,
+        **_of_teacher(model, symmetric.order),
+        "replicon": symmetric.replicon,
+        "error_estimate": found.error_estimate,
+    }
+    counts = {"stable_clusters": found.roots.stable.sum(axis=-1), "phase": found.code}
+    return _known(status, **numbers) | counts | {"residual": found.residual, "result": status}
+
+
+def robust_ensemble(values: Values) -> dict[str, Any]:
+    """A curve of the entropy of replicas."""
+    functional = RobustEnsemble(model_of(values), values["replicas"])
+    found = curve(functional, alpha=values["alpha"], distance=values["distance"])
+    numbers = {
+        "entropy": found.entropy,
+        "slope": found.slope,
+        "cross_overlap": found.order.q0,
+        "conjugate": found.order.q0_hat,
+        "stretch": found.order.stretch,
+        "stretch_conjugate": found.order.stretch_hat,
+        "error_estimate": found.error_estimate,
+    }
+    return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}
+
+
+def threshold(function: str, arguments: tuple[str, ...], values: Values) -> dict[str, Any]:
+    """A critical point, by a ``function`` of the model and of the controls named by ``arguments``."""
+    found = pkgutil.resolve_name(function)(model_of(values), *(values[name] for name in arguments))
+    names = ("value", "error_estimate", "alpha", "margin", "distance")
+    return {name: getattr(found, name) for name in names} | {"result": found.status}

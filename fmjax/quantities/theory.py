@@ -1,0 +1,120 @@
+"""Free entropies: of typical solutions, around a reference, of replicas that lie close together."""
+
+from fmjax.quantities.parts import (
+    ALPHA,
+    APART,
+    DISCRETE,
+    DISTANCE,
+    MARGIN,
+    MODEL,
+    MODEL_OF,
+    NATS,
+    OF_TEACHER,
+    RANDOM_LABELS,
+    REFERENCE_MARGIN,
+    REPLICAS,
+    REPLICON,
+    RESIDUAL,
+    SOLVED,
+    bound,
+)
+from fmjax.quantities.quantity import Late, Output, Quantity
+from fmjax.sentences import PHASES
+
+__all__ = ["THEORY"]
+
+_PER_REPLICA = "nats per weight and replica"
+_AROUND = {"alpha": ALPHA, "reference_margin": REFERENCE_MARGIN, "margin": MARGIN, "distance": DISTANCE}
+
+THEORY: dict[str, Quantity] = {
+    "first-moment": Quantity(
+        "ln 2 + alpha ln H(kappa), the entropy of the mean number of solutions: an upper bound of the entropy",
+        {"alpha": ALPHA, "margin": MARGIN},
+        {"entropy": Output(NATS, "log of the mean number of solutions")},
+        Late(f"{SOLVED}:first_moment"),
+        block=16384,
+        seconds=1e-6,
+        vectorised=True,
+    ),
+    "entropy": Quantity(
+        "entropy and overlap of typical solutions",
+        {"alpha": ALPHA, "margin": MARGIN, **MODEL},
+        {
+            "entropy": Output(NATS, "log of the number of solutions; negative: there are none"),
+            "overlap": Output("1", "overlap q of two typical solutions"),
+            "conjugate": Output("1", "field q^ that fixes the overlap"),
+            "distance": Output("1", "Hamming distance per weight of two typical solutions"),
+            **OF_TEACHER,
+            "teacher_conjugate": Output("1", "field R^ that fixes the overlap with the teacher"),
+            "replicon": REPLICON,
+            "residual": RESIDUAL,
+            "error_estimate": bound(),
+            "steps": Output("1", "evaluations of the saddle equations", "int32"),
+        },
+        Late(f"{SOLVED}:entropy"),
+        block=512,
+        seconds=1.5e-3,
+        check=MODEL_OF,
+    ),
+    "franz-parisi": Quantity(
+        "local entropy of solutions at a distance from a typical reference",
+        {**_AROUND, **MODEL},
+        {
+            "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
+            "slope": Output(NATS, "d phi / d distance"),
+            "overlap": Output("1", "overlap q of two counted solutions"),
+            "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
+            **OF_TEACHER,
+            "replicon": REPLICON,
+            "residual": RESIDUAL,
+            "error_estimate": bound(" of entropy and slope"),
+        },
+        Late(f"{SOLVED}:franz_parisi"),
+        block=4,
+        seconds=1.7e-3,
+        check=MODEL_OF,
+    ),
+    "clusters": Quantity(
+        "one step of replica-symmetry breaking of solutions at a distance from a typical reference",
+        {**_AROUND, **MODEL, **DISCRETE},
+        {
+            "entropy": Output(NATS, "of the one-step solution; negative: there are no solutions"),
+            "symmetric_entropy": Output(NATS, "replica-symmetric local entropy"),
+            "slope": Output(NATS, "d entropy / d distance"),
+            "overlap": Output("1", "overlap q0 of two solutions of different clusters"),
+            "cluster_overlap": Output("1", "overlap q1 of two solutions of one cluster"),
+            "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
+            "block_size": Output("1", "replicas m in a cluster; below 1, symmetry is broken"),
+            "complexity": Output(NATS, "log of the number of clusters; negative: there are none"),
+            "internal_entropy": Output(NATS, "entropy of one cluster"),
+            "stable_clusters": Output("1", "stable solutions at m = 1 with q0 < q1 < 1", "int32"),
+            "phase": Output("1", "; ".join(f"{code}: {phase}" for code, phase in enumerate(PHASES)), "int32"),
+            **OF_TEACHER,
+            "replicon": REPLICON,
+            "residual": RESIDUAL,
+            "error_estimate": bound(" of the entropy"),
+        },
+        Late(f"{SOLVED}:one_step"),
+        block=1,
+        seconds=0.35,
+        check=MODEL_OF,
+    ),
+    "robust-ensemble": Quantity(
+        "entropy per replica of several solutions at a distance from each other",
+        {"alpha": ALPHA, "margin": MARGIN, "replicas": REPLICAS, "distance": APART, **MODEL, **DISCRETE, **RANDOM_LABELS},
+        {
+            "entropy": Output(_PER_REPLICA, "log of the number of groups of replicas"),
+            "slope": Output(_PER_REPLICA, "d entropy / d distance"),
+            "cross_overlap": Output("1", "overlap q0 of replicas of two groups"),
+            "conjugate": Output("1", "field q0^ that fixes this overlap"),
+            "stretch": Output("1", "y (q1 - q0), q1 the overlap inside a group"),
+            "stretch_conjugate": Output("1", "y (q1^ - q0^)"),
+            "residual": RESIDUAL,
+            "error_estimate": bound(" of entropy and slope", _PER_REPLICA),
+        },
+        Late(f"{SOLVED}:robust_ensemble"),
+        block=4,
+        seconds=0.01,
+        check=MODEL_OF,
+    ),
+}

@@ -1,0 +1,138 @@
+"""Critical loads and margins: a row for each function of `fmjax.thresholds`."""
+
+from collections.abc import Mapping
+
+from fmjax.quantities.parts import (
+    ALPHA,
+    DISCRETE,
+    LEARNABLE,
+    MARGIN,
+    MODEL,
+    MODEL_OF,
+    RANDOM_LABELS,
+    REPLICAS,
+    SOLVED,
+    bound,
+)
+from fmjax.quantities.quantity import Control, Late, Output, Quantity
+
+__all__ = ["THRESHOLDS"]
+
+
+def _threshold(
+    function: str, about: str, controls: Mapping[str, Control], details: str, example: str, block: int, seconds: float
+) -> Quantity:
+    """The row of a function of `fmjax.thresholds`; ``controls`` may narrow those that choose a model.
+
+    The function takes the model and the controls that are no part of it, in their order.
+    """
+    arguments = tuple(name for name in controls if name not in (*MODEL, "margin"))
+    return Quantity(
+        about,
+        {**controls, **MODEL, **controls},
+        {
+            "value": Output("1", about),  # loads, and margins in units of the stability
+            "error_estimate": bound(units="1"),
+            "distance": Output("1", "Hamming distance per weight at which it happens"),
+        },
+        Late(f"{SOLVED}:threshold", (f"fmjax.thresholds:{function}", arguments)),
+        block=block,
+        seconds=seconds,
+        check=MODEL_OF,
+        details=details,
+        example=example,
+    )
+
+
+THRESHOLDS: dict[str, Quantity] = {
+    "capacity": _threshold(
+        "capacity",
+        "alpha_c(K), the largest load with solutions",
+        {"margin": MARGIN},
+        """There the entropy of typical solutions of margin K vanishes; that of
+        spherical weights has no bound there. A teacher's own solution does not
+        count: at margin 0 this is perfect-generalisation.""",
+        "--margin 0.1",
+        64,
+        0.01,
+    ),
+    "kappa-max": _threshold(
+        "kappa_max",
+        "kappa_max(alpha), the largest possible margin",
+        {"alpha": ALPHA, **DISCRETE},
+        "There the entropy of typical solutions at load alpha vanishes.",
+        "--alpha 0.5",
+        64,
+        0.01,
+    ),
+    "kappa-min": _threshold(
+        "kappa_min",
+        "kappa_min(alpha): above it phi(d) >= 0",
+        {"alpha": ALPHA, "margin": MARGIN, **DISCRETE},
+        """The margin of the reference at which the interior minimum of the local
+        entropy phi(d) of solutions of margin K touches zero.""",
+        "--alpha 0.5",
+        2,
+        3.0,
+    ),
+    "kappa-u": _threshold(
+        "kappa_u",
+        "kappa_u(alpha): above it phi(d) is monotonic",
+        {"alpha": ALPHA, "margin": MARGIN, **DISCRETE},
+        """The margin of the reference from which on the local entropy phi(d) of
+        solutions of margin K rises all the way up to its maximum.""",
+        "--alpha 0.5",
+        2,
+        3.0,
+    ),
+    "alpha-u": _threshold(
+        "alpha_u",
+        "alpha'_U, the load at which kappa_u = kappa_max",
+        {"margin": MARGIN, **DISCRETE},
+        """Up to it, phi(d) around a solution of largest margin rises monotonically. It
+        takes a quarter of a minute, most of it compilation.""",
+        "",
+        1,
+        3.0,
+    ),
+    "robust-alpha-u": _threshold(
+        "robust_alpha_u",
+        "alpha_U of infinitely many replicas",
+        {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
+        """Up to it, the entropy of solutions that lie close to each other grows with
+        their distance; the alpha_U of large-deviation analyses.""",
+        "",
+        1,
+        0.5,
+    ),
+    "robust-capacity": _threshold(
+        "robust_capacity",
+        "load up to which replicas exist at any distance",
+        {"margin": MARGIN, "replicas": REPLICAS, **DISCRETE, **RANDOM_LABELS},
+        "Beyond it, there are no groups of Y solutions at some mutual distance.",
+        "--replicas 4",
+        1,
+        0.5,
+    ),
+    "perfect-generalisation": _threshold(
+        "perfect_generalisation",
+        "load above which only the teacher is left",
+        {**DISCRETE, **LEARNABLE},
+        """R is the overlap of a solution with the teacher. There the entropy of
+        solutions with R < 1 falls to that of R = 1; they live on, metastable, up to
+        their spinodal.""",
+        "--task teacher-student",
+        1,
+        0.01,
+    ),
+    "spinodal": _threshold(
+        "spinodal",
+        "load up to which other solutions trap a search",
+        {**DISCRETE, **LEARNABLE},
+        """There the branch of solutions with an overlap R < 1 with the teacher ends.
+        Beyond perfect-generalisation it is metastable.""",
+        "--task teacher-student",
+        1,
+        0.01,
+    ),
+}

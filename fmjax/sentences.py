@@ -1,0 +1,40 @@
+"""How computations end, in sentences, a table for each kind: status codes are places in it, the first one is success.
+
+Here, because to list them must not import JAX.
+"""
+
+__all__ = ["BELIEFS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
+
+THEORY = (
+    "converged",
+    "no Newton step reduces the residual any further: there is no solution nearby",
+    "the number of Newton steps ran out before the residual reached its tolerance",
+    "the equations are not finite at the start or at every trial step",
+    "the branch could not be followed to this distance: it ends, or turns, before it",
+    "the reference has no solution at this alpha and margin",
+    "a scan over the whole range found no point where this threshold could lie",
+    "there are no typical solutions at this alpha and the margin of those that are counted",
+    "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
+)
+BELIEFS = (
+    "converged",
+    "the number of sweeps ran out before the fields stopped changing",
+    "a sweep gave fields that are not finite: the last finite ones are kept",
+    "contradiction: no weights can satisfy all patterns, or the fields hold the weights where patterns are violated",
+)
+LOCAL_ENTROPY = (*BELIEFS, "fewer than 5 weights differ on average: Gaussian messages are not reliable there")
+FOCUSING = (
+    "solved",
+    "not solved: the schedule ended before a solution was found",
+    "not solved: a sweep gave fields that are not finite",
+    "not solved: some pattern cannot be satisfied by any weights",
+)
+NETWORKS = ("converged", "not learned: some training patterns are still wrong", "the dataset has fewer images than patterns")
+PHASES = (  # of counted solutions, with one step of replica-symmetry breaking
+    "isolated solutions, replica symmetry is exact",
+    "clusters, the replica-symmetric entropy is exact",
+    "clusters, replica symmetry is broken",
+    "no solutions",
+    "replica symmetry is unstable, no clusters were found",
+    "not known, see the result",
+)
