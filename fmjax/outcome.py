@@ -14,7 +14,7 @@ __all__ = ["CONVERGED", "Outcome", "describe"]
 CONVERGED = 0  # the first of every table of sentences
 
 
-def describe(code: Int[Array, "*batch"] | int, sentences: tuple[str, ...]) -> str | np.ndarray:
+def describe(code: Int[Array, "*batch"] | Int[np.ndarray, "*batch"] | int, sentences: tuple[str, ...]) -> str | np.ndarray:
     """The sentence of a table for a code; an array of sentences for an array of codes.
 
     Raises:

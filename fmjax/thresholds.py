@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fmjax.compilation import Program, compiled_together
+from fmjax.compilation import Program
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, RobustEnsemble
 from fmjax.solvers.folds import (
     CriticalPoint,
+    System,
+    critical_point,
     ensemble_fold,
     ensemble_touching_zero,
     fold_in_alpha,
@@ -33,7 +35,7 @@ from fmjax.solvers.front import as_float64, in_float64, require
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, known
 from fmjax.solvers.saddle import order_of
-from fmjax.solvers.scan import Scan, Start, flattest, lowest, scan_margins, scan_zero_entropy, start_in_loads
+from fmjax.solvers.scan import Scan, Start, flattest, lowest, start_at_zero_entropy, start_in_loads, start_in_margins
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.threshold import (
     Threshold,
@@ -162,8 +164,8 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
 
 @Program
 def _largest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
-    gap, margin, error = order_of(root).gap, root.unknowns[-1], root.unknown_errors[-1]
-    return a_margin(model, margin, error, alpha, 0.5 * gap, root.status)
+    margin, error = root.unknowns[-1] * model.deviation, root.unknown_errors[-1] * model.deviation
+    return a_margin(model, margin, error, alpha, 0.5 * order_of(root).gap, root.status)
 
 
 @in_float64
@@ -183,7 +185,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     check_discrete(model)
     check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _in_margin(_critical(touching_zero, lowest, scan_margins, model, alpha), model, alpha)
+    return _in_margin(critical_point(touching_zero, partial(start_in_margins, lowest), (model, alpha)), model, alpha)
 
 
 @in_float64
@@ -200,7 +202,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     check_discrete(model)
     check_alpha(alpha)
     model, alpha = as_float64((model, alpha))
-    return _in_margin(_critical(fold_in_margin, flattest, scan_margins, model, alpha), model, alpha)
+    return _in_margin(critical_point(fold_in_margin, partial(start_in_margins, flattest), (model, alpha)), model, alpha)
 
 
 @in_float64
@@ -224,7 +226,7 @@ def alpha_u(model: Model) -> Threshold:
     """
     check_discrete(model)
     model = as_float64(model)
-    return _in_alpha(_critical(fold_in_alpha, flattest, scan_zero_entropy, model), model)
+    return _in_alpha(critical_point(fold_in_alpha, start_at_zero_entropy, (model,)), model)
 
 
 @in_float64
@@ -265,30 +267,16 @@ def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
     return _of_ensemble(ensemble_touching_zero, lowest, model, replicas)
 
 
-def _of_ensemble(system: Any, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
+def _of_ensemble(system: System, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
     check_margin(model)
     functional = as_float64(RobustEnsemble(model, replicas))
-
-    def chain(call, functional):
-        return call(system, functional, start_in_loads(call, functional, chosen))
-
-    return _of_replicas(functional, compiled_together(chain, functional))
+    return _of_replicas(functional, critical_point(system, partial(start_in_loads, chosen), (functional,)))
 
 
 @Program
 def _of_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Threshold:
     margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
     return a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
-
-
-def _critical(system: Any, chosen: Callable[[Scan], Start], scan: Callable[..., Scan], *inputs: Any) -> CriticalPoint:
-    """The zero of a ``system`` of equations, from the row of a ``scan`` that is ``chosen`` as start."""
-
-    def chain(call, *inputs):
-        start = call(chosen, scan(call, *inputs))
-        return call(system, inputs, start)
-
-    return compiled_together(chain, *inputs)
 
 
 @Program

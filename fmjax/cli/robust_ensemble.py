@@ -1,6 +1,6 @@
 """`fmjax robust-ensemble`: entropy of replicas that lie at a given overlap of each other."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,7 +49,7 @@ def robust_ensemble(
     model, distance = setup.model(margin), 0.5 * (1.0 - np.asarray(at))
     values = {"alpha": alpha, "margin": model.margin, "replicas": replicas, "distance": distance}
     setup.check("robust ensemble", _QUANTITY)
-    found = {"distance": distance} | _QUANTITY.evaluate(setup.controls() | values)
+    found: dict[str, Any] = {"distance": distance} | _QUANTITY.evaluate(setup.controls() | values)
     status = found.pop("result")
     columns, results = {name: column(found[name], len(at)) for name in found}, describe(status, _QUANTITY.sentences)
     rows = [

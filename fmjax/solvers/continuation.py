@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from fmjax.compilation import Program
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
-from fmjax.solvers.newton import Root, response, still
+from fmjax.solvers.implicit import along, response, still
+from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, REFERENCE_FAILED, resolved
 from fmjax.solvers.saddle import (
     SaddlePoint,
@@ -181,8 +182,7 @@ def _along(slopes, tangents):
     """The directional derivative of each row."""
     *slopes, by_distance = slopes
     *moving, d_distances = tangents
-    parts = jax.tree.map(lambda row, moved: row.reshape(len(row), -1) @ moved.reshape(-1), slopes, moving)
-    return sum(jax.tree.leaves(parts), by_distance * d_distances)
+    return along(tuple(slopes), tuple(moving)) + by_distance * d_distances
 
 
 @Program

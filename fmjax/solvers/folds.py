@@ -7,6 +7,7 @@ deviations of the pre-activation, and what is special; equations are those that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,7 +17,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from fmjax.compilation import Program
+from fmjax.compilation import Program, compiled_together
 from fmjax.models import Model
 from fmjax.replica import (
     Equilibrium,
@@ -25,12 +26,15 @@ from fmjax.replica import (
     RobustEnsembleControls,
     Saddle,
 )
-from fmjax.solvers.newton import response, root_of, still
+from fmjax.solvers.implicit import along, slopes_of, still
+from fmjax.solvers.newton import root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.scan import Start
 
 __all__ = [
     "CriticalPoint",
+    "System",
+    "critical_point",
     "ensemble_fold",
     "ensemble_touching_zero",
     "fold_in_alpha",
@@ -115,23 +119,28 @@ def _fold_in_alpha(inputs, at, tilt):
     return [reference.residual, reference.value, *_folding(saddle, at)]
 
 
-def _ensemble_saddle(functional, at, tilt):
+def _ensemble_saddle(inputs, at, tilt):
+    (functional,) = inputs
     return lambda fields: functional.saddle(fields, RobustEnsembleControls(at.alpha, jnp.zeros(()), tilt))
 
 
-def _ensemble_touching_zero(functional, at, tilt):
-    return _touching(_ensemble_saddle(functional, at, tilt), at)
+def _ensemble_touching_zero(inputs, at, tilt):
+    return _touching(_ensemble_saddle(inputs, at, tilt), at)
 
 
-def _ensemble_fold(functional, at, tilt):
-    return _folding(_ensemble_saddle(functional, at, tilt), at)
+def _ensemble_fold(inputs, at, tilt):
+    return _folding(_ensemble_saddle(inputs, at, tilt), at)
 
 
-def _threshold(conditions: _Conditions, names: tuple[str, ...]) -> Callable[[Any, Start], CriticalPoint]:
-    """The compiled search for the zero of ``conditions`` in the unknowns of these ``names``, with its derivatives."""
+class System(NamedTuple):
+    """How the zero of a system is found, from inputs and a start, and what a zero says of the inputs: see `implicit`."""
 
-    def parts(start):
-        return _Unknowns(**{name: getattr(start, name) for name in ("fields", "position", *names)})
+    search: Program
+    slopes: Program
+
+
+def _system(conditions: _Conditions, *names: str) -> System:
+    """Of ``conditions`` in the fields, the position and the unknowns of these ``names``."""
 
     def equations(unravel):
         def flat(inputs, unknowns, tilt):
@@ -139,34 +148,51 @@ def _threshold(conditions: _Conditions, names: tuple[str, ...]) -> Callable[[Any
 
         return flat
 
-    @jax.custom_jvp
-    def search(inputs, start):
-        guess, unravel = ravel_pytree(parts(start))
+    @Program
+    def search(inputs: Any, start: Start) -> CriticalPoint:
+        unknowns = _Unknowns(**{name: getattr(start, name) for name in ("fields", "position", *names)})
+        guess, unravel = ravel_pytree(unknowns)
         nothing_positive = np.zeros(guess.size, bool)
         root = root_of(equations(unravel), inputs, guess, numbers=0, positive=nothing_positive, floor=1e-2, tolerance=1e-8)
         status = jnp.where(start.found, root.status, NO_CANDIDATE)
         unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
         return CriticalPoint(unravel(unknowns), unravel(root.unknown_errors), status)
 
-    @search.defjvp
-    def _(primals, tangents):
-        inputs, start = primals
-        point = search(inputs, start)
-        unknowns, unravel = ravel_pytree(point.at)
-        moved, _ = response(equations(unravel), inputs, unknowns, tangents[0])
-        return point, eqx.tree_at(lambda p: p.at, still(point), unravel(moved))
+    @Program
+    def slopes(inputs: Any, at: _Unknowns) -> Any:
+        unknowns, unravel = ravel_pytree(at)
+        return slopes_of(equations(unravel), inputs, unknowns)
 
-    return Program(search)
+    return System(search, slopes)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def critical_point(system: System, start: Callable[..., Start], inputs: tuple[Any, ...]) -> CriticalPoint:
+    """The zero of a ``system`` from where ``start(call, *inputs)`` says, see `compiled_together`; with derivatives."""
+
+    def chain(call, *inputs):
+        return call(system.search, inputs, start(call, *inputs))
+
+    return compiled_together(chain, *inputs)
+
+
+@critical_point.defjvp
+def _(system, start, primals, tangents):
+    (inputs,) = primals
+    point = critical_point(system, start, inputs)
+    _, unravel = ravel_pytree(point.at)
+    moved = unravel(along(system.slopes(inputs, point.at), tangents[0]))
+    return point, eqx.tree_at(lambda p: p.at, still(point), moved)
 
 
 _AROUND = ("reference", "margin")
 
 # Where the lowest point of a local entropy vanishes as the margin of the reference varies, of a model and alpha.
-touching_zero = _threshold(_touching_zero, _AROUND)
+touching_zero = _system(_touching_zero, *_AROUND)
 # Where a local entropy ceases to be monotonic as the margin of the reference varies, of a model and alpha.
-fold_in_margin = _threshold(_fold_in_margin, (*_AROUND, "moving"))
+fold_in_margin = _system(_fold_in_margin, *_AROUND, "moving")
 # The same as alpha varies, around references of zero entropy, of a model.
-fold_in_alpha = _threshold(_fold_in_alpha, (*_AROUND, "moving", "alpha"))
+fold_in_alpha = _system(_fold_in_alpha, *_AROUND, "moving", "alpha")
 # Where the lowest point of the entropy of a robust ensemble vanishes as alpha varies, and where that ceases to be monotonic.
-ensemble_touching_zero = _threshold(_ensemble_touching_zero, ("alpha",))
-ensemble_fold = _threshold(_ensemble_fold, ("alpha", "moving"))
+ensemble_touching_zero = _system(_ensemble_touching_zero, "alpha")
+ensemble_fold = _system(_ensemble_fold, "alpha", "moving")

@@ -28,7 +28,7 @@ from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_o
 from fmjax.solvers.one_step import ClusterSearch
 from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
-from fmjax.solvers.zero_entropy import largest_margin
+from fmjax.solvers.zero_entropy import search_margin
 
 __all__ = ["as_float64", "clusters", "curve", "in_float64", "is_concrete", "one_number", "require", "solve"]
 
@@ -127,7 +127,7 @@ def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
         return
     margin = functional.reference_margin
     typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
-    limit = float(largest_margin(typical, alpha).unknowns[-1])
+    limit = float(search_margin(typical, alpha).unknowns[-1] * typical.model.deviation)
     if float(margin) > limit:
         raise ValueError(
             f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "
@@ -136,8 +136,6 @@ def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
 
 
 _FEWEST = 8  # distances that a program is compiled for
-
-_equilibrium = Program(equilibrium)
 
 
 @in_float64
@@ -171,7 +169,7 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         one_number("distance", distance, several="curve")
         assert distance is not None
         return _along(functional, alpha, np.reshape(distance, 1) if is_concrete(distance) else jnp.reshape(distance, 1), 0)
-    return _equilibrium(*as_float64((functional, alpha)))
+    return equilibrium(*as_float64((functional, alpha)))
 
 
 @in_float64
@@ -206,7 +204,7 @@ def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: 
     """
     if isinstance(functional, FranzParisi) and is_concrete(functional, alpha) and not is_concrete(distance):
         with jax.ensure_compile_time_eval():  # what is constant in another program is checked while that is traced
-            reference = _equilibrium(*as_float64((functional.reference, alpha)))
+            reference = equilibrium(*as_float64((functional.reference, alpha)))
             if not bool(reference.converged) or float(reference.entropy) < NO_SOLUTIONS:
                 _refuse_reference(functional, alpha)
     spare = max(_FEWEST, 1 << (distance.shape[0] - 1).bit_length()) - distance.shape[0]

@@ -1,4 +1,4 @@
-"""Newton's method for a few unknowns, with an error estimate from twin rules and derivatives of what was found.
+"""Newton's method for a few unknowns, with an error estimate from twin rules; derivatives are in `implicit`.
 
 Equations come as ``equations(inputs, unknowns, tilt) -> (residual, numbers)``: the ``residual`` is zero at the solution, and
 ``numbers`` is whatever is wanted there. One forward-mode Jacobian in the unknowns and in the ``tilt`` between twin
@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fmjax.solvers.outcome import CONVERGED, NOT_FINITE, OUT_OF_STEPS, STALLED
 
-__all__ = ["Equations", "Expansion", "Root", "expand", "response", "root_of", "solve", "still"]
+__all__ = ["Equations", "Expansion", "Root", "expand", "root_of", "solve"]
 
 _Vector = Float[Array, " n"]
 Equations = Callable[[Any, _Vector, Float[Array, ""]], tuple[_Vector, Float[Array, " numbers"]]]
@@ -107,7 +107,7 @@ def root_of(
     A trial step is accepted when the *simplified* Newton correction, computed with the old Jacobian at the new point, is
     shorter than the step was (Deuflhard's natural monotonicity test), both relative to the size of the unknowns: unlike the
     norm of the residual, this does not depend on how the equations are scaled. The last step is taken without looking
-    again: it squares the error. No derivatives: see `response`.
+    again: it squares the error. No derivatives: see `implicit`.
 
     Args:
         equations: see the module; ``inputs`` are handed to them.
@@ -186,34 +186,3 @@ def _towards(unknowns: _Vector, residual: _Vector, move: _Vector) -> _Vector:
     """
     far = jnp.max(jnp.abs(move) / (2.0 * (jnp.abs(unknowns) + jnp.abs(residual)) + 1e-300))
     return jnp.where(jnp.any(move * residual > 0.0), -residual, move / jnp.maximum(1.0, far))
-
-
-def response(
-    equations: Equations, inputs: Any, unknowns: _Vector, tangents: Any
-) -> tuple[_Vector, Float[Array, " numbers"]]:
-    """How a zero of ``equations``, and the numbers there, move with their inputs: the implicit function theorem.
-
-    Nothing that found the zero is differentiated. Differentiable itself, as often as ``unknowns`` are.
-
-    Args:
-        equations: see the module.
-        inputs: their first argument.
-        unknowns: a zero.
-        tangents: of ``inputs``.
-    """
-    # Linearised once, for the directions of the unknowns and for that of the inputs.
-    _, along = jax.linearize(lambda inputs, unknowns: equations(inputs, unknowns, jnp.zeros(())), inputs, unknowns)
-    moved, direct = along(tangents, jnp.zeros_like(unknowns))
-    still_inputs = jax.tree.map(jnp.zeros_like, inputs)
-    jacobian, slopes = jax.vmap(lambda change: along(still_inputs, change), out_axes=-1)(jnp.eye(unknowns.size))
-    change = -solve(jacobian, moved[:, None])[:, 0]
-    return change, direct + slopes @ change
-
-
-def still(tree: Any) -> Any:
-    """The tangent of what does not move: zeros, of the type that JAX wants for numbers and for codes."""
-
-    def zero(leaf):
-        return jnp.zeros_like(leaf) if jnp.issubdtype(leaf.dtype, jnp.floating) else np.zeros(leaf.shape, jax.dtypes.float0)
-
-    return jax.tree.map(zero, tree)

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from fmjax.compilation import Program
 from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Saddle
-from fmjax.solvers.newton import Root, response, root_of, still
+from fmjax.solvers.implicit import implicit
+from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import Outcome, known, resolved
 
 __all__ = [
@@ -93,13 +95,8 @@ def typical_equations(
     return saddle.residual, numbers_of(saddle)
 
 
-@jax.custom_jvp
-def typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
-    """Fields of the typical solutions, and what they imply; with derivatives.
-
-    Fields imply overlaps and these imply fields, a map that increases in all its arguments: from nearly no fields one comes
-    to its smallest stable fixed point, the branch that starts at ``alpha = 0``, and no further.
-    """
+@Program
+def _typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
     positive = functional.positive
     start = jnp.full(positive.size, NEARLY_NONE)
     numbers = number_of_numbers(EquilibriumOrder)
@@ -114,13 +111,13 @@ def typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
     )
 
 
-@typical_root.defjvp
-def _(primals, tangents):
-    root = typical_root(*primals)
-    fields, numbers = response(typical_equations, primals, root.unknowns, tangents)
-    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), (fields, numbers))
+# Fields of the typical solutions, of a functional and alpha, and what they imply. Fields imply overlaps and these imply
+# fields, a map that increases in all its arguments: from nearly no fields one comes to its smallest stable fixed point, the
+# branch that starts at alpha = 0, and no further.
+typical_root = implicit(typical_equations, _typical_root)
 
 
+@Program
 def typical_point(root: Root, model: Model, alpha: Float[Array, ""]) -> SaddlePoint:
     """Typical solutions from their fields."""
     entropy, slope, replicon, *_ = root.numbers

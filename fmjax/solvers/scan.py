@@ -17,9 +17,9 @@ from fmjax.solvers.follower import Track
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED
 from fmjax.solvers.saddle import order_of
-from fmjax.solvers.zero_entropy import largest_alpha, largest_load, largest_margin
+from fmjax.solvers.zero_entropy import largest_load, search_alpha, search_margin
 
-__all__ = ["Scan", "Start", "flattest", "lowest", "scan_margins", "scan_zero_entropy", "start_in_loads"]
+__all__ = ["Scan", "Start", "flattest", "lowest", "start_at_zero_entropy", "start_in_loads", "start_in_margins"]
 
 _Scalar = Float[Array, ""]
 
@@ -85,7 +85,6 @@ class Start(NamedTuple):
 
 @Program
 def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> Scan:
-    model, alphas, margins = jax.lax.stop_gradient((model, alphas, margins))
     distance = jnp.geomspace(_GRID.nearest, _GRID.farthest, _GRID.distances)
 
     def curve(item):
@@ -101,42 +100,41 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
 
 @Program
 def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    functional, bound = jax.lax.stop_gradient((functional, bound))
     largest = largest_load(functional) if bound is None else bound.unknowns[-1]
     alphas = largest * jnp.linspace(1.0, 0.5, _GRID.curves)
-    margins = jax.lax.map(lambda alpha: largest_margin(functional, alpha).unknowns[-1], alphas)
+    margins = jax.lax.map(lambda alpha: search_margin(functional, alpha).unknowns[-1], alphas)
+    margins = margins * functional.model.deviation
     return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
 
 
-def scan_margins(call: Call, model: Model, alpha: _Scalar) -> Scan:
-    """References from just above the model's own margin to the largest one, denser at small margins.
+def start_in_margins(chosen: Callable[[Scan], Start], call: Call, model: Model, alpha: _Scalar) -> Start:
+    """The start that is ``chosen`` among references from just above the model's own margin to the largest one.
 
     ``call`` runs compiled programs, here and below, see `compiled_together`.
     """
-    largest = call(largest_margin, Equilibrium(model), alpha)
-    return call(_local_entropies, model, *call(_up_to, model, alpha, largest))
+    largest = call(search_margin, Equilibrium(model), alpha)
+    return call(chosen, call(_local_entropies, model, *call(_up_to, model, alpha, largest)))
 
 
 @Program
 def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    margins = model.margin + (largest.unknowns[-1] - model.margin) * jnp.geomspace(0.01, 1.0, _GRID.curves)
+    margins = model.margin + (largest.unknowns[-1] * model.deviation - model.margin) * jnp.geomspace(0.01, 1.0, _GRID.curves)
     return jnp.full(_GRID.curves, alpha), margins
 
 
-def scan_zero_entropy(call: Call, model: Model) -> Scan:
-    """Loads from the largest possible one down to half of it, with references of the largest margin there.
+def start_at_zero_entropy(call: Call, model: Model) -> Start:
+    """The flattest start at loads from the largest possible one down to half of it, around references of the largest margin.
 
     Beyond the capacity there is no reference: its margin is NaN.
     """
     functional = Equilibrium(model)
     # With a teacher no bound is near the load at which solutions end.
-    bound = call(largest_alpha, functional) if model.teacher else None
-    return call(_local_entropies, model, *call(_zero_entropy_line, functional, bound))
+    bound = call(search_alpha, functional) if model.teacher else None
+    return call(flattest, call(_local_entropies, model, *call(_zero_entropy_line, functional, bound)))
 
 
 @Program
 def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Scalar) -> Scan:
-    functional, highest, step = jax.lax.stop_gradient((functional, highest, step))
     alphas = jnp.linspace(highest, highest - step, _GRID.curves)
     shares = jnp.geomspace(*_GRID.share, _GRID.distances)
 
@@ -150,9 +148,9 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Sca
     return Scan(alphas, margins, jnp.zeros((_GRID.curves, 0)), distances, tracks)
 
 
-def start_in_loads(call: Call, functional: RobustEnsemble, chosen: Callable[[Scan], Start]) -> Start:
+def start_in_loads(chosen: Callable[[Scan], Start], call: Call, functional: RobustEnsemble) -> Start:
     """The start that is ``chosen`` from loads between half the capacity and the capacity, then from ever closer ones."""
-    highest, steps = call(_halves_of, call(largest_alpha, Equilibrium(functional.model)))
+    highest, steps = call(_halves_of, call(search_alpha, Equilibrium(functional.model)))
     start = call(chosen, call(_ensemble_entropies, functional, highest, steps[0]))
     for step in steps[1:]:
         start = call(chosen, call(_ensemble_entropies, functional, start.alpha, step))

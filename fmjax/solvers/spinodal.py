@@ -9,7 +9,8 @@ import numpy as np
 
 from fmjax.compilation import Program
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
-from fmjax.solvers.newton import Root, response, root_of, still
+from fmjax.solvers.implicit import implicit
+from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import number_of_numbers, numbers_of, typical_root
 from fmjax.solvers.zero_entropy import loads
@@ -17,8 +18,9 @@ from fmjax.solvers.zero_entropy import loads
 __all__ = ["end_of_branch"]
 
 
-def _equations(functional, unknowns, tilt):
+def _equations(inputs, unknowns, tilt):
     """Of ``(*fields, *v, alpha)``: the saddle point, and a direction ``v`` of length one along which ``alpha`` is still."""
+    (functional,) = inputs
     fields, moving = jnp.split(unknowns[:-1], 2)
 
     def saddle(fields):
@@ -29,12 +31,11 @@ def _equations(functional, unknowns, tilt):
     return jnp.concatenate([residual, change, (moving @ moving - 1.0)[None]]), numbers_of(found)
 
 
-@jax.custom_jvp
-def _end_of_branch(functional: Equilibrium) -> Root:
+@Program
+def _search(functional: Equilibrium) -> Root:
     """The start is the last point of a scan that is still on the branch, and its direction there."""
-    still_functional = jax.lax.stop_gradient(functional)
-    alphas = loads(still_functional)
-    found = jax.vmap(lambda alpha: typical_root(still_functional, alpha))(alphas)
+    alphas = loads(functional)
+    found = jax.vmap(lambda alpha: typical_root(functional, alpha))(alphas)
     on_branch = found.status == CONVERGED
     last = jnp.argmin(on_branch) - 1  # before the first that is not
     fields = found.unknowns[last]
@@ -42,20 +43,11 @@ def _end_of_branch(functional: Equilibrium) -> Root:
     guess = jnp.concatenate([fields, slope / jnp.linalg.norm(slope), alphas[last][None]])
     nothing_positive = np.zeros(guess.size, bool)
     numbers = number_of_numbers(EquilibriumOrder)
-    root = root_of(_equations, functional, guess, numbers=numbers, positive=nothing_positive)
+    root = root_of(_equations, (functional,), guess, numbers=numbers, positive=nothing_positive)
     status = jnp.where(on_branch[0] & ~jnp.all(on_branch), root.status, NO_CANDIDATE)
     unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
     return eqx.tree_at(lambda root: (root.unknowns, root.status), root, (unknowns, status))
 
 
-@_end_of_branch.defjvp
-def _(primals, tangents):
-    root = _end_of_branch(*primals)
-    moved = response(_equations, primals[0], root.unknowns, tangents[0])
-    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
-
-
-@Program
-def end_of_branch(functional: Equilibrium) -> Root:
-    """Fields, their direction and ``alpha`` where the branch turns back: ``d alpha / d fields = 0``."""
-    return _end_of_branch(functional)
+# Fields, their direction and alpha where the branch of a functional turns back: d alpha / d fields = 0.
+end_of_branch = implicit(_equations, _search)

@@ -15,11 +15,12 @@ from fmjax.compilation import Program
 from fmjax.models import Model
 from fmjax.quadrature import Layered, twins
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
-from fmjax.solvers.newton import Root, response, root_of, still
+from fmjax.solvers.implicit import implicit
+from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
 
-__all__ = ["largest_alpha", "largest_load", "largest_margin", "loads", "shrinking_volume"]
+__all__ = ["largest_alpha", "largest_load", "largest_margin", "loads", "search_alpha", "search_margin", "shrinking_volume"]
 
 _Scalar = Float[Array, ""]
 _SCAN = 64
@@ -36,7 +37,8 @@ def _with_margin(functional: Equilibrium, margin) -> Equilibrium:
     return Equilibrium(model.with_margin(margin * model.deviation), functional.nodes)
 
 
-def _at_alpha(functional, alpha):
+def _at_alpha(inputs, alpha):
+    (functional,) = inputs
     return functional, alpha
 
 
@@ -68,7 +70,6 @@ def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.n
     ``R^2``, which no quadrature resolves). One loop: the last turn of the scan, at no control of its own, is that search.
     Fields only grow along it, so that each point starts from the one before.
     """
-    inputs, scan = jax.lax.stop_gradient((inputs, scan))
     size = positive.size
 
     def visit(state, item):
@@ -146,43 +147,21 @@ def _margins_below_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array
     return low - jnp.maximum(3.0, 0.5 * low) * jnp.linspace(1.0, 0.0, _SCAN)
 
 
-@jax.custom_jvp
-def _largest_alpha(functional: Equilibrium) -> Root:
-    return _vanishing(_at_alpha, functional, loads(functional), functional.positive)
+@Program
+def search_alpha(functional: Equilibrium) -> Root:
+    """Fields and ``alpha`` where ``S = 0`` at the model's margin; the scan covers `largest_load`."""
+    return _vanishing(_at_alpha, (functional,), loads(functional), functional.positive)
 
 
-@_largest_alpha.defjvp
-def _(primals, tangents):
-    root = _largest_alpha(*primals)
-    moved = response(_equations(_at_alpha), primals[0], root.unknowns, tangents[0])
-    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
-
-
-@jax.custom_jvp
-def _largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
+@Program
+def search_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
+    """Fields and margin, in deviations of the pre-activation, where ``S = 0`` at ``alpha``."""
     return _vanishing(_at_margin, (functional, alpha), _margins_below_bound(functional, alpha), functional.positive)
 
 
-@_largest_margin.defjvp
-def _(primals, tangents):
-    root = _largest_margin(*primals)
-    moved = response(_equations(_at_margin), primals, root.unknowns, tangents)
-    return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), moved)
-
-
-@Program
-def largest_alpha(functional: Equilibrium) -> Root:
-    """Fields and ``alpha`` where ``S = 0`` at the model's margin; the scan covers `largest_load`."""
-    return _largest_alpha(functional)
-
-
-@Program
-def largest_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
-    """Fields and margin where ``S = 0`` at ``alpha``."""
-    root = _largest_margin(functional, alpha)
-    unit = functional.model.deviation
-    value, error = root.unknowns.at[-1].multiply(unit), root.unknown_errors.at[-1].multiply(jax.lax.stop_gradient(unit))
-    return eqx.tree_at(lambda root: (root.unknowns, root.unknown_errors), root, (value, error))
+# The same with derivatives.
+largest_alpha = implicit(_equations(_at_alpha), search_alpha)
+largest_margin = implicit(_equations(_at_margin), search_margin)
 
 
 @Program
