@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from fmjax.compilation import Program
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
-from fmjax.solvers.implicit import along, response, still
+from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, REFERENCE_FAILED, resolved
 from fmjax.solvers.saddle import (
@@ -145,13 +145,6 @@ def _(primals, tangents):
     return curve, Curve(moved, fields, root)
 
 
-def _root_tangent(inputs, typical, moving):
-    """How the root of the reference moves with the functional and ``alpha``."""
-    given, change = jax.jvp(lambda functional, alpha: (functional.reference, alpha), inputs, moving)
-    moved = response(typical_equations, given, typical.unknowns, change)
-    return eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(typical), moved)
-
-
 @Program
 def _entropy_slopes(primals, curve):
     """Of the entropies alone, with respect to the functional, ``alpha`` and the distance, a row for each point.
@@ -170,11 +163,13 @@ def _entropy_slopes(primals, curve):
 
     *direct, by_reference = jax.vmap(row)(curve.fields, curve.points.slope)
 
-    def reference(moving):
-        return order_of(_root_tangent((functional, alpha), curve.typical, moving))
-
-    (through,) = jax.vmap(jax.linear_transpose(reference, (functional, alpha)))(by_reference)
-    return *jax.tree.map(jnp.add, tuple(direct), through), curve.points.slope
+    # The reference is stationary in its own fields only: it moves with the functional, and with alpha.
+    typical, pull_back = jax.vjp(lambda functional: functional.reference, functional)
+    slopes = slopes_of(typical_equations, (typical, alpha), curve.typical.unknowns)
+    orders = jnp.stack(jax.tree.leaves(by_reference), axis=1)
+    by_typical, by_alpha = jax.tree.map(lambda rows: jnp.tensordot(orders, rows[-orders.shape[1] :], 1), slopes)
+    (by_functional,) = jax.vmap(pull_back)(by_typical)
+    return *jax.tree.map(jnp.add, tuple(direct), (by_functional, by_alpha)), curve.points.slope
 
 
 @Program
@@ -190,7 +185,9 @@ def _tangent(primals, curve, tangents):
     """Of all numbers, of the fields, and of the root of the reference, by the implicit function theorem."""
     *given, distances = primals
     *moving, d_distances = tangents
-    root = _root_tangent(tuple(given), curve.typical, tuple(moving))
+    of_reference = jax.jvp(lambda functional, alpha: (functional.reference, alpha), tuple(given), tuple(moving))
+    moved = response(typical_equations, of_reference[0], curve.typical.unknowns, of_reference[1])
+    root = eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(curve.typical), moved)
     inputs, moving = (*given, order_of(curve.typical)), (*moving, order_of(root))
 
     def held(inputs, fields, tilt):
