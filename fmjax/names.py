@@ -1,5 +1,7 @@
 """The words for parts of a model, on the command line and in sweeps: here, because to list them must not import JAX."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 __all__ = ["Activation", "Architecture", "Constraint", "Task", "Weights", "words"]
@@ -23,11 +25,22 @@ class Architecture(StrEnum):
     COMMITTEE = "committee"
 
 
-class Constraint(StrEnum):
+class _Part(StrEnum):
+    """A word, and the name of the class in `fmjax.models` that it stands for."""
+
+    kind: str
+
+    def __new__(cls, word: str, kind: str) -> _Part:  # noqa: PYI034  (checks of types at run time know Self in some classes only)
+        part = str.__new__(cls, word)
+        part._value_, part.kind = word, kind
+        return part
+
+
+class Constraint(_Part):
     """What a pattern asks for."""
 
-    MARGIN = "margin"
-    SYMMETRIC = "symmetric"
+    MARGIN = "margin", "Margin"
+    SYMMETRIC = "symmetric", "SymmetricMargin"
 
 
 class Task(StrEnum):
@@ -37,11 +50,11 @@ class Task(StrEnum):
     TEACHER_STUDENT = "teacher-student"
 
 
-class Weights(StrEnum):
+class Weights(_Part):
     """The prior of a weight."""
 
-    BINARY = "binary"
-    SPHERICAL = "spherical"
+    BINARY = "binary", "Binary"
+    SPHERICAL = "spherical", "Spherical"
 
 
 def words(kind: type[StrEnum]) -> tuple[str, ...]:

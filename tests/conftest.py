@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """Compiled programs take memory, of all tests 6 GiB; freed, it is kept by the allocator unless that is told otherwise."""
+    """Compiled programs take memory, of all tests 6 GiB; what is freed the allocator keeps unless it is told otherwise."""
     yield
     memory = Path("/proc/self/statm")
     if memory.exists() and int(memory.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 1 << 30:

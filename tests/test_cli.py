@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 import fmjax
 from fmjax.cli import app
-from fmjax.quantities import QUANTITIES
+from fmjax.quantities import QUANTITIES, solved
+from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED
 
 THEORY_COMMANDS = [
     ["entropy", "--alpha", "0.5"],
@@ -62,31 +63,22 @@ def no_theory(monkeypatch):
     """Replace the theory by one that answers what it was asked, for tests of parsing alone."""
     calls = []
 
-    def point(**found):
-        return SimpleNamespace(residual=1e-16, error_estimate=1e-12, steps=5, converged=True, result="converged", **found)
+    def entropy(values):
+        calls.append({name: values[name] for name in ("alpha", "margin")})
+        numbers = {"entropy": 0.1, "overlap": 0.3, "conjugate": 0.4, "distance": 0.35, "replicon": 0.5}
+        return numbers | {"residual": 1e-16, "error_estimate": 1e-12, "steps": 5, "result": CONVERGED}
 
-    def solve(functional, *, alpha):
-        calls.append({"alpha": alpha, "margin": functional.margin})
-        return point(entropy=0.1, order=SimpleNamespace(q=0.3, q_hat=0.4), distance=0.35, replicon=0.5)
+    def franz_parisi(values):
+        names = ("alpha", "reference_margin")
+        distance = values["distance"]
+        calls.append({name: values[name] for name in names} | {"distance": distance.tolist()})
+        numbers = {"slope": 0.2, "overlap": 0.3, "cross_overlap": 0.4, "replicon": 0.5, "residual": 1e-16}
+        columns = {name: np.full(len(distance), number) for name, number in (numbers | {"error_estimate": 1e-12}).items()}
+        lost = distance > 0.9
+        return columns | {"entropy": np.where(lost, np.nan, 0.1), "result": np.where(lost, BRANCH_ENDED, CONVERGED)}
 
-    def curve(functional, *, alpha, distance):
-        calls.append({"alpha": alpha, "reference_margin": functional, "distance": np.asarray(distance).tolist()})
-        size = len(distance)
-        return SimpleNamespace(
-            entropy=np.where(np.asarray(distance) > 0.9, np.nan, 0.1),
-            slope=np.full(size, 0.2),
-            order=SimpleNamespace(q=np.full(size, 0.3), t=np.full(size, 0.4)),
-            replicon=np.full(size, 0.5),
-            residual=np.full(size, 1e-16),
-            error_estimate=np.full(size, 1e-12),
-            converged=np.asarray(distance) <= 0.9,
-            result=np.where(np.asarray(distance) > 0.9, "the branch ends at d = 0.9", "converged"),
-        )
-
-    monkeypatch.setitem(vars(fmjax), "Equilibrium", lambda model: model)
-    monkeypatch.setitem(vars(fmjax), "FranzParisi", lambda model, reference_margin: reference_margin)
-    monkeypatch.setitem(vars(fmjax), "solve", solve)
-    monkeypatch.setitem(vars(fmjax), "curve", curve)
+    monkeypatch.setattr("fmjax.quantities.solved.entropy", entropy)
+    monkeypatch.setattr("fmjax.quantities.solved.franz_parisi", franz_parisi)
     return calls
 
 
@@ -109,7 +101,7 @@ def no_theory(monkeypatch):
         (["entropy", "--alpha", "0.5", "--slope", "0.2"], ["--slope", "leaky-relu"]),
         (["entropy", "--alpha", "0.5", "--constraint", "symmetric", "--margin", "0"], ["margin = 0", "positive"]),
         (["threshold", "spinodal"], ["--task teacher-student"]),
-        (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["Spherical", "binary weights"]),
+        (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["kappa-max", "--weights binary"]),
         (["robust-ensemble", "--alpha", "0.5", "--replicas", "4", "--overlap", "0.9", "--weights", "spherical"], ["binary"]),
         (
             ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
@@ -176,10 +168,10 @@ def test_a_missing_configuration_file_is_refused(command):
 
 
 def test_a_message_of_the_library_is_passed_on_without_a_traceback(monkeypatch, no_theory):
-    def solve(functional, *, alpha):
-        raise ValueError(f"alpha must be positive, not {alpha}")
+    def entropy(values):
+        raise ValueError(f"alpha must be positive, not {values['alpha']}")
 
-    monkeypatch.setitem(vars(fmjax), "solve", solve)
+    monkeypatch.setattr("fmjax.quantities.solved.entropy", entropy)
     assert refused("entropy", "--alpha", "-1") == "Error: alpha must be positive, not -1.0"
 
 
@@ -225,13 +217,13 @@ def test_a_file_that_is_there_is_not_overwritten(arguments, tmp_path):
 
 
 def test_what_the_library_prints_and_warns_does_not_reach_standard_output(monkeypatch, no_theory):
-    quiet = fmjax.solve
+    quiet = solved.entropy
 
-    def solve(functional, *, alpha):
+    def entropy(values):
         print("chatter")
-        return quiet(functional, alpha=alpha)
+        return quiet(values)
 
-    monkeypatch.setitem(vars(fmjax), "solve", solve)
+    monkeypatch.setattr(solved, "entropy", entropy)
     result = fmjax_command("entropy", "--alpha", 0.5, "--json")
     assert json.loads(result.stdout)["entropy"] == 0.1
     assert "chatter" in result.stderr
@@ -254,7 +246,7 @@ def test_a_row_that_did_not_converge_is_kept_with_its_reason_and_status_3(no_the
     lost, found = document["rows"]
     assert lost["distance"] == 0.95
     assert lost["entropy"] is None
-    assert "branch ends" in lost["result"]
+    assert "it ends, or turns" in lost["result"]
     assert found["result"] == "converged"
     assert found["entropy"] == 0.1
 
@@ -400,10 +392,11 @@ def test_models_of_other_weights_and_constraints_can_be_asked_for():
     assert (symmetric["constraint"], symmetric["value"]) == ("symmetric", pytest.approx(first_moment, abs=1e-10))
 
 
-def test_the_spinodal_is_that_beside_perfect_generalisation():
+def test_the_spinodal_lies_beyond_perfect_generalisation():
     task = ("--task", "teacher-student")
-    together = answer("threshold", "perfect-generalisation", *task)
-    assert answer("threshold", "spinodal", *task)["value"] == together["spinodal"] > together["value"]
+    alone = answer("threshold", "perfect-generalisation", *task)
+    found = fmjax.thresholds.spinodal(fmjax.Perceptron(teacher=True))
+    assert answer("threshold", "spinodal", *task)["value"] == float(found.value) > alone["value"]
 
 
 def test_a_counted_margin_moves_the_threshold_of_the_reference():
@@ -577,7 +570,7 @@ def test_compiled_programs_are_kept_for_the_next_command(tmp_path, chosen):
     counts = []
     for _ in range(2):
         assert installed_command("threshold", "capacity", **environment).stderr == ""
-        counts.append(sum(path.name.startswith("jit_largest_alpha") for path in kept.rglob("*-cache")))
+        counts.append(sum(path.name.startswith("jit_search_alpha") for path in kept.rglob("*-cache")))
     assert counts == [1, 1]
     assert chosen != home.exists()
 

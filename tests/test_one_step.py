@@ -221,7 +221,7 @@ def test_the_command_gives_the_one_step_answer_of_every_row():
         assert row["result"] == "converged"
         assert row["block_size"] == 1.0
         assert row["cluster_overlap"] == 1.0
-        assert row["shift"] == 0.0
+        assert row["symmetric_entropy"] == row["entropy"]
         assert row["complexity"] == row["entropy"]
         assert row["phase"] == ("no solutions" if row["entropy"] < 0 else "isolated solutions, replica symmetry is exact")
 

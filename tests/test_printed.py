@@ -31,11 +31,17 @@ PLACEHOLDER = re.compile(r"^\[|[{]|^[A-Z]{2,}(\.\w+)?$")
 small, root, server = test_reproduce.small, test_images.root, test_images.server
 
 
+def help_texts(command):
+    """Of a command and those below it: some are made from rows."""
+    yield command.help or ""
+    for below in getattr(command, "commands", {}).values():
+        yield from help_texts(below)
+
+
 def printed():
     """Every command, without the comment behind it."""
     found = set()
-    for path in SOURCES:
-        text = path.read_text(encoding="utf-8")
+    for text in [*(path.read_text(encoding="utf-8") for path in SOURCES), *help_texts(typer.main.get_command(app))]:
         for match in [*QUOTED.findall(text), *LINE.findall(text)]:
             found.add(" ".join(re.sub(r"\s+#( |$).*", "", match, flags=re.DOTALL).replace("#", " ").split()))
     return sorted(found)

@@ -32,7 +32,7 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) 
     {outputs}
 
     \b
-    The entropy of spherical weights is that of their share of the sphere, below 0.
+    The entropy of spherical weights is that of their share of the sphere, < 0.
     What is said of a teacher is there with --task teacher-student.
 
     \b

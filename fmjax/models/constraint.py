@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,8 +22,12 @@ class Constraint(eqx.Module):
 
     Attributes:
         margin: in units of the pre-activation; in those of its deviation inside the theory (`Model.unit_constraint`).
+        usual: that of a model for which none is asked.
+        positive: whether any other leaves nothing.
     """
 
+    usual: ClassVar[float] = 0.0
+    positive: ClassVar[bool] = False
     margin: eqx.AbstractVar[Float[Array, ""] | float]
 
     @abstractmethod
@@ -79,6 +84,8 @@ class SymmetricMargin(Constraint):
         -0.381715
     """
 
+    usual: ClassVar[float] = 1.0
+    positive: ClassVar[bool] = True
     margin: Float[Array, ""] | float
 
     def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:

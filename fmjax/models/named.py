@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import jax.core
 from jaxtyping import Array, Float
 
 from fmjax import names
+from fmjax.models import constraint as constraints, weights as priors
 from fmjax.models.activation import LeakyReLU
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
-from fmjax.models.constraint import Margin, SymmetricMargin
 from fmjax.models.model import Model
-from fmjax.models.weights import Binary, Spherical
 
 __all__ = ["named_model"]
-
-_WEIGHTS = {names.Weights.BINARY: Binary, names.Weights.SPHERICAL: Spherical}
-_CONSTRAINTS = {names.Constraint.MARGIN: Margin, names.Constraint.SYMMETRIC: SymmetricMargin}
-_USUAL = {names.Constraint.MARGIN: 0.0, names.Constraint.SYMMETRIC: 1.0}  # margins of who is not asked for one
 
 
 def named_model(
@@ -60,13 +56,13 @@ def named_model(
         raise ValueError(f"{flag}activation {activation} has no place in a perceptron: add {flag}architecture committee")
     if slope is not None and activation != leaky:
         raise ValueError(f"{flag}slope is that of {leaky}: add {flag}architecture committee, {flag}activation {leaky}")
-    margin = _USUAL[names.Constraint(constraint)] if margin is None else margin
-    symmetric = constraint == names.Constraint.SYMMETRIC
-    if symmetric and not isinstance(margin, jax.core.Tracer) and not margin > 0.0:
-        raise ValueError(f"margin = {float(margin):g} leaves nothing to a symmetric constraint: it must be positive, try 1")
-    kind = _CONSTRAINTS[names.Constraint(constraint)]
-    teacher = task == names.Task.TEACHER_STUDENT
-    return Model(_WEIGHTS[names.Weights(weights)](), _architecture(activation, slope), kind(margin), teacher)
+    kind = getattr(constraints, names.Constraint(constraint).kind)
+    at: Any = kind.usual if margin is None else margin
+    if kind.positive and not isinstance(at, jax.core.Tracer) and not at > 0.0:
+        wrong = f"margin = {float(at):g} leaves nothing to a {constraint} constraint"
+        raise ValueError(f"{wrong}: it must be positive, try {kind.usual:g}")
+    prior, teacher = getattr(priors, names.Weights(weights).kind), task == names.Task.TEACHER_STUDENT
+    return Model(prior(), _architecture(activation, slope), kind(at), teacher)
 
 
 @lru_cache  # inside a program, the kernel of a committee could not be checked

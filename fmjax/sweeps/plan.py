@@ -174,8 +174,8 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
 
 
 def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
-    """Refuse words that are possible each, and not together."""
-    words = [key for key, control in quantity.controls.items() if control.words]
+    """Refuse parts of a model that are possible each, and not together."""
+    words = [key for key, control in quantity.controls.items() if control.words or (control.optional and key in values)]
     if quantity.check is not None:
         with usual_arithmetic():
             for together in product(*(np.atleast_1d(values[key]).tolist() for key in words)):
