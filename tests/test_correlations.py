@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fmjax
-from fmjax.models import Binary, Model, PerceptronArchitecture, Spherical, SymmetricMargin
+from fmjax.models import Binary, Model, PerceptronArchitecture, Site, Spherical, SymmetricMargin, Weights
+from fmjax.quadrature import Trapezoid, twins
 from fmjax.replica import EquilibriumControls, FranzParisiControls, RobustEnsembleControls
 
 ALPHA = jnp.asarray(0.5)
@@ -94,3 +95,38 @@ def test_equations_of_replicas_are_derivatives_of_the_free_entropy_and_theirs_ar
     functional = fmjax.RobustEnsemble(MODELS[name], replicas)
     controls = RobustEnsembleControls(ALPHA, jnp.asarray(0.1))
     assert_same(ensemble_derivatives, functional, controls, [0.9, 0.7], 1e-9)
+
+
+class Signs(Weights):
+    """A prior of one's own, of three methods: `Binary` with nothing folded, on rules that know of no layer."""
+
+    discrete = True
+
+    def log_partition(self, field, mean_square):
+        return jnp.logaddexp(field, -field)
+
+    def typical(self, q_hat, R_hat, nodes):
+        x, probability = Trapezoid(nodes)()
+        nothing = jnp.zeros_like(x)
+        return Site(jnp.sqrt(q_hat) * x + R_hat, probability, twins(nodes), nothing, nothing)
+
+    def local(self, at, nodes):
+        (x, of_x), (y, of_y), sign = Trapezoid(nodes[0])(), Trapezoid(nodes[1])(), jnp.array([1.0, -1.0])
+        mean = jnp.tanh(jnp.sqrt(at.reference_q_hat) * x)[:, None, None]
+        field = at.shared * x[:, None, None] + jnp.sqrt(at.own) * y[:, None] + at.eta * sign
+        probability = (of_x[:, None] * of_y)[:, :, None] * 0.5 * (1.0 + sign * mean)
+        return Site(field, probability, twins(nodes[0])[:, None, None], sign[None, None], mean)
+
+
+def test_a_prior_of_ones_own_is_three_methods():
+    own = fmjax.Perceptron(weights=Signs())
+    typical, expected = (fmjax.solve(fmjax.Equilibrium(model), alpha=0.5) for model in (own, fmjax.Perceptron()))
+    assert abs(typical.entropy - expected.entropy) < 1e-12
+    distance = np.array([0.02, 0.1, 0.3])
+    found, expected = (
+        fmjax.curve(fmjax.FranzParisi(model, 0.3), alpha=0.5, distance=distance) for model in (own, fmjax.Perceptron())
+    )
+    assert np.all(found.converged)
+    np.testing.assert_allclose(found.entropy, expected.entropy, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(found.slope, expected.slope, rtol=0, atol=1e-6)
+    assert np.all(np.abs(found.entropy - expected.entropy) <= found.error_estimate + expected.error_estimate)
