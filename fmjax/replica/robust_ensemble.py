@@ -148,7 +148,7 @@ class RobustEnsemble(Functional):
         if clusters is not None:
             raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
         amplitude, stretch_hat = fields
-        share = 0.0 if math.isinf(self.replicas) else 1.0 / self.replicas
+        share = 1.0 / self.replicas  # zero for infinitely many
         site, over_site = self._site(amplitude, stretch_hat, controls)
         gap, scatter, entropic, q0 = over_site(site.bend, site.scatter, site.potential, site.slope**2)
         stretch = scatter + self._cusp(site, amplitude)
@@ -168,7 +168,7 @@ class RobustEnsemble(Functional):
 
     def __call__(self, order: RobustEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
         """The free entropy of any order parameters."""
-        share = 0.0 if math.isinf(self.replicas) else 1.0 / self.replicas
+        share = 1.0 / self.replicas  # zero for infinitely many
         gap = 2.0 * controls.distance
         site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, controls)
         q0 = 1.0 - gap - share * order.stretch
@@ -215,7 +215,7 @@ class RobustEnsemble(Functional):
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge."""
         constraint, architecture = self.model.unit_constraint, self.model.architecture
         infinite = math.isinf(self.replicas)
-        apart = gap if infinite else gap + stretch / self.replicas  # 1 - q0
+        apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
         close = Kernels.beside_one(architecture, gap, apart)
         kernel0, width = architecture.kernel(q0), jnp.sqrt(close.value[0])
         if infinite:
