@@ -39,6 +39,7 @@ ANSWERS = {
     "kappa_max": "fmjax.thresholds.kappa_max(model, 0.5)",
     "kappa_u": "fmjax.thresholds.kappa_u(model, 0.5)",
     "alpha_u": "fmjax.thresholds.alpha_u(model)",
+    "alpha_u and its gradient": "jax.value_and_grad(lambda k: fmjax.thresholds.alpha_u(model.with_margin(k)).value)(0.0)",
     "robust_capacity, 4 replicas": "fmjax.thresholds.robust_capacity(model, 4)",
 }
 COMMAND = ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.3", "--distances", "0.005:0.4:80", "--json"]

@@ -11,7 +11,7 @@ import jax
 import jax.core
 import numpy as np
 
-__all__ = ["Call", "Program", "compiled_together"]
+__all__ = ["Call", "Program", "compile_ahead", "compiled_together"]
 
 Call = Callable[..., Any]
 
@@ -51,11 +51,19 @@ class Program:
         options = _options(jax.default_backend())
         return self._part if options is None else jax.jit(self._function, compiler_options=options)
 
+    @functools.cached_property
+    def _at_once(self) -> Any:
+        """The whole program, also in the rule of a derivative: there JAX takes apart, and compiles again, what has none."""
+        whole = jax.custom_jvp(self._whole)
+        whole.defjvp(lambda inputs, tangents: jax.jvp(self._part, inputs, tangents))
+        return whole
+
     def __call__(self, *inputs: Any) -> Any:
         """What the function gives."""
         # JAX takes options for whole programs only. What is put on a device is traced where another program is.
-        inside = _traced(inputs) or _traced(jax.device_put(0.0))
-        return (self._part if inside else self._whole)(*inputs)
+        if _traced(inputs) or _traced(jax.device_put(0.0)):
+            return self._part(*inputs)
+        return self._at_once(*inputs)
 
     def lower(self, *inputs: Any) -> Any:
         """As a whole program, like `jax.jit(...).lower`."""
@@ -70,22 +78,28 @@ def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=jax.typeof(leaf).weak_type)
 
 
-def compiled_together(chain: Callable[..., Any], *arguments: Any) -> Any:
-    """``chain(call, *arguments)``, in which ``call(program, *inputs)`` runs a `Program`.
+def compile_ahead(chain: Callable[..., Any], *arguments: Any) -> None:
+    """Compile all that ``chain(call, *arguments)`` would run, in which ``call(program, *inputs)`` runs a `Program`.
 
-    The compiler works on one program with one core, and needs shapes, not numbers: so the chain is first gone through with
-    shapes, which starts all its compilations. While arguments are traced there is nothing to compile.
+    The compiler works on one program with one core, and needs shapes, not numbers: so the chain is gone through with shapes,
+    which starts all its compilations. While arguments are traced there is nothing to compile.
     """
-    if not _traced(arguments):
-        compilations = []
-        with ThreadPoolExecutor() as pool:
+    if _traced(arguments):
+        return
+    compilations = []
+    with ThreadPoolExecutor() as pool:
 
-            def start(program, *inputs):
-                lowered = program.lower(*jax.tree.map(_shape, inputs))
-                compilations.append(pool.submit(lowered.compile))
-                return program(*inputs)
+        def start(program, *inputs):
+            lowered = program.lower(*jax.tree.map(_shape, inputs))
+            compilations.append(pool.submit(lowered.compile))
+            return program(*inputs)
 
-            jax.eval_shape(lambda *traced: chain(start, *traced), *arguments)
-        for compilation in compilations:
-            compilation.result()
+        jax.eval_shape(lambda *traced: chain(start, *traced), *arguments)
+    for compilation in compilations:
+        compilation.result()
+
+
+def compiled_together(chain: Callable[..., Any], *arguments: Any) -> Any:
+    """``chain(call, *arguments)``, compiled ahead, see `compile_ahead`."""
+    compile_ahead(chain, *arguments)
     return chain(lambda program, *inputs: program(*inputs), *arguments)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fmjax
-from fmjax.compilation import compiled_together
+from fmjax.compilation import Program, compile_ahead, compiled_together
 from fmjax.solvers.newton import root_of
 
 
@@ -72,6 +72,30 @@ def test_a_chain_that_is_traced_gives_the_same_numbers_and_derivatives():
     assert jnp.allclose(jax.jit(lambda x: compiled_together(chain, x))(x), composed(x))
     found = jax.jacobian(lambda x: compiled_together(chain, x))(x)
     assert jnp.allclose(found, jax.jacobian(composed)(x))
+
+
+@pytest.mark.usefixtures("compilations_are_logged")
+def test_a_program_in_the_rule_of_a_derivative_is_that_which_is_compiled_already(caplog):
+    @Program
+    def doubled(x):
+        return 2.0 * jnp.sin(x)
+
+    @jax.custom_jvp
+    def same(x):
+        return x
+
+    @same.defjvp
+    def _(primals, tangents):
+        return primals[0], doubled(*primals) * tangents[0]
+
+    x = jnp.asarray(0.3)
+    compile_ahead(lambda call, x: call(doubled, x), x)
+    expected = doubled(x)
+    assert jax.grad(same)(x) == expected
+    finished = [record.message for record in caplog.records if "Finished XLA compilation of jit(doubled)" in record.message]
+    assert len(finished) == 1
+    assert jax.jit(jax.grad(same))(x) == pytest.approx(float(expected), abs=1e-15)
+    assert jax.grad(doubled)(x) == pytest.approx(2.0 * np.cos(0.3), abs=1e-15)
 
 
 def test_what_a_program_raises_while_it_is_traced_reaches_the_caller():

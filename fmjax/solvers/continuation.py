@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fmjax.compilation import Program
+from fmjax.compilation import Program, compile_ahead
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
@@ -130,6 +130,7 @@ def _repeated(functional: _Local, inputs: tuple[_Scalar, Any], distance: Float[A
 
 @curve_of.defjvp
 def _(primals, tangents):
+    compile_ahead(lambda call, *given: call(_entropy_slopes, given, call(_curve, *given)), *primals)
     curve = curve_of(*primals)
     entropy = _along(_entropy_slopes(primals, curve), tangents)
     # Who asks for derivatives of entropies alone does not wait for the rest: what is to be computed again is so on demand.

@@ -17,7 +17,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from fmjax.compilation import Program, compiled_together
+from fmjax.compilation import Program, compile_ahead, compiled_together
 from fmjax.models import Model
 from fmjax.replica import (
     Equilibrium,
@@ -179,6 +179,11 @@ def critical_point(system: System, start: Callable[..., Start], inputs: tuple[An
 @critical_point.defjvp
 def _(system, start, primals, tangents):
     (inputs,) = primals
+
+    def chain(call, *inputs):
+        return call(system.slopes, inputs, call(system.search, inputs, start(call, *inputs)).at)
+
+    compile_ahead(chain, *inputs)
     point = critical_point(system, start, inputs)
     _, unravel = ravel_pytree(point.at)
     moved = unravel(along(system.slopes(inputs, point.at), tangents[0]))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.compilation import Program
+from fmjax.compilation import Program, compile_ahead
 from fmjax.solvers.newton import Equations, Root, solve
 
 __all__ = ["along", "implicit", "response", "slopes_of", "still"]
@@ -23,7 +23,7 @@ __all__ = ["along", "implicit", "response", "slopes_of", "still"]
 _Vector = Float[Array, " n"]
 
 
-def implicit(equations: Equations, search: Callable[..., Root]) -> Callable[..., Root]:
+def implicit(equations: Equations, search: Program) -> Callable[..., Root]:
     """A ``search`` for a zero of ``equations``, of the same inputs, with derivatives."""
 
     @Program
@@ -36,6 +36,7 @@ def implicit(equations: Equations, search: Callable[..., Root]) -> Callable[...,
 
     @root_at.defjvp
     def _(inputs, tangents):
+        compile_ahead(lambda call, *given: call(slopes, given, call(search, *given).unknowns), *inputs)
         root = root_at(*inputs)
         moved = jnp.split(along(slopes(inputs, root.unknowns), tangents), [root.unknowns.size])
         return root, eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(root), tuple(moved))
