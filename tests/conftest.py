@@ -4,6 +4,7 @@ import ctypes
 import gc
 import getpass
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+# Who starts the tests in the background of a script has them ignore interruptions, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports fmjax: from here on every annotated function of the package checks shapes and types. Not the
 # command line: Typer hands its callbacks other objects than the ones it has them declare.
