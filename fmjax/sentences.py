@@ -3,7 +3,7 @@
 Here, because to list them must not import JAX.
 """
 
-__all__ = ["BELIEFS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
+__all__ = ["BELIEFS", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
 
 THEORY = (
     "converged",
@@ -22,7 +22,11 @@ BELIEFS = (
     "a sweep gave fields that are not finite: the last finite ones are kept",
     "contradiction: no weights can satisfy all patterns, or the fields hold the weights where patterns are violated",
 )
-LOCAL_ENTROPY = (*BELIEFS, "fewer than 5 weights differ on average: Gaussian messages are not reliable there")
+FEW_FLIPS = 5
+LOCAL_ENTROPY = (
+    *BELIEFS,
+    f"fewer than {FEW_FLIPS} weights differ on average: Gaussian messages are not reliable there",
+)
 FOCUSING = (
     "solved",
     "not solved: the schedule ended before a solution was found",

@@ -73,8 +73,11 @@ def test_an_answer_is_that_of_the_function_and_of_its_command():
     assert found["value"] == float(fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value)
     assert command("kappa-max", alpha=0.5) == "fmjax threshold kappa-max --alpha 0.5"
     assert command("capacity", margin=0.1, architecture="committee", activation="relu") == (
-        "fmjax threshold capacity --margin 0.10000000000000001 --architecture committee --activation relu"
+        "fmjax threshold capacity --margin 0.1 --architecture committee --activation relu"
     )
+    assert command("robust-capacity", replicas=4.0) == "fmjax threshold robust-capacity --replicas 4"
+    assert command("robust-capacity", replicas=np.inf) == "fmjax threshold robust-capacity --replicas inf"
+    assert float(command("entropy", alpha=0.83307859973957923).split()[-1]) == 0.83307859973957923
 
 
 def half_the_capacity(model):

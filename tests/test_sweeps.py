@@ -311,6 +311,17 @@ def test_a_store_of_another_request_is_refused_with_the_difference(change, named
     assert files(out) == before
 
 
+def test_a_store_of_an_earlier_fmjax_is_read_and_not_gone_on_with(out):
+    fmjax.sweep(REQUEST, out)
+    description = out / "zarr.json"
+    description.write_text(description.read_text().replace("fmjax sweep 2", "fmjax sweep 1"))
+    assert fmjax.sweeps.outcomes(fmjax.open(out)) == {"converged": 36}
+    before = files(out)
+    with pytest.raises(ValueError, match="earlier fmjax.*read only"):
+        fmjax.sweep(REQUEST, out, resume=True)
+    assert files(out) == before
+
+
 def test_a_directory_that_is_no_store_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="not a store"):

@@ -114,7 +114,7 @@ def franz_parisi(
     model = setup.model(margin)
     reference, reason = _reference_margin(reference_margin, model, alpha)
     quantity = QUANTITIES["clusters" if rsb is Breaking.ONE else "franz-parisi"]
-    setup.check("answer with --rsb 1", quantity)
+    setup.check(f"franz-parisi --rsb {rsb}", quantity)
     words: list[dict[str, Any]] = [{} for _ in at]
     if reason is None:
         local = fmjax.FranzParisi(model, reference_margin=reference)

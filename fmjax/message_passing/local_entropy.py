@@ -18,11 +18,10 @@ from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form
 from fmjax.outcome import CONVERGED, Outcome
-from fmjax.sentences import BELIEFS, LOCAL_ENTROPY
+from fmjax.sentences import BELIEFS, FEW_FLIPS, LOCAL_ENTROPY
 
 __all__ = ["LocalEntropy", "default_fields", "local_entropy"]
 
-_FEW_FLIPS = 5
 _TOO_CLOSE = len(BELIEFS)  # its place in `fmjax.sentences.LOCAL_ENTROPY`
 
 
@@ -123,7 +122,7 @@ def _local_entropy(
             beliefs = propagate(single, gamma * reference, messages, damping, sweeps, tolerance)
             # d = mean (1 - w~ m)/2 without the subtraction.
             distance = jnp.mean(jax.nn.sigmoid(-2 * reference * beliefs.fields))
-            few = (beliefs.status == CONVERGED) & (distance * single.size < _FEW_FLIPS)
+            few = (beliefs.status == CONVERGED) & (distance * single.size < FEW_FLIPS)
             return beliefs.messages, LocalEntropy(
                 gamma,
                 distance,
