@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.core
 import numpy as np
 
-__all__ = ["Call", "Program", "compile_ahead", "compiled_together"]
+__all__ = ["Call", "Program", "compile_ahead", "compiled_together", "run"]
 
 Call = Callable[..., Any]
+
+_COMPILERS = ThreadPoolExecutor()
 
 # On a CPU, XLA has two ways to machine code. The newer one takes twice as long, for programs that run 1.0 to 1.3 times as
 # fast: ours compile for seconds and run for milliseconds.
@@ -45,6 +47,7 @@ class Program:
     def __init__(self, function: Callable[..., Any]):
         functools.update_wrapper(self, function)
         self._function, self._part = function, jax.jit(function)
+        self._begun: list[Future[Any]] = []
 
     @functools.cached_property
     def _whole(self) -> Any:
@@ -63,11 +66,13 @@ class Program:
         # JAX takes options for whole programs only. What is put on a device is traced where another program is.
         if _traced(inputs) or _traced(jax.device_put(0.0)):
             return self._part(*inputs)
+        while self._begun:
+            self._begun.pop().result()
         return self._at_once(*inputs)
 
-    def lower(self, *inputs: Any) -> Any:
-        """As a whole program, like `jax.jit(...).lower`."""
-        return self._whole.lower(*inputs)
+    def begin(self, *inputs: Any) -> None:
+        """Compile for inputs of these shapes, beside all that goes on until it is called."""
+        self._begun.append(_COMPILERS.submit(self._whole.lower(*inputs).compile))
 
 
 def _traced(values: Any) -> bool:
@@ -78,28 +83,29 @@ def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=jax.typeof(leaf).weak_type)
 
 
+def run(program: Program, *inputs: Any) -> Any:
+    """What the program gives."""
+    return program(*inputs)
+
+
 def compile_ahead(chain: Callable[..., Any], *arguments: Any) -> None:
-    """Compile all that ``chain(call, *arguments)`` would run, in which ``call(program, *inputs)`` runs a `Program`.
+    """Begin to compile all that ``chain(call, *arguments)`` would run, in which ``call(program, *inputs)`` runs a `Program`.
 
     The compiler works on one program with one core, and needs shapes, not numbers: so the chain is gone through with shapes,
-    which starts all its compilations. While arguments are traced there is nothing to compile.
+    which starts all its compilations, and whoever calls a program waits for that one. While arguments are traced there is
+    nothing to compile.
     """
     if _traced(arguments):
         return
-    compilations = []
-    with ThreadPoolExecutor() as pool:
 
-        def start(program, *inputs):
-            lowered = program.lower(*jax.tree.map(_shape, inputs))
-            compilations.append(pool.submit(lowered.compile))
-            return program(*inputs)
+    def start(program, *inputs):
+        program.begin(*jax.tree.map(_shape, inputs))
+        return program(*inputs)
 
-        jax.eval_shape(lambda *traced: chain(start, *traced), *arguments)
-    for compilation in compilations:
-        compilation.result()
+    jax.eval_shape(lambda *traced: chain(start, *traced), *arguments)
 
 
 def compiled_together(chain: Callable[..., Any], *arguments: Any) -> Any:
     """``chain(call, *arguments)``, compiled ahead, see `compile_ahead`."""
     compile_ahead(chain, *arguments)
-    return chain(lambda program, *inputs: program(*inputs), *arguments)
+    return chain(run, *arguments)

@@ -16,11 +16,11 @@ from fmjax.solvers.newton import root_of
 
 
 def fresh_chain():
-    @jax.jit
+    @Program
     def first(x):
         return jnp.sin(x), jnp.sum(x)
 
-    @jax.jit
+    @Program
     def second(x, total, unused):
         return jnp.where(jnp.isnan(unused), x * total, x + total)
 
@@ -99,7 +99,7 @@ def test_a_program_in_the_rule_of_a_derivative_is_that_which_is_compiled_already
 
 
 def test_what_a_program_raises_while_it_is_traced_reaches_the_caller():
-    @jax.jit
+    @Program
     def wrong(x):
         raise ValueError("no such program")
 
@@ -138,7 +138,7 @@ def test_the_program_of_a_curve_evaluates_its_equations_at_one_place(monkeypatch
 LARGEST = {
     "fmjax.solve(fmjax.Equilibrium(model), alpha=0.5)": 2_200,
     "curve(0.3)": 7_700,
-    "jax.grad(lambda margin: curve(margin).entropy.sum())(0.3)": 14_600,
+    "jax.grad(lambda margin: curve(margin).entropy.sum())(0.3)": 13_100,
     "fmjax.thresholds.capacity(model)": 2_900,
     "fmjax.thresholds.kappa_u(model, 0.5)": 22_000,
     "fmjax.thresholds.robust_capacity(model, 4)": 13_000,
@@ -159,5 +159,5 @@ def test_programs_of_a_first_answer_are_few_and_no_larger_than_they_were(answer,
     environment = os.environ | {"JAX_DUMP_IR_TO": str(tmp_path), "JAX_DUMP_IR_MODES": "stablehlo"}
     subprocess.run([sys.executable, "-c", PROGRAM + answer], check=True, env=environment)
     modules = [sum(not line.startswith("#loc") for line in path.read_text().splitlines()) for path in tmp_path.iterdir()]
-    assert len(modules) <= (14 if "grad" in answer else 10)
+    assert len(modules) <= (15 if "grad" in answer else 10)
     assert 0.6 * LARGEST[answer] < sum(modules) <= LARGEST[answer], "smaller: lower the limit"

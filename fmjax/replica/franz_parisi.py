@@ -155,7 +155,7 @@ class FranzParisi(Functional):
         """The free entropy of any order parameters, at a reference of any overlaps and fields."""
         p, root = 1.0 - 2.0 * controls.distance, jnp.sqrt(controls.reference.q_hat)
         shared = order.t_hat / root
-        fields = (shared, order.q_hat - shared**2, order.p_hat - order.t_hat, order.R_hat)
+        fields = (shared, jnp.maximum(order.q_hat - shared**2, 0.0), order.p_hat - order.t_hat, order.R_hat)
         _, (entropic, _) = self._site(*fields, controls, None)
         pattern, _ = self._pattern(Overlaps.of_order(order, p, controls.reference), controls, None)
         interaction = -0.5 * order.q_hat * order.gap - p * order.p_hat + order.t * order.t_hat - order.R * order.R_hat

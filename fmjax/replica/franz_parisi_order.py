@@ -17,7 +17,7 @@ _Scalar = Float[Array, ""]
 # The variance g of a counted pre-activation that nothing explains stays above this part of all that is left to it. It
 # vanishes at the maximum of equal margins, and exponentially as d -> 0; entropies do not feel the difference.
 _SMALLEST = 1e-16
-_NONE = 1e-300  # an overlap of a reference with others like it, where it has none
+_NONE = 1e-300  # an overlap of a reference with others like it, or its conjugate, where it has none
 
 
 class FranzParisiControls(eqx.Module):
@@ -49,6 +49,31 @@ class FranzParisiOrder(eqx.Module):
     gap: Float[Array, "*batch"]
     R: Float[Array, "*batch"]
     R_hat: Float[Array, "*batch"]
+
+    def around(self, reference: EquilibriumOrder, p: _Scalar, other: EquilibriumOrder) -> FranzParisiOrder:
+        """Those around an ``other`` reference that have the same fields, and of which it explains the same part.
+
+        Where a functional is stationary its derivatives are the same along any of its order parameters: along these nothing
+        vanishes, as ``q - t^2/q~`` does, the others held, at the maximum of equal margins.
+        """
+        share = self.t / (reference.q + _NONE)
+        shared = self.t_hat / jnp.sqrt(reference.q_hat + _NONE)
+
+        def explained(of):
+            return share**2 * of.q + (p - share * of.q) ** 2 / of.gap
+
+        more = explained(other) - explained(reference)
+        t_hat = shared * jnp.sqrt(other.q_hat + _NONE)
+        return FranzParisiOrder(
+            q=self.q + more,
+            t=share * other.q,
+            q_hat=self.q_hat,
+            t_hat=t_hat,
+            p_hat=self.p_hat + (t_hat - self.t_hat),
+            gap=self.gap - more,
+            R=self.R + share * (other.R - reference.R),
+            R_hat=self.R_hat,
+        )
 
 
 class Overlaps(eqx.Module):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fmjax.compilation import Program, compile_ahead
+from fmjax.compilation import Call, Program, compile_ahead, run
 from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
@@ -130,55 +130,69 @@ def _repeated(functional: _Local, inputs: tuple[_Scalar, Any], distance: Float[A
 
 @curve_of.defjvp
 def _(primals, tangents):
-    compile_ahead(lambda call, *given: call(_entropy_slopes, given, call(_curve, *given)), *primals)
+    functional, alpha, _ = primals
+    compile_ahead(lambda call, f, a, distance: _entropy_slopes(call, f, a, call(_curve, f, a, distance)), *primals)
     curve = curve_of(*primals)
-    entropy = _along(_entropy_slopes(primals, curve), tangents)
     # Who asks for derivatives of entropies alone does not wait for the rest: what is to be computed again is so on demand.
     numbers, fields, root = jax.checkpoint(_tangent)(primals, curve, tangents)
-    functional, (_, alpha, distance) = primals[0], tangents
-    alphas, reference = _repeated(functional, (alpha, order_of(root)), distance)
+    entropy = _along(_entropy_slopes(run, functional, alpha, curve), curve.points.slope, tangents)
+    _, d_alpha, d_distance = tangents
+    alphas, reference = _repeated(functional, (d_alpha, order_of(root)), d_distance)
     moved = eqx.tree_at(
         lambda p: (p.entropy, p.slope, p.order, p.reference, p.distance, p.alpha),
         still(curve.points),
-        (entropy, numbers[:, 1], _order_of(functional, numbers), reference, distance, alphas),
+        (entropy, numbers[:, 1], _order_of(functional, numbers), reference, d_distance, alphas),
         is_leaf=lambda leaf: leaf is None,
     )
     return curve, Curve(moved, fields, root)
 
 
-@Program
-def _entropy_slopes(primals, curve):
-    """Of the entropies alone, with respect to the functional, ``alpha`` and the distance, a row for each point.
+def _entropy_slopes(call: Call, functional: _Local, alpha: _Scalar, curve: Curve) -> tuple[Any, Any]:
+    """Of the entropies alone, and of the order parameters of the reference that they depend on."""
+    return call(_entropy_slopes_at, functional, alpha, curve), call(_typical_slopes, functional, alpha, curve.typical)
 
-    Entropies are stationary in all fields: partial derivatives are all there are, at the distance that is held.
+
+@Program
+def _entropy_slopes_at(functional: _Local, alpha: _Scalar, curve: Curve) -> Any:
+    """A row for each point, with respect to the functional, ``alpha`` and the reference.
+
+    The functional is stationary in all order parameters: they may be held.
     """
-    functional, alpha, _ = primals
-    inputs = functional, alpha, order_of(curve.typical)
+    typical = order_of(curve.typical)
 
-    def row(fields, slope):
-        def at(inputs):
-            residual, numbers = _equations(inputs, fields, jnp.zeros(()))
-            return numbers[0] - slope * jax.nn.sigmoid(residual[-1])
+    def row(order, distance):
+        def at(functional, alpha, reference):
+            controls = eqx.tree_at(lambda c: c.distance, functional.controls(alpha, reference), distance)
+            held = order if curve.points.reference is None else order.around(typical, 1.0 - 2.0 * distance, reference)
+            return functional(held, controls)
 
-        return jax.grad(at)(inputs)
+        return jax.grad(at, (0, 1, 2))(functional, alpha, typical)
 
-    *direct, by_reference = jax.vmap(row)(curve.fields, curve.points.slope)
-
-    # The reference is stationary in its own fields only: it moves with the functional, and with alpha.
-    typical, pull_back = jax.vjp(lambda functional: functional.reference, functional)
-    slopes = slopes_of(typical_equations, (typical, alpha), curve.typical.unknowns)
-    orders = jnp.stack(jax.tree.leaves(by_reference), axis=1)
-    by_typical, by_alpha = jax.tree.map(lambda rows: jnp.tensordot(orders, rows[-orders.shape[1] :], 1), slopes)
-    (by_functional,) = jax.vmap(pull_back)(by_typical)
-    return *jax.tree.map(jnp.add, tuple(direct), (by_functional, by_alpha)), curve.points.slope
+    *direct, by_reference = jax.vmap(row)(curve.points.order, curve.points.distance)
+    return tuple(direct), jnp.stack(jax.tree.leaves(by_reference), axis=1)
 
 
 @Program
-def _along(slopes, tangents):
+def _typical_slopes(functional: _Local, alpha: _Scalar, typical: Root) -> Any:
+    """A row for each order parameter of the reference, with respect to the functional and ``alpha``."""
+    reference, pull_back = jax.vjp(lambda functional: functional.reference, functional)
+
+    def orders(inputs, fields, tilt):
+        residual, numbers = typical_equations(inputs, fields, tilt)
+        return residual, numbers[3:]
+
+    by_typical, by_alpha = slopes_of(orders, (reference, alpha), typical.unknowns)
+    (by_functional,) = jax.vmap(pull_back)(by_typical)
+    return jax.tree.map(lambda slopes: slopes[typical.unknowns.size :], (by_functional, by_alpha))
+
+
+@Program
+def _along(slopes, by_distance, tangents):
     """The directional derivative of each row."""
-    *slopes, by_distance = slopes
+    (direct, by_reference), typical = slopes
     *moving, d_distances = tangents
-    return along(tuple(slopes), tuple(moving)) + by_distance * d_distances
+    moved = by_reference @ along(typical, tuple(moving))
+    return along(direct, tuple(moving)) + moved + by_distance * d_distances
 
 
 @Program
