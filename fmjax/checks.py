@@ -29,6 +29,7 @@ __all__ = [
     "one_of",
     "random_key",
     "refuse_another",
+    "refuse_masked",
     "require_finite",
     "require_place",
     "require_signs",
@@ -60,6 +61,7 @@ def as_array(name: str, value: Any) -> Any:
     Raises:
         ValueError: it is none.
     """
+    refuse_masked(name, value)
     try:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except jax.errors.TracerArrayConversionError:  # a list of traced numbers
@@ -71,6 +73,18 @@ def as_array(name: str, value: Any) -> Any:
     # Other orders of bytes, and numbers of more than 64 bits, are none of JAX.
     wide = isinstance(array, np.ndarray) and array.dtype.itemsize > 8
     return array.astype(float) if wide else array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def refuse_masked(name: str, value: Any) -> None:
+    """Refuse values that a mask hides: NumPy hands on what is under it.
+
+    Raises:
+        ValueError: some are masked; the message counts them.
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} must be known, and {np.ma.count_masked(value)} of {np.size(value)} are masked: leave them out"
+        )
 
 
 def require_finite(name: str, array: Any) -> None:
@@ -99,7 +113,11 @@ def number(
     try:
         # By way of its decimal digits, so that 0.2 of float32 is 0.2.
         text = str(np.asarray(value)[()]) if isinstance(value, np.ndarray | np.generic | jax.Array) else value
-        found = np.nan if isinstance(value, str | bytes) or np.ndim(value) else float(text)
+        found = (
+            np.nan
+            if isinstance(value, str | bytes) or np.ndim(value) or kind_of(np.asarray(value)) == "bool"
+            else float(text)
+        )
     except (TypeError, ValueError):
         found = np.nan
     if not (np.isfinite(found) and holds(found)):

@@ -134,6 +134,11 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         ("fmjax.message_passing.Instance(np.zeros((3, 0)))", ["patterns", "(3, 0)"]),
         ("fmjax.message_passing.Instance([[1, -1], [1]])", ["patterns", "rows differ"]),
         ("fmjax.message_passing.Instance([['a', 'b']])", ["patterns", "real numbers"]),
+        (
+            f"fmjax.message_passing.Instance(np.ma.masked_less({X}, 0))",
+            ["patterns", "15 of 44 are masked", "leave them out"],
+        ),
+        (f"fmjax.message_passing.Instance({X}, True)", ["margin", "not True"]),
         (f"fmjax.message_passing.Instance({X} * 1j)", ["patterns", "real numbers", "complex"]),
         (f"fmjax.message_passing.Instance({X}, float('nan'))", ["margin", "nan"]),
         (f"fmjax.message_passing.Instance({X}, np.array([0.1]))", ["margin", "shape (1,)"]),

@@ -384,6 +384,11 @@ def test_impossible_requests_raise_one_sentence_that_names_the_value(call, words
         ("fmjax.thresholds.kappa_max(fmjax.Perceptron(), [0.1, 0.2])", ["alpha", "(2,)", "jax.vmap"]),
         ("fmjax.thresholds.capacity(fmjax.Perceptron(margin=np.array([0.0, 0.1])))", ["margin", "(2,)", "jax.vmap"]),
         ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha='0.5')", ["alpha must be a real number", "'0.5'"]),
+        ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=True)", ["alpha must be a real number", "True"]),
+        (
+            "fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.3), alpha=0.5, distance=np.ma.masked_less([1, 2], 2) / 9)",
+            ["distance", "1 of 2 are masked"],
+        ),
         ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=None)", ["alpha must be a real number", "None"]),
         ("fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=None)), alpha=0.5)", ["margin must be a real number"]),
         ("fmjax.thresholds.capacity(fmjax.Perceptron(margin=1j))", ["margin must be a real number", "1j"]),

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import refuse_masked
 from fmjax.compilation import Program
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
@@ -78,11 +79,12 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
     """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; traced values pass."""
     if not is_concrete(value):
         return
+    refuse_masked(name, value)
     try:
         array = np.asarray(value, complex if np.iscomplexobj(value) else float)
     except (TypeError, ValueError):
         array = np.asarray(value)
-    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SU":
+    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SUb":
         raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
     bad = ~(np.isfinite(array) & holds(array))
     if bad.any():
