@@ -63,6 +63,8 @@ def _keep_programs() -> None:
 
     In a folder per processor: they run on the kind that they were compiled for, and a home may be shared by several.
     """
+    # By itself JAX keeps what takes it a second: on a fast machine that is nothing of a short command.
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     lines = []
