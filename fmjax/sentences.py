@@ -3,10 +3,11 @@
 Here, because to list them must not import JAX.
 """
 
-__all__ = ["BELIEFS", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
+__all__ = ["BELIEFS", "CONVERGED", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
 
+CONVERGED = "converged"
 THEORY = (
-    "converged",
+    CONVERGED,
     "no Newton step reduces the residual any further: there is no solution nearby",
     "the number of Newton steps ran out before the residual reached its tolerance",
     "the equations are not finite at the start or at every trial step",
@@ -17,7 +18,7 @@ THEORY = (
     "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
 )
 BELIEFS = (
-    "converged",
+    CONVERGED,
     "the number of sweeps ran out before the fields stopped changing",
     "a sweep gave fields that are not finite: the last finite ones are kept",
     "contradiction: no weights can satisfy all patterns, or the fields hold the weights where patterns are violated",
@@ -33,7 +34,7 @@ FOCUSING = (
     "not solved: a sweep gave fields that are not finite",
     "not solved: some pattern cannot be satisfied by any weights",
 )
-NETWORKS = ("converged", "not learned: some training patterns are still wrong", "the dataset has fewer images than patterns")
+NETWORKS = (CONVERGED, "not learned: some training patterns are still wrong", "the dataset has fewer images than patterns")
 PHASES = (  # of counted solutions, with one step of replica-symmetry breaking
     "isolated solutions, replica symmetry is exact",
     "clusters, the replica-symmetric entropy is exact",

@@ -10,6 +10,7 @@ import typer
 from fmjax.cli.options import AlphaOption, MarginOption
 from fmjax.cli.running import Answer, Document, check_new_file, plain, run
 from fmjax.progress import bar
+from fmjax.sentences import CONVERGED
 
 SizeOption = Annotated[int, typer.Option("--size", metavar="N", help="Number of weights.")]
 SamplesOption = Annotated[int, typer.Option("--samples", metavar="S", help="Number of instances.")]
@@ -101,7 +102,7 @@ def local_entropy(
             ],
             "rows": _rows(gammas, means),
         }
-        return Answer(document, bool(np.all(dataset.result == "converged")), partial(_write, dataset, out) if out else None)
+        return Answer(document, bool(np.all(dataset.result == CONVERGED)), partial(_write, dataset, out) if out else None)
 
     run(compute, as_json)
 

@@ -17,6 +17,7 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
 from fmjax.message_passing.schedules import Schedule
 from fmjax.progress import Progress, silent
+from fmjax.sentences import CONVERGED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -105,7 +106,7 @@ def average(dataset: xr.Dataset) -> dict[str, np.ndarray]:
         ``distance``, ``distance_std``, ``entropy``, ``entropy_std`` (NaN where no row converged), ``samples`` (how many
         did) and ``result``, each of shape ``(rows,)``.
     """
-    good = dataset.result.to_numpy() == "converged"
+    good = dataset.result.to_numpy() == CONVERGED
     count = good.sum(axis=0)
     columns: dict[str, np.ndarray] = {"samples": count}
     for name in ("distance", "entropy"):
@@ -115,7 +116,7 @@ def average(dataset: xr.Dataset) -> dict[str, np.ndarray]:
             variance = np.where(good, (values - mean) ** 2, 0.0).sum(axis=0) / np.where(count > 1, count - 1, 0)
         columns |= {name: mean, f"{name}_std": np.sqrt(variance)}
     total = len(good)
-    sentences = [f"{total - n} of {total} samples did not converge" if n < total else "converged" for n in count]
+    sentences = [f"{total - n} of {total} samples did not converge" if n < total else CONVERGED for n in count]
     return columns | {"result": np.array(sentences, dtype=object)}
 
 

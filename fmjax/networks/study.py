@@ -22,8 +22,8 @@ from fmjax.networks.local_energy import fitted, local_energy, shape_at_zero
 from fmjax.networks.matching import mean_overlap, pair_overlaps, random_networks
 from fmjax.networks.training import Config, train
 from fmjax.progress import Progress, silent
+from fmjax.sentences import CONVERGED
 
-CONVERGED = "converged"
 FIT_UP_TO = 0.05  # of the flipped fraction: the local energy bends back from 0.06 on at the earliest (CIFAR-10)
 _FRACTIONS = (0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 

@@ -182,19 +182,23 @@ class RobustEnsemble(Functional):
         """The fields at the distance of ``typical`` solutions, where replicas do not interact; any ``reference`` will do."""
         return jnp.stack([jnp.sqrt(typical.q_hat), jnp.zeros_like(typical.q_hat)])
 
+    @property
+    def infinite(self) -> bool:
+        """Whether a group holds infinitely many replicas: integrals over one become maxima."""
+        return math.isinf(self.replicas)
+
     def _site(
         self, amplitude: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average]:
         """A weight of a group in fields ``sqrt(q0_hat) x``."""
-        infinite = math.isinf(self.replicas)
-        if infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
+        if self.infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
             x, probability = Layered(2 * self.nodes[0])(jnp.array([_CUSP]), jnp.zeros(1), 0.0, 9.0)
             probability = 2.0 * probability
         else:  # all replicas of a group turn together, the faster the more there are
             x, probability = Layered(self.nodes[0])(self.replicas * amplitude[None], jnp.zeros(1))
         over = Average(probability, twins(x.size), controls.tilt)
         field = amplitude * x
-        if infinite:
+        if self.infinite:
             stretch = jnp.sqrt(stretch_hat + FAINT)
             start = jnp.broadcast_to(stretch, field.shape)
             return blocks.largest(lambda _, at: log_2cosh(at), None, field, stretch, start), over
@@ -205,7 +209,7 @@ class RobustEnsemble(Functional):
 
     def _cusp(self, site: blocks.Block, amplitude: _Scalar) -> _Scalar:
         """What infinitely many replicas scatter in a field of zero, where all of them turn together."""
-        if not math.isinf(self.replicas):
+        if not self.infinite:
             return jnp.zeros_like(amplitude)
         return site.slope[0] * math.sqrt(2.0 / math.pi) / amplitude
 
@@ -214,25 +218,24 @@ class RobustEnsemble(Functional):
     ) -> tuple[blocks.Block, Average, _Slopes]:
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge."""
         constraint, architecture = self.model.unit_constraint, self.model.architecture
-        infinite = math.isinf(self.replicas)
         apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
         close = Kernels.beside_one(architecture, gap, apart)
         kernel0, width = architecture.kernel(q0), jnp.sqrt(close.value[0])
-        if infinite:
+        if self.infinite:
             rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
             rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
         slopes = _Slopes(between=close.slope[1], inside=close.slope[0], rising=rising)
         edges, scale = constraint.edges(), jnp.sqrt(kernel0 + _NONE)
         steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
-        if infinite:
+        if self.infinite:
             # The maximum is singular deeper inside the allowed set: where 1 = top^2 d^2 ln H, in complex fields.
             deep = jnp.sqrt(4.0 + 2.0 * jnp.log1p(rise / width**2))
             inwards = jnp.where(edges == constraint.support()[0], 1.0, -1.0)
             steep, offsets = steep * deep / 1.7, (offsets - inwards * deep) * deep / 1.7
         x, probability = Layered(self.nodes[0])(steep, offsets)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
-        if infinite:
+        if self.infinite:
             top = jnp.sqrt(rise + FAINT)
             start = blocks.pattern_start(constraint, field, top, width)
 
