@@ -305,9 +305,10 @@ def test_a_finished_store_is_not_computed_again_and_an_existing_one_is_refused(o
 def test_a_store_of_another_request_is_refused_with_the_difference(change, named, out):
     fmjax.sweep(REQUEST, out)
     before = files(out)
-    with pytest.raises(ValueError, match="another sweep") as refusal:
-        fmjax.sweep(REQUEST | change, out, resume=True)
-    assert all(name in str(refusal.value) for name in named), str(refusal.value)
+    for resume in (True, False):  # what cannot be gone on with is not said to be
+        with pytest.raises(ValueError, match="another sweep.*: choose another name") as refusal:
+            fmjax.sweep(REQUEST | change, out, resume=resume)
+        assert all(name in str(refusal.value) for name in named), str(refusal.value)
     assert files(out) == before
 
 
@@ -317,8 +318,9 @@ def test_a_store_of_an_earlier_fmjax_is_read_and_not_gone_on_with(out):
     description.write_text(description.read_text().replace("fmjax sweep 2", "fmjax sweep 1"))
     assert fmjax.sweeps.outcomes(fmjax.open(out)) == {"converged": 36}
     before = files(out)
-    with pytest.raises(ValueError, match="earlier fmjax.*read only"):
-        fmjax.sweep(REQUEST, out, resume=True)
+    for resume in (True, False):
+        with pytest.raises(ValueError, match="earlier fmjax.*read only, choose another name"):
+            fmjax.sweep(REQUEST, out, resume=resume)
     assert files(out) == before
 
 

@@ -143,11 +143,12 @@ def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler:
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     there = path.exists()
-    if there and not resume:
-        way_on = ": go on with it by --resume, or" if is_store(path) else ", and no store of fmjax sweep:"
-        raise ValueError(f"{path} is there already{way_on} choose another name")
+    if there and not resume and not is_store(path):
+        raise ValueError(f"{path} is there already, and no store of fmjax sweep: choose another name")
     if there:
         refuse_another(path, plan)
+    if there and not resume:
+        raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
     require_place("the store", path)
     return there
 

@@ -196,9 +196,11 @@ def refuse_another(path: Path, plan: Plan) -> None:
     unlike = list(differences(plan.identity, identity_of(path)))
     attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
     if attributes["format"] in _EARLIER:
-        raise ValueError(f"{path} is of an earlier fmjax, whose outputs had other names: it can be read only")
+        raise ValueError(
+            f"{path} is of an earlier fmjax, whose outputs had other names: it can be read only, choose another name"
+        )
     if unlike:
-        raise ValueError(f"{path} holds another sweep: {'; '.join(unlike)}")
+        raise ValueError(f"{path} holds another sweep: {'; '.join(unlike)}: choose another name")
 
 
 def revision() -> str:
