@@ -353,6 +353,19 @@ def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():
     assert minimum.value < flat.value < fmjax.thresholds.kappa_max(model, 0.7).value
 
 
+@pytest.mark.parametrize("alpha", [0.005, 0.02, 0.1])
+def test_kappa_min_and_kappa_u_are_found_down_to_small_loads_at_distances_of_their_square(alpha):
+    model = fmjax.Perceptron()
+    minimum, flat = (threshold(model, alpha) for threshold in (fmjax.thresholds.kappa_min, fmjax.thresholds.kappa_u))
+    assert 0 < minimum.value < flat.value < 0.04 * alpha
+    for threshold, lowest in ((minimum, lambda curve: curve.entropy), (flat, lambda curve: curve.slope)):
+        below, above = (
+            lowest(local(alpha, 0.0, share * threshold.value, threshold.value**2 * jnp.geomspace(0.003, 30.0, 32)))
+            for share in (0.99, 1.01)
+        )
+        assert jnp.min(below) < 0 < jnp.min(above)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

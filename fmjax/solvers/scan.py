@@ -30,7 +30,10 @@ class _Grid(NamedTuple):
     Attributes:
         curves: one for each load or margin.
         distances: on each of them.
-        nearest: smallest distance from a reference: the folds lie between 1e-4 and 1e-2.
+        nearest: smallest distance from a reference, where its margin is not close to the counted one.
+        resolved: the same in squares of the difference of both margins, in deviations: a flipped fraction ``d`` moves a
+            stability by ``sqrt(d)``, and folds were found at 0.3 of these squares at all small loads.
+        lowest: margin of the closest reference, in deviations, relative to the load: thresholds are 0.02 of it and more.
         farthest: largest one.
         share: smallest and largest distance of replicas, relative to that of typical solutions.
         zooms: into the loads of replicas, whose entropies may have two minima that touch zero at loads 0.01 apart.
@@ -39,6 +42,8 @@ class _Grid(NamedTuple):
     curves: int = 12
     distances: int = 36
     nearest: float = 5e-5
+    resolved: float = 0.01
+    lowest: float = 0.01
     farthest: float = 0.3
     share: tuple[float, float] = (5e-5, 0.9)
     zooms: int = 2
@@ -85,16 +90,17 @@ class Start(NamedTuple):
 
 @Program
 def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Array, " r"]) -> Scan:
-    distance = jnp.geomspace(_GRID.nearest, _GRID.farthest, _GRID.distances)
+    room = (margins - model.margin) / model.deviation
+    nearest = jnp.minimum(_GRID.nearest, _GRID.resolved * room**2)
+    distances = jnp.geomspace(nearest, _GRID.farthest, _GRID.distances, axis=-1)
 
     def curve(item):
-        alpha, margin = item
+        alpha, margin, distance = item
         functional = FranzParisi(model, margin)
         typical = typical_of(functional, alpha)
         return typical[0].unknowns, follow(functional, alpha, distance, typical)
 
-    references, tracks = jax.lax.map(curve, (alphas, margins))
-    distances = jnp.broadcast_to(distance, (_GRID.curves, _GRID.distances))
+    references, tracks = jax.lax.map(curve, (alphas, margins, distances))
     return Scan(alphas, margins / model.deviation, references, distances, tracks)
 
 
@@ -118,8 +124,10 @@ def start_in_margins(chosen: Callable[[Scan], Start], call: Call, model: Model, 
 
 @Program
 def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    margins = model.margin + (largest.unknowns[-1] * model.deviation - model.margin) * jnp.geomspace(0.01, 1.0, _GRID.curves)
-    return jnp.full(_GRID.curves, alpha), margins
+    room = largest.unknowns[-1] * model.deviation - model.margin
+    steep = jnp.isinf(jnp.asarray(model.architecture.steepness()))  # stabilities move by more: thresholds are larger
+    lowest = _GRID.lowest * jnp.where(steep, room, jnp.minimum(room, alpha * model.deviation))
+    return jnp.full(_GRID.curves, alpha), model.margin + jnp.geomspace(lowest, room, _GRID.curves)
 
 
 def start_at_zero_entropy(call: Call, model: Model) -> Start:
