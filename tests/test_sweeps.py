@@ -24,6 +24,11 @@ from fmjax.sweeps import blocks, plan, store
 REQUEST = {"quantity": "first-moment", "block": 6, "grid": {"alpha": "0.1:0.9:9", "margin": [0.0, 0.1, 0.3, 0.7]}}
 
 
+def tied(margins, axis="alpha", alpha=(0.2, 0.5)):
+    """A request with margins along an axis."""
+    return {"quantity": "first-moment", "grid": {"alpha": alpha, "margin": {"along": axis, "values": margins}}}
+
+
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "store.zarr"
@@ -88,6 +93,28 @@ def files(path):
         ({"quantity": "robust-capacity", "grid": {}}, ["replicas"]),
         ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
         ({"quantity": "entropy", "grid": {"alpha": [[0.1], [0.2, 0.3]]}}, ["alpha must be a number", "[[0.1], [0.2, 0.3]]"]),
+        (tied([0.1, 0.2, 0.3]), ["margin has 3 values along 'alpha'", "2 are needed"]),
+        (tied([]), ["margin must be a number, a list of numbers"]),
+        (tied([0.1, math.inf]), ["margin", "inf", "finite"]),
+        (tied([0.1, 0.2], axis="load"), ["margin cannot be given along 'load'", "'alpha' or 'point'"]),
+        (tied([0.1, 0.2], alpha=0.5), ["margin cannot be given along 'alpha'", "along 'point'"]),
+        (tied([0.1, 0.2], alpha={"along": "margin", "values": [0.1, 0.2]}), ["cannot be given along", "along 'point'"]),
+        ({"quantity": "entropy", "grid": {"alpha": {"values": [0.1]}}}, ["alpha", "{along = AXIS, values = [...]}"]),
+        (
+            {"quantity": "entropy", "grid": {"alpha": 1, "weights": {"along": "alpha", "values": ["binary"]}}},
+            ["weights", "numbers"],
+        ),
+        (
+            {"quantity": "focusing", "grid": {"size": {"along": "point", "values": [11, None]}, "alpha": 0.5, "seed": 0}},
+            ["size", "nan", "integer"],
+        ),
+        (
+            {
+                "quantity": "franz-parisi",
+                "grid": {"alpha": [0.5], "reference_margin": 0, "distance": {"along": "alpha", "values": [0.1]}},
+            },
+            ["distance cannot be given along 'alpha'", "single numbers can"],
+        ),
     ],
     ids=str,
 )
@@ -134,7 +161,60 @@ def test_static_controls_have_blocks_of_their_own():
     assert [laid.columns(index)[0]["weights"] for index in range(laid.count)] == ["binary", "spherical"]
 
 
+@pytest.mark.parametrize("points", [1, 2, 3, 20])
+def test_blocks_hold_what_runs_along_one_of_their_axes(points):
+    sizes = {"along": "alpha", "values": [11, 51, 31]}
+    grid = {"seed": "0:4:5", "alpha": [0.1, 0.3, 0.5], "size": sizes, "margin": {"along": "seed", "values": "0:0.4:5"}}
+    laid = plan.read({"quantity": "focusing", "block": points, "grid": grid})
+    met = []
+    for index in range(laid.count):
+        static, columns, shape = laid.columns(index)
+        assert len(columns["seed"]) == np.prod(shape) <= points
+        met += [(static["alpha"], static["size"], seed, static["margin"]) for seed in columns["seed"].tolist()]
+    loads = {11: 0.1, 51: 0.3, 31: 0.5}
+    assert sorted(met) == sorted(
+        (loads[size], size, seed, pytest.approx(0.1 * seed)) for size in sizes["values"] for seed in range(5)
+    )
+
+
 # Results --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_a_control_runs_along_the_axis_of_another_one_and_says_where_it_has_no_value(block, out):
+    request_ = tied([0.3, math.nan, -0.1], alpha=[0.2, 0.4, 0.5]) | {"block": block}
+    fmjax.sweep(request_, out)
+    found = fmjax.sweep(request_, out, resume=True)
+    assert found.entropy.dims == found.margin.dims == ("alpha",)
+    np.testing.assert_array_equal(found.margin, [0.3, np.nan, -0.1])
+    expected = np.log(2) + found.alpha * fmjax.special.log_H(found.margin.to_numpy())
+    np.testing.assert_allclose(found.entropy, expected, rtol=1e-14)
+    missing = "a control that runs along an axis has no value here"
+    assert found.result.to_numpy().tolist() == ["converged", missing, "converged"]
+    assert fmjax.sweeps.outcomes(found) == {"converged": 2, missing: 1}
+    with pytest.raises(ValueError, match="another sweep.*margin"):
+        fmjax.sweep(tied([0.3, 0.0, -0.1], alpha=[0.2, 0.4, 0.5]) | {"block": block}, out, resume=True)
+
+
+def test_points_are_listed_one_by_one_in_any_order(out):
+    alphas, margins = [0.5, 0.2, 0.5], np.array([0.1, 0.3, 0.0])
+    grid = {"alpha": {"along": "point", "values": alphas}, "margin": {"along": "point", "values": margins}}
+    found = fmjax.sweep({"quantity": "first-moment", "block": 2, "grid": grid}, out)
+    assert found.entropy.dims == found.alpha.dims == ("point",)
+    np.testing.assert_allclose(found.entropy, np.log(2) + np.array(alphas) * fmjax.special.log_H(margins), rtol=1e-14)
+    assert float(fmjax.sweeps.interpolate(found, point=1).entropy) == float(found.entropy[1])
+    with pytest.raises(ValueError, match=r"point = '0\.5' is not in the grid: it has 0, 1, 2"):
+        fmjax.sweeps.interpolate(found, point=0.5)
+
+
+def test_references_of_margins_that_are_not_known_have_no_curve_and_the_others_do(out):
+    margins = {"along": "alpha", "values": [math.nan, 0.1]}
+    grid = {"alpha": [0.4, 0.5], "reference-margin": margins, "distance": [0.01, 0.1]}
+    found = fmjax.sweep({"quantity": "franz-parisi", "grid": grid}, out)
+    expected = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.1), alpha=0.5, distance=np.array([0.01, 0.1]))
+    np.testing.assert_allclose(found.entropy.sel(alpha=0.5), expected.entropy, atol=1e-12)
+    assert np.isnan(found.entropy.sel(alpha=0.4)).all()
+    assert set(found.result.sel(alpha=0.4).to_numpy()) == {"a control that runs along an axis has no value here"}
 
 
 def test_the_dataset_has_coordinates_units_results_and_provenance(out):

@@ -43,6 +43,9 @@ def sweep(
       alpha = "0.2:0.6:41"
       reference_margin = [0.1, 0.2, 0.3]
       distance = "1e-3:0.5:100:log"
+    A control may run along the axis of another one: with alpha = [0.4, 0.5],
+      reference_margin = {along = "alpha", values = [0.55, 0.41]}
+    or several of them along "point": points that are listed one by one.
 
     \b
     By default this process computes, on all its devices and cores. Every finished
@@ -68,7 +71,7 @@ def sweep(
         document = {"store": str(out), "points": sum(counts.values()), **counts}
         return Answer(document, counts[success] == document["points"])
 
-    run(compute, as_json, "finished blocks are kept, go on with --resume")
+    run(compute, as_json, f"finished blocks are kept, {'the same command goes on' if resume else 'go on with --resume'}")
 
 
 def add_to(app: typer.Typer) -> None:

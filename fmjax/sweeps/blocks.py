@@ -15,7 +15,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 from fmjax.precision import usual_arithmetic
 from fmjax.sweeps.plan import KEYS, Plan, plan_of
-from fmjax.sweeps.store import Store
+from fmjax.sweeps.store import UNKNOWN, Store
 
 _PROGRAMS = 8  # kept compiled; a sweep over sizes meets many, one after the other
 _compiled: OrderedDict[Any, Callable[..., dict[str, Any]]] = OrderedDict()
@@ -35,6 +35,9 @@ def compute(plan: Plan, index: int) -> dict[str, np.ndarray]:
     else:
         with usual_arithmetic():
             found = _evaluate(plan, static, columns)
+        found["result"] = found["result"].copy()
+        for values in columns.values():
+            found["result"][np.isnan(values)] = UNKNOWN
         found = {name: values.reshape(shape) for name, values in found.items()}
     return {name: _canonical(found[name], output.dtype) for name, output in quantity.outputs.items()} | {
         "result": found["result"].astype(np.uint8)

@@ -17,6 +17,7 @@ from fmjax.precision import usual_arithmetic
 from fmjax.quantities import QUANTITIES, Control, Quantity
 
 KEYS = ("quantity", "block", "grid")
+POINT = "point"  # the axis of points that are listed one by one
 _SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
 
 
@@ -27,9 +28,12 @@ class Plan:
     Points are taken in C order over the axes in the order in which they were asked for, the ones that a quantity wants as a
     whole (distances) last. A block is a box of this grid; all have the same shape but those at the edges.
 
+    A control may also have its values along the axis of another one, or along that of points which are listed one by one.
+
     Attributes:
         name: of the quantity.
-        axes: values of the controls that vary, by name, each of shape ``(n,)``; axes ``along`` last.
+        axes: values of the controls that vary, by name, each of shape ``(n,)``; axes ``along`` last. Of `POINT`: numbers.
+        tied: controls that vary along one of these axes: its name, and a value for each of its places, perhaps NaN.
         fixed: the other controls.
         block: shape of a block, over the axes that are not ``along``.
         request: what was asked for, defaults filled in.
@@ -37,6 +41,7 @@ class Plan:
 
     name: str
     axes: dict[str, np.ndarray]
+    tied: dict[str, tuple[str, np.ndarray]]
     fixed: dict[str, Any]
     block: tuple[int, ...]
     request: dict[str, Any]
@@ -88,20 +93,32 @@ class Plan:
     def columns(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray], tuple[int, ...]]:
         """Static controls of block ``index``, its other controls point by point, and the shape of its outputs."""
         region = self.region(index)
-        box = {name: self.axes[name][part] for name, part in zip(self.axes, region, strict=True)}
-        static = {name: value for name, value in self.fixed.items() if self.quantity.controls[name].static}
-        static |= {name: values[0].item() for name, values in box.items() if self.quantity.controls[name].static}
-        mesh = np.meshgrid(*(box[name] for name in self.outer), indexing="ij")
-        size = math.prod(len(box[name]) for name in self.outer)
-        columns = {name: values.ravel() for name, values in zip(self.outer, mesh, strict=True) if name not in static}
+        places, controls = dict(zip(self.axes, region, strict=True)), self.quantity.controls
+        lists = {name: (name, values) for name, values in self.axes.items() if name != POINT} | self.tied
+        lists = {name: (axis, values[places[axis]]) for name, (axis, values) in lists.items()}
+        static = {name: value for name, value in self.fixed.items() if controls[name].static}
+        static |= {name: values[0].item() for name, (_, values) in lists.items() if controls[name].static}
+        shape = tuple(part.stop - part.start for part in region)
+        outer = shape[: len(self.outer)]
+        mesh = {name: numbers.ravel() for name, numbers in zip(self.outer, np.indices(outer), strict=True)}
+        varying = {name: (axis, values) for name, (axis, values) in lists.items() if axis in mesh and name not in static}
+        columns = {name: values[mesh[axis]] for name, (axis, values) in varying.items()}
         for name, value in self.fixed.items():
             if name not in static and name not in self.quantity.along:
-                columns[name] = np.full(size, value)
-        return static, columns, tuple(part.stop - part.start for part in region)
+                columns[name] = np.full(math.prod(outer), value)
+        return static, columns, shape
 
     def along(self) -> dict[str, np.ndarray]:
         """Axes that go into every call as a whole; a fixed one has a single value."""
         return {name: np.atleast_1d((self.axes | self.fixed)[name]) for name in self.quantity.along}
+
+    def coordinates(self) -> Iterator[tuple[str, tuple[str, ...], np.ndarray, str]]:
+        """Name, axes, values and meaning of every coordinate of the results."""
+        places = {name: ((name,), values) for name, values in self.axes.items()}
+        places |= {name: ((axis,), values) for name, (axis, values) in self.tied.items()}
+        for name, (axes, value) in (places | {name: ((), value) for name, value in self.fixed.items()}).items():
+            about = "place in the lists of values" if name == POINT else self.quantity.controls[name].about
+            yield name, axes, np.asarray(value), about
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -161,16 +178,21 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     settings = {key: _plain(value) for key, value in (grid | defaults).items()}
     values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
     _check_words(quantity, values)
+    ties = {key: value["along"].replace("-", "_") for key, value in settings.items() if isinstance(value, dict)}
     varying = [key for key in values if not np.isscalar(values[key])]
-    axes = {key: values[key] for key in sorted(varying, key=lambda key: quantity.controls[key].along)}
+    lengths = {ties.get(key, key): len(values[key]) for key in varying}
+    axes = {key: values[key] if key in values else np.arange(length) for key, length in lengths.items()}
+    _check_ties(quantity, values, ties, axes)
+    axes = {key: axes[key] for key in sorted(axes, key=lambda key: key in quantity.along)}
     points = request.get("block", quantity.block)
     if isinstance(points, bool) or not isinstance(points, int) or points < 1:
         raise ValueError(f"block must be a whole number of points, at least 1, not {points!r}")
     kept = {"quantity": name, "block": points, "grid": settings}
     outer = {key: len(axes[key]) for key in axes if key not in quantity.along}
-    single = {key for key in outer if quantity.controls[key].static}
-    fixed = {key: value for key, value in values.items() if key not in axes}
-    return Plan(name, axes, fixed, _block(outer, single, points), kept)
+    single = {ties.get(key, key) for key in varying if quantity.controls[key].static}
+    tied = {key: (axis, values[key]) for key, axis in ties.items()}
+    fixed = {key: value for key, value in values.items() if key not in varying}
+    return Plan(name, axes, tied, fixed, _block(outer, single, points), kept)
 
 
 def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
@@ -182,9 +204,24 @@ def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
                 quantity.check(dict(zip(words, together, strict=True)))
 
 
+def _check_ties(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str], axes: Mapping[str, Any]) -> None:
+    """Refuse values along what is no axis, or more or fewer than there are places on it."""
+    possible = [key for key in axes if np.ndim(values.get(key, 0)) and key not in {*ties, *quantity.along}]
+    for key, axis in ties.items():
+        if axis not in {*possible, POINT} or key in quantity.along:
+            allowed = " or ".join(map(repr, dict.fromkeys([*possible, POINT])))
+            raise ValueError(f"{key} cannot be given along {axis!r}: single numbers can, along {allowed}")
+        if len(values[key]) != len(axes[axis]):
+            raise ValueError(f"{key} has {len(values[key])} values along {axis!r}, and {len(axes[axis])} are needed")
+
+
 def _plain(value: Any) -> Any:
-    """Arrays of NumPy and JAX, and their scalars, as lists and numbers of Python."""
-    return value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple | range) else value
+    """Arrays of NumPy and JAX, and their scalars, as lists and numbers of Python; NaN, which equals nothing, as None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple | range) else value
+    unknown = [isinstance(part, float) and math.isnan(part) for part in value] if isinstance(value, list) else []
+    return [None if nan else part for nan, part in zip(unknown, value, strict=True)] if any(unknown) else value
 
 
 def _block(outer: Mapping[str, int], single: set[str], points: int) -> tuple[int, ...]:
@@ -198,7 +235,11 @@ def _block(outer: Mapping[str, int], single: set[str], points: int) -> tuple[int
 
 
 def _values(name: str, value: Any, control: Control) -> Any:
-    """A scalar, or an axis: an array of at least one value, distinct and in order."""
+    """A scalar, or an array of at least one value: of an axis, distinct and in order, or of what runs along one."""
+    if isinstance(value, dict):
+        if set(value) != {"along", "values"} or not isinstance(value["along"], str) or control.words:
+            raise ValueError(f"{name} = {value!r} is not possible: numbers can be {{along = AXIS, values = [...]}}")
+        return _numbers(name, value["values"], control, unknown=not (control.static or control.integer))
     if control.words:
         words = value if isinstance(value, list) else [value]
         if not words or not all(isinstance(word, str) and control.allows(word) for word in words):
@@ -206,22 +247,27 @@ def _values(name: str, value: Any, control: Control) -> Any:
         if len(set(words)) < len(words):
             raise ValueError(f"{name} = {value!r} names the same twice")
         return np.array(words) if isinstance(value, list) else value
-    array = _span(name, value) if isinstance(value, str) else _array(value if isinstance(value, list) else [value])
-    if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size:
-        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {value!r}")
-    for number in array:
-        if not control.allows(number):
-            raise ValueError(f"{name} = {number:g} is not possible: it must be {control.allowed}")
+    array = _numbers(name, value if isinstance(value, list | str) else [value], control)
     if np.any(np.diff(array) <= 0):
         raise ValueError(f"the values of {name} must increase")
-    array = array.astype(np.int64 if control.integer else np.float64)
     return array if isinstance(value, list | str) else array[0].item()
 
 
-def _array(values: list[Any]) -> np.ndarray:
+def _numbers(name: str, value: Any, control: Control, unknown: bool = False) -> np.ndarray:
+    """The numbers of a list or span, each of them allowed; or NaN, where some may be ``unknown``."""
+    array = _span(name, value) if isinstance(value, str) else _array(value)
+    if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size:
+        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {value!r}")
+    for number in array:
+        if not (control.allows(number) or (unknown and math.isnan(number))):
+            raise ValueError(f"{name} = {number:g} is not possible: it must be {control.allowed}")
+    return array.astype(np.int64 if control.integer else np.float64)
+
+
+def _array(values: Any) -> np.ndarray:
     try:
-        return np.asarray(values)
-    except ValueError:  # lists of different lengths: no numbers, whatever is in them
+        return np.asarray([math.nan if value is None else value for value in values])
+    except (ValueError, TypeError):  # lists of different lengths: no numbers, whatever is in them
         return np.asarray([])
 
 

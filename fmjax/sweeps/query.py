@@ -10,11 +10,12 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from fmjax.quantities import QUANTITIES
-from fmjax.sweeps.store import NOT_COMPUTED, identity_of, need
+from fmjax.sweeps.plan import POINT
+from fmjax.sweeps.store import NOT_COMPUTED, UNKNOWN, identity_of, need
 
 _ON_GRID = 1e-9  # of the spacing
 _COUNTED = 100_000  # results held at a time
-_MISSING = "not computed yet"
+_MISSING = {NOT_COMPUTED: "not computed yet", UNKNOWN: "a control that runs along an axis has no value here"}
 _ABOUT_ERRORS = {"error_estimate", "residual"}  # of points, and not of what is read between them
 
 
@@ -23,9 +24,9 @@ class _Sentences(BackendArray):
 
     def __init__(self, codes: Any, sentences: list[str]):
         self.codes, self.shape = codes, codes.shape
-        self.table = np.full(NOT_COMPUTED + 1, "unknown", dtype=f"<U{max(map(len, [*sentences, _MISSING]))}")
-        self.table[: len(sentences)] = sentences
-        self.table[NOT_COMPUTED] = _MISSING
+        known = dict(enumerate(sentences)) | _MISSING
+        self.table = np.full(NOT_COMPUTED + 1, "unknown", dtype=f"<U{max(map(len, known.values()))}")
+        self.table[list(known)] = list(known.values())
         self.dtype = self.table.dtype
 
     def __getitem__(self, key: Any) -> Any:
@@ -142,10 +143,10 @@ def _quantity_of(dataset: xr.Dataset) -> str:
 
 def _neighbours(name: str, values: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the two grid points around each value, and their weights; shape ``(n, 2)``."""
-    if values.dtype.kind not in "if":
+    if name == POINT or values.dtype.kind not in "if":  # nothing lies between words, or between listed points
         unknown = [word for word in where if word not in values]
         if unknown:
-            raise ValueError(f"{name} = {str(unknown[0])!r} is not in the grid: it has {', '.join(values)}")
+            raise ValueError(f"{name} = {str(unknown[0])!r} is not in the grid: it has {', '.join(map(str, values))}")
         index = np.array([int(np.flatnonzero(values == word)[0]) for word in where])
         return np.stack([index, index], axis=1), np.tile([1.0, 0.0], (len(where), 1))
     outside = ~((where >= values[0]) & (where <= values[-1]))

@@ -27,7 +27,6 @@ Done = tuple[int, np.ndarray]  # number of a block, and how many of its points e
 Pool = Callable[[Plan, Path, Iterator[int]], Iterator[Done]]  # completes blocks, in whatever order
 _AHEAD = 2  # blocks handed out per worker: the next one is there when one is done
 _CONNECT = 15  # seconds
-_KEPT = "finished blocks are kept, go on with --resume"
 
 
 def sweep(
@@ -43,7 +42,9 @@ def sweep(
 
     Args:
         request: a TOML file, or a dictionary of the same form: ``quantity``, ``grid`` (control -> number, list, or
-            ``"START:STOP:COUNT"``, ``"START:STOP:COUNT:log"``) and perhaps ``block``, points per block.
+            ``"START:STOP:COUNT"``, ``"START:STOP:COUNT:log"``) and perhaps ``block``, points per block. A control may run
+            along the axis of another one, ``{"along": "alpha", "values": [...]}``, with a number, or NaN, for each of its
+            values; or several along ``"point"``, whose points are then listed one by one.
         out: the store, a directory; ``.zarr`` by custom. With ``scheduler`` it must be seen by all machines.
         resume: go on with a store that is there. Finished blocks are read and checked, and not computed again.
         workers: processes of this machine, by dask; by default this process does it, on all its devices and cores.
@@ -69,7 +70,8 @@ def sweep(
             try:
                 _work(store, _on(client) if client else _in_threads, progress)
             except OSError as error:
-                reason = f"{error.strerror}; {_KEPT}" if error.strerror else f"{error}; {_KEPT}"
+                way_on = "the same command goes on" if resume else "go on with --resume"
+                reason = f"{error.strerror or error}; finished blocks are kept, {way_on}"
                 raise OSError(error.errno, reason, error.filename) from error
     return open_store(path)
 
@@ -230,32 +232,47 @@ def _on(client: Any) -> Pool:
 
 
 @contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """A dask client of a cluster of this machine, or of a scheduler; None where this process does the work."""
-    if workers is None and scheduler is None:
-        yield None
-        return
+def local_scheduler(workers: int) -> Iterator[str]:
+    """Address of a scheduler with processes of this machine, each on cores of its own: for one sweep, or several."""
     import dask.config
     from distributed import Client, LocalCluster
 
     from fmjax.sweeps.cores import OwnCores
 
-    # What happens to workers and scheduler is told by this module, once.
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
     options = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL + 1}
     # Dask has workers give memory back at once, and XLA asks for the same again and again: blocks took a quarter longer.
     keep_memory = dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
+    with _silence(), keep_memory, LocalCluster(n_workers=workers, **options) as cluster:
+        with Client(cluster, timeout=_CONNECT) as client:
+            client.register_plugin(OwnCores(workers))
+            address = client.scheduler_info()["address"]
+        yield address
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """A dask client of processes of this machine, or of a scheduler; None where this process does the work."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    from distributed import Client
+
+    with _silence(), local_scheduler(workers) if workers else nullcontext(scheduler) as address:
+        client = Client(address, timeout=_CONNECT)
+        try:
+            yield client
+        finally:
+            client.close(timeout=2)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What happens to workers and scheduler is told by this module, once."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
-        with keep_memory, LocalCluster(n_workers=workers, **options) if workers else nullcontext(scheduler) as cluster:
-            client = Client(cluster, timeout=_CONNECT)
-            try:
-                if workers:
-                    client.register_plugin(OwnCores(workers))
-                yield client
-            finally:
-                client.close(timeout=2)
+        yield
     finally:
         logger.setLevel(level)
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from fmjax.sweeps.plan import Plan, differences
 
-NOT_COMPUTED = 255  # result code of points whose block is not finished
+# Result codes of points whose block is not finished, and of those that lack the value of a control.
+NOT_COMPUTED, UNKNOWN = 255, 254
 _FORMAT = "fmjax sweep 2"
 _EARLIER = ("fmjax sweep 1",)  # can be read: some outputs had other names
 _PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "zarr", "xarray")
@@ -94,10 +95,10 @@ class Store:
 
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
-        for name, value in (self.plan.axes | self.plan.fixed).items():
+        for name, _, value, _ in self.plan.coordinates():
             array = zarr.open_array(self.path / name, mode="r+")
-            if not _holds(array, np.asarray(value)):
-                _remove(array, (0,) * np.ndim(value))
+            if not _holds(array, value):
+                _remove(array, (0,) * value.ndim)
                 array[...] = value
 
     @contextmanager
@@ -236,12 +237,9 @@ def _lay_out(path: Path, plan: Plan) -> None:
         options = {"dimension_names": dims, "attributes": about, "fill_value": fill, "compressors": codecs}
         return group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, **options)
 
-    for name, value in (plan.axes | plan.fixed).items():
-        values = np.asarray(value)
-        about = {"long_name": quantity.controls[name].about}
-        dims = [name] if name in axes else []
+    for name, dims, values, about in plan.coordinates():
         dtype, fill = ("string", "") if values.dtype.kind == "U" else (values.dtype, 0)
-        create(name, about, dims, values.shape, values.shape, dtype, fill)[...] = values
+        create(name, {"long_name": about}, list(dims), values.shape, values.shape, dtype, fill)[...] = values
     for name, output in quantity.outputs.items():
         fill = np.nan if output.dtype == "float64" else 0
         about = {"units": output.units, "long_name": output.about}
@@ -264,7 +262,7 @@ def _checksum(parts: Iterable[np.ndarray]) -> int:
 
 def _holds(array: Any, value: np.ndarray) -> bool:
     try:
-        return bool(np.all(np.asarray(array[...]) == value))
+        return np.array_equal(np.asarray(array[...]), value, equal_nan=value.dtype.kind == "f")
     except (ValueError, OSError, RuntimeError):
         return False
 
