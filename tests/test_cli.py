@@ -176,7 +176,7 @@ def test_a_message_of_the_library_is_passed_on_without_a_traceback(monkeypatch, 
 
 
 def test_an_unwritable_directory_is_named(monkeypatch, tmp_path):
-    def make_figure(name, out, quick):
+    def make_figure(name, out, quick, **_):
         (out / name).mkdir(parents=True)
 
     occupied = tmp_path / "occupied"
@@ -264,15 +264,15 @@ def test_without_kappa_max_every_row_says_so(monkeypatch, no_theory):
 def test_figures_report_convergence_by_exit_status(converged, status, monkeypatch, tmp_path):
     calls = []
 
-    def make_figure(name, out, quick):
-        calls.append((name, out, quick))
+    def make_figure(name, out, quick, workers, scheduler):
+        calls.append((name, out, quick, workers, scheduler))
         return converged
 
     monkeypatch.setitem(sys.modules, "fmjax.reproduce", SimpleNamespace(make_figure=make_figure))
     monkeypatch.setitem(vars(fmjax), "reproduce", sys.modules["fmjax.reproduce"])
-    result = fmjax_command("figure", "phase-diagram", "--quick", "--out", tmp_path)
+    result = fmjax_command("figure", "phase-diagram", "--quick", "--out", tmp_path, "--workers", 2)
     assert (result.exit_code, result.stdout) == (status, "")
-    assert calls == [("phase-diagram", tmp_path, True)]
+    assert calls == [("phase-diagram", tmp_path, True, 2, None)]
 
 
 # Help ------------------------------------------------------------------------------------------------------------------

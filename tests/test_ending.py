@@ -142,7 +142,9 @@ def test_an_interruption_is_one_sentence_and_status_130(wait):
     ("arguments", "kept"),
     [
         (["reproduce", "--quick", "--out", "out"], "finished figures and thresholds are kept, the same command goes on"),
+        (["figure", "4", "--quick", "--out", "out"], "finished blocks are kept, the same command goes on"),
         (["sweep", "diagram.toml", "--out", "diagram.zarr"], "finished blocks are kept, go on with --resume"),
+        (["sweep", "diagram.toml", "--out", "a.zarr", "--resume"], "finished blocks are kept, the same command goes on"),
         (["networks", "--dataset", "digits", "--checkpoints", "here"], "the same command goes on where it stopped"),
         (["networks", "--dataset", "digits"], ""),
     ],
@@ -152,7 +154,7 @@ def test_what_is_left_after_an_interruption_is_said(arguments, kept, monkeypatch
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    for name in ("fmjax.reproduce.run", "fmjax.sweeps.sweep", "fmjax.networks.run"):
+    for name in ("fmjax.reproduce.run", "fmjax.reproduce.make_figure", "fmjax.sweeps.sweep", "fmjax.networks.run"):
         monkeypatch.setattr(name, interrupt)
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, result.stdout) == (130, "")

@@ -13,6 +13,7 @@ import xarray as xr
 import fmjax
 from fmjax.reproduce import (
     at_kappa_max,
+    engine,
     entropy,
     franz_parisi,
     one_step,
@@ -22,7 +23,9 @@ from fmjax.reproduce import (
     typical_distance,
 )
 from fmjax.reproduce.directory import Directory, replacing
+from fmjax.reproduce.engine import along
 from fmjax.reproduce.plotting import binary_entropy
+from fmjax.sweeps import blocks
 from tests.oracles import literature
 
 ENDED = "the branch could not be followed to this distance: it ends, or turns, before it"
@@ -330,8 +333,8 @@ def small(monkeypatch):
     computed = []
 
     def module(name, dataset):
-        def compute(quick, progress):
-            list(progress(range(2), name))
+        def compute(quick, engine):
+            list(engine.progress(range(2), name))
             computed.append(name)
             return dataset
 
@@ -404,7 +407,7 @@ def test_datasets_carry_their_provenance(small, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(small, tmp_path, monkeypatch):
-    def interrupt(quick, progress):
+    def interrupt(quick, engine):
         raise KeyboardInterrupt
 
     whole = running.figures["4"].compute
@@ -483,7 +486,7 @@ def test_files_of_another_origin_are_left_alone(name, small, tmp_path):
 @pytest.mark.parametrize("left", [0.999, 0.5])
 def test_a_figure_that_was_cut_off_is_made_again_with_its_pictures(left, small, tmp_path, capsys):
     running.run(tmp_path, True)
-    whole = running.figures["3"].compute(True, lambda items, _: items)
+    whole = running.figures["3"].compute(True, engine.USUAL)
     path = tmp_path / "figure-3.nc"
     os.truncate(path, int(left * path.stat().st_size))
     (tmp_path / "figure-3.png").write_bytes(b"of what was lost")
@@ -569,7 +572,7 @@ def test_a_branch_that_ends_is_an_answer_and_a_failure_is_not(small, tmp_path):
     assert running.make_figure("3", tmp_path, True) is True
     failed = phases()
     failed.result[0, 0] = "the number of Newton steps ran out"
-    running.figures["4"].compute = lambda quick, progress: failed.rename(phase="alpha", alpha="load").assign_coords(
+    running.figures["4"].compute = lambda quick, engine: failed.rename(phase="alpha", alpha="load").assign_coords(
         alpha=np.arange(7.0)
     )
     assert running.make_figure("4", tmp_path, True) is False
@@ -580,6 +583,109 @@ def test_an_unknown_figure_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="no figure '9'.*phase-diagram"):
         running.make_figure("9", tmp_path / "out", True)
     assert not (tmp_path / "out").exists()
+
+
+# Grids, which are sweeps ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bound(monkeypatch):
+    """A figure of two quick grids, which is stopped after so many blocks, and the blocks that were computed."""
+    left, computed = [np.inf], []
+    compute = blocks.compute
+
+    def counted(plan, index):
+        if len(computed) >= left[0]:
+            raise KeyboardInterrupt
+        computed.append((plan.name, index))
+        return compute(plan, index)
+
+    def figure(quick, engine):
+        line = engine.grid("first-moment", 1, alpha=[0.2, 0.4, 0.6])
+        found = engine.grid("first-moment", 1, alpha=[0.2, 0.4, 0.6], margin=along("alpha", 0.1 + line.entropy))
+        return margins().assign(entropy=(("alpha", "fraction"), np.tile(found.entropy[:2].to_numpy()[:, None], 5)))
+
+    monkeypatch.setattr(blocks, "compute", counted)
+    monkeypatch.setitem(running.figures, "2", SimpleNamespace(**vars(running.figures["2"]) | {"compute": figure}))
+    return left, computed
+
+
+def test_a_figure_that_was_interrupted_goes_on_with_the_blocks_that_are_missing(bound, tmp_path):
+    left, computed = bound
+    left[0] = 4
+    with pytest.raises(KeyboardInterrupt):
+        running.make_figure("2", tmp_path, True)
+    assert not (tmp_path / "figure-2.nc").exists()
+    assert len(computed) == 4
+    left[0] = np.inf
+    assert running.make_figure("2", tmp_path, True) is True
+    assert len(computed) == 6
+    alone = running.figures["2"].compute(True, engine.USUAL)
+    xr.testing.assert_equal(xr.load_dataset(tmp_path / "figure-2.nc", engine="h5netcdf"), alone)
+    assert set(contents(tmp_path)) == {"figure-2.nc", "figure-2.png", "figure-2.pdf"}
+
+
+def test_a_damaged_block_of_a_figure_that_was_interrupted_is_computed_again(bound, tmp_path, capsys):
+    left, computed = bound
+    left[0] = 5
+    with pytest.raises(KeyboardInterrupt):
+        running.make_figure("2", tmp_path, True)
+    (chunk,) = tmp_path.glob(".unfinished-*/*/entropy/c/2")
+    os.truncate(chunk, 5)
+    left[0] = np.inf
+    assert running.make_figure("2", tmp_path, True) is True
+    assert "block 2 does not read back as it was written: it is computed again" in capsys.readouterr().err
+    assert len(computed) == 7
+
+
+@pytest.mark.parametrize("again", [lambda out: running.run(out, False), lambda out: running.make_figure("3", out, False)])
+def test_unfinished_results_of_other_settings_are_left_alone(again, bound, tmp_path):
+    left, _ = bound
+    left[0] = 4
+    with pytest.raises(KeyboardInterrupt):
+        running.make_figure("2", tmp_path, True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(
+        ValueError, match=r"\.unfinished-.* holds unfinished results of other settings: remove it, or choose"
+    ):
+        again(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_workers_compute_the_grids_of_a_figure(tmp_path):
+    with fmjax.sweeps.connected(1, None) as client:
+        found = engine.Engine(tmp_path, client).grid("entropy", 2, alpha=[0.2, 0.4, 0.6])
+    alone = engine.USUAL.grid("entropy", 2, alpha=[0.2, 0.4, 0.6])
+    np.testing.assert_allclose(found.entropy, alone.entropy, rtol=1e-12)
+    assert set(found.result.to_numpy()) == {"converged"}
+
+
+def test_workers_and_a_scheduler_exclude_each_other_before_anything_is_computed(small, tmp_path):
+    for make in (running.run, lambda out, *rest, **who: running.make_figure("3", out, *rest, **who)):
+        with pytest.raises(ValueError, match="either workers, of this machine, or a scheduler, not both"):
+            make(tmp_path / "out", True, workers=2, scheduler="tcp://127.0.0.1:1")
+    assert small == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_load_has_the_curve_of_its_own_largest_margin():
+    """Against the theory, one load at a time; the second has no largest margin."""
+    grid = at_kappa_max.AtKappaMax("Perceptron", [0.5, 0.7])
+    grid.settings = lambda quick: {"alpha": [0.5, 0.7], "distance": [0.01, 0.1]}
+
+    class Lost(engine.Engine):
+        def grid(self, quantity, *block, **controls):
+            found = super().grid(quantity, *block, **controls)
+            return found.assign(value=found.value.where(found.alpha < 0.6)) if quantity == "kappa-max" else found
+
+    found = grid.compute(True, Lost())
+    margin = float(fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value)
+    assert float(found.reference_margin[0]) == pytest.approx(margin, abs=1e-13)
+    expected = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), margin), alpha=0.5, distance=np.array([0.01, 0.1]))
+    for name, error in {"entropy": 1e-12, "slope": 1e-9, "replicon": 1e-7}.items():
+        np.testing.assert_allclose(found[name][0], getattr(expected, name), atol=error)
+    assert set(found.result[1].to_numpy()) == {"a control that runs along an axis has no value here"}
+    assert np.isnan(found.entropy[1]).all()
 
 
 def test_the_grids_are_coarser_when_asked():

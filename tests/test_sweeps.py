@@ -692,12 +692,12 @@ def test_a_full_disk_is_said_and_what_was_finished_is_kept(accident):
 def test_local_workers_share_the_cores_among_them_also_when_one_was_replaced():
     program = """if __name__ == "__main__":
     import json, os, time
-    from fmjax.sweeps.run import _client
+    from fmjax.sweeps.run import connected
     def pid(dask_worker):
         return os.getpid()
     def cores(dask_worker):
         return sorted(os.sched_getaffinity(0)), "MALLOC_TRIM_THRESHOLD_" in os.environ
-    with _client(2, None) as client:
+    with connected(2, None) as client:
         first = client.run(pid)
         os.kill(next(iter(first.values())), 9)
         while not (len(again := client.run(pid, on_error="ignore")) == 2 and set(again.values()) - set(first.values())):

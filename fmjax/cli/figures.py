@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fmjax.cli.running import Answer, run
+from fmjax.cli.sweeps import SchedulerOption, WorkersOption
 
 
 class Figure(StrEnum):
@@ -31,11 +32,16 @@ def figure(
     name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, or one-step.")],
     out: OutOption,
     quick: QuickOption = False,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Compute and draw one figure.
 
     \b
-    Writes figure-NAME.nc, .png and .pdf. What is finished is not computed again.
+    Writes figure-NAME.nc, .png and .pdf. What is finished is not computed again,
+    also of a figure that was interrupted. Curves and lines of thresholds are
+    sweeps, which --workers or --scheduler may compute; instances, networks and
+    clusters are computed by this process.
 
     \b
     2              distance of typical solutions against margin
@@ -55,12 +61,14 @@ def figure(
     def compute() -> Answer:
         from fmjax import reproduce
 
-        return Answer("", bool(reproduce.make_figure(name.value, out, quick)))
+        return Answer("", bool(reproduce.make_figure(name.value, out, quick, workers=workers, scheduler=scheduler)))
 
-    run(compute)
+    run(compute, if_stopped="finished blocks are kept, the same command goes on")
 
 
-def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
+def reproduce_all(
+    out: OutOption, quick: QuickOption = False, workers: WorkersOption = None, scheduler: SchedulerOption = None
+) -> None:
     """Every figure and threshold, and a report of them.
 
     \b
@@ -68,7 +76,8 @@ def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
     to what the run found. An interrupted run goes on where it stopped; a
     directory that holds results of other settings is left alone. On 2 cores
     --quick takes about ten minutes; in full it takes hours, most of them for the
-    networks of figure 8.
+    networks of figure 8. Curves and lines of thresholds are sweeps, which
+    --workers or --scheduler may compute.
 
     \b
     Example
@@ -78,7 +87,7 @@ def reproduce_all(out: OutOption, quick: QuickOption = False) -> None:
     def compute() -> Answer:
         from fmjax import reproduce
 
-        return Answer("", bool(reproduce.run(out, quick)))
+        return Answer("", bool(reproduce.run(out, quick, workers=workers, scheduler=scheduler)))
 
     run(compute, if_stopped="finished figures and thresholds are kept, the same command goes on")
 

@@ -10,6 +10,11 @@ from fmjax.cli.describing import filled, names
 from fmjax.cli.running import Answer, run
 from fmjax.quantities import QUANTITIES
 
+WorkersOption = Annotated[int | None, typer.Option(metavar="W", min=1, help="Processes of this machine; for CPUs.")]
+SchedulerOption = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, tcp://host:8786.")
+]
+
 
 def sweep(
     request: Annotated[
@@ -17,13 +22,8 @@ def sweep(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="STORE.zarr", help="Directory for the results, made new.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a store that is there, after checking it.")] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="W", min=1, help="Processes of this machine; for CPUs.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, tcp://host:8786."),
-    ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and do nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

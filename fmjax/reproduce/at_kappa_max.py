@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress, silent
+from fmjax.reproduce.engine import USUAL, Engine, along, threshold
 from fmjax.reproduce.franz_parisi import curve_variables, distances
 from fmjax.reproduce.plotting import canvas, each, letter, line, mark_unstable, smooth_line, styled
-from fmjax.reproduce.solving import curves, kappa_max
 
 _CAPTION = (
     "{model}. Left: Franz–Parisi entropy around a typical solution of margin κ_max(α), for loads α around α′_U. Right: its "
@@ -55,26 +53,27 @@ class AtKappaMax:
         self.TITLE = f"Local entropy around solutions of the largest margin: {model.lower()}"
         self.CAPTION = _CAPTION.format(model=model)
         self.draw = draw
-        self._loads, self._activation = loads, activation
+        self._loads = loads
+        self._model: dict[str, Any] = {"architecture": "committee", "activation": activation} if activation else {}
 
     def settings(self, quick: bool) -> dict[str, Any]:
         """Loads around alpha'_U and the distances of figure 3."""
         return {"alpha": self._loads, "distance": distances(quick).tolist()}
 
-    def compute(self, quick: bool, progress: Progress = silent) -> xr.Dataset:
+    def compute(self, quick: bool, engine: Engine = USUAL) -> xr.Dataset:
         """Local entropy and its slope with the reference at kappa_max, at several loads."""
         chosen = self.settings(quick)
-        alphas = np.array(chosen["alpha"])
-        (largest,) = [kappa_max(alphas, self._activation) for _ in progress(range(1), "kappa_max")]
-        found = curves(alphas, largest["value"], np.array(chosen["distance"]), progress, self._activation)
+        alphas, distance = chosen["alpha"], chosen["distance"]
+        largest = engine.grid("kappa-max", alpha=alphas, **self._model)
+        references = along("alpha", largest.value)
+        # Each curve is a block: all have about the same length.
+        found = engine.grid("franz-parisi", 1, alpha=alphas, reference_margin=references, distance=distance, **self._model)
         return xr.Dataset(
             curve_variables(found, "alpha"),
             coords={
                 "alpha": ("alpha", alphas, {"units": "patterns per weight", "long_name": "load"}),
-                "reference_margin": ("alpha", largest["value"], {"units": "1", "long_name": "kappa_max"}),
-                "reference_margin_error_estimate": ("alpha", largest["error_estimate"], {"units": "1"}),
-                "reference_margin_result": ("alpha", largest["result"]),
-                "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
+                **threshold(largest, "reference_margin", "alpha", long_name="kappa_max"),
+                "distance": ("distance", distance, {"units": "1", "long_name": "Hamming distance per weight"}),
             },
         )
 

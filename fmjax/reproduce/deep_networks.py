@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from fmjax.progress import Progress, silent
-from fmjax.reproduce.plotting import styled
-from fmjax.reproduce.solving import CONVERGED
+from fmjax.reproduce.engine import USUAL, Engine
+from fmjax.reproduce.plotting import CONVERGED, styled
 
 TITLE = "Solutions of binary multilayer networks on images"
 CAPTION = (
@@ -41,14 +40,14 @@ def _listed(study: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(study).items()}
 
 
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """One study after the other; a data set that is not here leaves its reason instead of numbers."""
     from fmjax import networks
 
     studies: list[xr.Dataset] = []
     for study in _studies(quick):
         try:
-            found = networks.run(study, progress=progress)
+            found = networks.run(study, progress=engine.progress)
         except FileNotFoundError as error:
             found = xr.Dataset({"result": ((), f"{error}; then remove this file, to compute it again")})
         else:

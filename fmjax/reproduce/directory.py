@@ -1,8 +1,8 @@
 """A directory of results: what is in it, whether it may be written to, and files that are complete or absent."""
 
-import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +14,11 @@ from matplotlib.figure import Figure
 import fmjax
 from fmjax.checks import require_place
 from fmjax.progress import tell
+from fmjax.reproduce.engine import fingerprint
 from fmjax.reproduce.plotting import styled
 
 THRESHOLDS, REPORT_JSON, REPORT_HTML = "thresholds.json", "report.json", "report.html"
 _ELSEWHERE = "choose another directory for --out"
-
-
-def fingerprint(settings: dict[str, Any]) -> str:
-    """Short name of all settings: results with another one are other results."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -37,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 class Directory:
-    """Results of one set of settings.
+    """Results of one set of settings, and the grids of figures that are not finished.
 
     Every dataset, thresholds.json and report.json carry the fingerprint of the settings; a picture belongs to the
     dataset of the same name, and report.html to report.json, which are always written first.
@@ -60,6 +56,10 @@ class Directory:
         """The pictures of a figure: PNG and PDF."""
         return self.path / f"figure-{name}.png", self.path / f"figure-{name}.pdf"
 
+    def unfinished_path(self, name: str) -> Path:
+        """Where the grids of a figure are until its dataset is there."""
+        return self.path / f".unfinished-{self.fingerprint}-figure-{name}"
+
     def check(self) -> None:
         """Refuse a directory that holds anything that writing here would overwrite or mix with.
 
@@ -73,6 +73,9 @@ class Directory:
             self._check(self.dataset_path(name), self.picture_paths(name))
         self._check(self.path / THRESHOLDS, ())
         self._check(self.path / REPORT_JSON, (self.path / REPORT_HTML,))
+        for path in self.path.glob(".unfinished-*"):
+            if not path.name.startswith(f".unfinished-{self.fingerprint}-"):
+                raise ValueError(f"{path} holds unfinished results of other settings: remove it, or {_ELSEWHERE}")
 
     def _check(self, path: Path, dependents: tuple[Path, ...]) -> None:
         marked = _is_there(path)
@@ -117,7 +120,7 @@ class Directory:
         }
 
     def write_dataset(self, name: str, dataset: xr.Dataset) -> None:
-        """Write a dataset with its provenance."""
+        """Write a dataset with its provenance; what was kept of its grids is not needed any more."""
         flags = ["--quick"] if self.settings["quick"] else []
         dataset = dataset.assign_attrs(
             self.provenance(),
@@ -127,6 +130,7 @@ class Directory:
         self.path.mkdir(parents=True, exist_ok=True)
         with replacing(self.dataset_path(name)) as partial:
             dataset.to_netcdf(partial, engine="h5netcdf")
+        shutil.rmtree(self.unfinished_path(name), ignore_errors=True)
 
     def write_pictures(self, name: str, figure: Figure) -> None:
         """Write a figure as PNG and PDF."""

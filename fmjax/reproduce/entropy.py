@@ -6,10 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress, silent
 from fmjax.reproduce import typical_distance
+from fmjax.reproduce.engine import USUAL, Engine, threshold
 from fmjax.reproduce.plotting import canvas, converged, each, letter, line, styled
-from fmjax.reproduce.solving import kappa_max
 
 TITLE = "Entropy against margin, and the largest margin"
 CAPTION = (
@@ -23,16 +22,13 @@ def settings(quick: bool) -> dict[str, Any]:
     return typical_distance.settings(quick) | {"loads": [0.05, 0.85, 91 if quick else 361]}
 
 
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """Entropy of typical solutions at several loads, and kappa_max on a grid of loads."""
-    dataset = typical_distance.margins_dataset(quick, progress)
-    start, stop, count = settings(quick)["loads"]
-    loads = np.linspace(start, stop, count)
-    (largest,) = [kappa_max(loads) for _ in progress(range(1), "kappa_max against alpha")]
+    dataset = typical_distance.compute(quick, engine)
+    loads = np.linspace(*settings(quick)["loads"])
+    largest = engine.grid("kappa-max", alpha=loads)
     return dataset.assign(
-        largest_margin=("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin kappa_max"}),
-        largest_margin_error_estimate=("fine_alpha", largest["error_estimate"], {"units": "1"}),
-        largest_margin_result=("fine_alpha", largest["result"]),
+        threshold(largest, "largest_margin", "fine_alpha", long_name="largest margin kappa_max")
     ).assign_coords(fine_alpha=("fine_alpha", loads, {"units": "patterns per weight"}))
 
 

@@ -7,10 +7,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress, silent
+from fmjax.progress import Progress
 from fmjax.quantities.asking import answer
+from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, mark_unstable, smooth_line, styled
-from fmjax.reproduce.solving import curves, kappa_max
 
 TITLE = "Local entropy around references of growing margin"
 CAPTION = (
@@ -35,43 +35,47 @@ def distances(quick: bool) -> np.ndarray:
     return np.concatenate([np.geomspace(3e-4, 0.1, near), np.linspace(0.1, 0.5, far + 1)[1:]])
 
 
-def curve_variables(found: dict[str, np.ndarray], first: str, prefix: str = "") -> dict[str, Any]:
-    """Variables of a dataset of curves over ``(first, "distance")``; the prefix is that of names and distance."""
-    grid = (first, f"{prefix}distance")
-    variables: dict[str, Any] = {
-        "entropy": (grid, found["entropy"], {"units": "nats per weight", "long_name": "local entropy phi"}),
-        "slope": (grid, found["slope"], {"units": "nats per weight", "long_name": "d phi / d distance"}),
-        "replicon": (grid, found["replicon"], {"units": "1", "long_name": "replicon eigenvalue, positive: RS is stable"}),
-        "residual": (grid, found["residual"], {"units": "nats per weight"}),
-        "error_estimate": (grid, found["error_estimate"], {"units": "nats per weight", "of": "entropy and slope"}),
-        "result": (grid, found["result"]),
-    }
-    return {f"{prefix}{name}": variable for name, variable in variables.items()}
+_ABOUT: dict[str, dict[str, str]] = {
+    "entropy": {"units": "nats per weight", "long_name": "local entropy phi"},
+    "slope": {"units": "nats per weight", "long_name": "d phi / d distance"},
+    "replicon": {"units": "1", "long_name": "replicon eigenvalue, positive: RS is stable"},
+    "residual": {"units": "nats per weight"},
+    "error_estimate": {"units": "nats per weight", "of": "entropy and slope"},
+    "result": {},
+}
 
 
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+def curve_variables(found: xr.Dataset, first: str, prefix: str = "") -> dict[str, Any]:
+    """Variables of curves over ``(first, "distance")``; the prefix is that of names and distance."""
+    axes = (first, f"{prefix}distance")
+    return {f"{prefix}{name}": (axes, found[name].to_numpy(), about) for name, about in _ABOUT.items()}
+
+
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """Local entropy around references at margins 0 < ... < kappa_min < ... < kappa_u < ... < kappa_max."""
     chosen = settings(quick)
     alpha = chosen["alpha"]
-    found = [answer(name, alpha=alpha) for name in progress(["kappa-min", "kappa-u"], "thresholds")]
-    (largest,) = [kappa_max(np.array([alpha])) for _ in progress(range(1), "kappa_max")]
-    low, high, most = *(one["value"] for one in found), float(largest["value"][0])
+    found = [answer(name, alpha=alpha) for name in engine.progress(["kappa-min", "kappa-u"], "thresholds")]
+    largest = engine.grid("kappa-max", alpha=alpha)
+    low, high, most = *(one["value"] for one in found), float(largest.value)
     margins = np.array([0.0, 0.5 * low, low, 0.5 * (low + high), high, 0.5 * (high + most), most])
     phases = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
-    curve = curves(np.full(len(margins), alpha), margins, np.array(chosen["distance"]), progress)
+    curve = engine.grid(
+        "franz-parisi", 1, alpha=alpha, reference_margin=along("point", margins), distance=chosen["distance"]
+    )
     # Around isolated solutions the branch ends; around others phi is positive again, but for small margins only below 1e-4.
     near = np.geomspace(chosen["nearest"], 0.1, len(chosen["distance"]))  # as many: the program is compiled already
-    nearby = curves(np.full(len(margins) - 1, alpha), margins[1:], near, progress)
+    nearby = engine.grid("franz-parisi", 1, alpha=alpha, reference_margin=along("point", margins[1:]), distance=near)
     return xr.Dataset(
         curve_variables(curve, "phase")
         | curve_variables(nearby, "near_phase", "near_")
-        | experiment_variables(alpha, **chosen["experiment"], progress=progress),
+        | experiment_variables(alpha, **chosen["experiment"], progress=engine.progress),
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
             "margin_result": (
                 "phase",
-                ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2 + [str(largest["result"][0])],
+                ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2 + [str(largest.result.item())],
             ),
             "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
             "near_phase": ("near_phase", phases[1:]),

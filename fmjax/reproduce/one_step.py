@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import fmjax
-from fmjax.progress import Progress, silent
+from fmjax.quantities.asking import answer
+from fmjax.reproduce.engine import USUAL, Engine
 from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, line, mark_unstable, shades, smooth_line, styled
-from fmjax.reproduce.solving import kappa_max
 
 TITLE = "One step of replica-symmetry breaking and the robust ensemble"
 CAPTION = (
@@ -37,20 +37,20 @@ def settings(quick: bool) -> dict[str, Any]:
     return {"alpha": _ALPHA, "distance": np.union1d(grid, [d for _, d in _SHOWN]).tolist(), "points": 40 if quick else 80}
 
 
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """One-step answers around references of margins 0, half of kappa_max and kappa_max; robust ensemble."""
     chosen = settings(quick)
     alpha, distance = chosen["alpha"], np.array(chosen["distance"])
-    (largest,) = [kappa_max(np.array([alpha])) for _ in progress(range(1), "kappa_max")]
-    margins = np.array([0.0, 0.5, 1.0]) * float(largest["value"][0])
+    largest = engine.grid("kappa-max", alpha=alpha)
+    margins = np.array([0.0, 0.5, 1.0]) * float(largest.value)
     # Two programs, compiled side by side.
     with ThreadPoolExecutor(2) as pool:
-        ensemble = pool.submit(_robust, alpha, chosen["points"])
-        steps = progress([f"margin {margin:.3g}" for margin in margins], "clusters")
+        ensemble = pool.submit(_robust, engine, alpha, chosen["points"])
+        steps = engine.progress([f"margin {margin:.3g}" for margin in margins], "clusters")
         points = [_clusters(alpha, margin, distance) for _, margin in zip(steps, margins, strict=True)]
         robust = ensemble.result()
 
-    grid = ("reference", "distance")
+    axes = ("reference", "distance")
 
     def stacked(read: Any) -> np.ndarray:
         return np.stack([np.asarray(read(point)) for point in points])
@@ -58,55 +58,51 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
     nats = {"units": "nats per weight"}
     return xr.Dataset(
         {
-            "entropy": (grid, stacked(lambda p: p.entropy), nats | {"long_name": "one-step local entropy"}),
-            "slope": (grid, stacked(lambda p: p.slope), nats | {"long_name": "d entropy / d distance"}),
-            "symmetric_entropy": (grid, stacked(lambda p: p.symmetric.entropy), nats),
-            "replicon": (grid, stacked(lambda p: p.symmetric.replicon), {"units": "1"}),
-            "phase": (grid, stacked(lambda p: p.phase)),
-            "block_size": (grid, stacked(lambda p: p.m), {"units": "1", "long_name": "m"}),
-            "cluster_overlap": (grid, stacked(lambda p: p.q1), {"units": "1", "long_name": "q1"}),
-            "complexity": (grid, stacked(lambda p: p.complexity), nats),
-            "internal_entropy": (grid, stacked(lambda p: p.internal_entropy), nats),
-            "residual": (grid, stacked(lambda p: p.residual), nats),
-            "error_estimate": (grid, stacked(lambda p: p.error_estimate), nats),
-            "result": (grid, stacked(lambda p: p.result)),
-            "solution_overlap": ((*grid, "solution"), stacked(lambda p: p.roots.q1), {"long_name": "q1 at m = 1"}),
-            "solution_complexity": ((*grid, "solution"), stacked(lambda p: p.roots.complexity), nats),
-            "solution_stable": ((*grid, "solution"), stacked(lambda p: p.roots.stable)),
-            "potential_overlap": ((*grid, "scan"), stacked(lambda p: p.potential.q1), {"units": "1"}),
-            "potential": ((*grid, "scan"), stacked(lambda p: p.potential.excess), nats | {"long_name": "dphi/dm at m = 1"}),
+            "entropy": (axes, stacked(lambda p: p.entropy), nats | {"long_name": "one-step local entropy"}),
+            "slope": (axes, stacked(lambda p: p.slope), nats | {"long_name": "d entropy / d distance"}),
+            "symmetric_entropy": (axes, stacked(lambda p: p.symmetric.entropy), nats),
+            "replicon": (axes, stacked(lambda p: p.symmetric.replicon), {"units": "1"}),
+            "phase": (axes, stacked(lambda p: p.phase)),
+            "block_size": (axes, stacked(lambda p: p.m), {"units": "1", "long_name": "m"}),
+            "cluster_overlap": (axes, stacked(lambda p: p.q1), {"units": "1", "long_name": "q1"}),
+            "complexity": (axes, stacked(lambda p: p.complexity), nats),
+            "internal_entropy": (axes, stacked(lambda p: p.internal_entropy), nats),
+            "residual": (axes, stacked(lambda p: p.residual), nats),
+            "error_estimate": (axes, stacked(lambda p: p.error_estimate), nats),
+            "result": (axes, stacked(lambda p: p.result)),
+            "solution_overlap": ((*axes, "solution"), stacked(lambda p: p.roots.q1), {"long_name": "q1 at m = 1"}),
+            "solution_complexity": ((*axes, "solution"), stacked(lambda p: p.roots.complexity), nats),
+            "solution_stable": ((*axes, "solution"), stacked(lambda p: p.roots.stable)),
+            "potential_overlap": ((*axes, "scan"), stacked(lambda p: p.potential.q1), {"units": "1"}),
+            "potential": ((*axes, "scan"), stacked(lambda p: p.potential.excess), nats | {"long_name": "dphi/dm at m = 1"}),
         }
         | robust,
         coords={
             "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
-            "margin_result": ("reference", ["converged"] + [str(largest["result"][0])] * 2),
+            "margin_result": ("reference", ["converged"] + [str(largest.result.item())] * 2),
             "distance": ("distance", distance, {"units": "1", "long_name": "Hamming distance per weight"}),
             "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
         },
     )
 
 
-def _perceptron() -> Any:
-    return fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float))
-
-
 def _clusters(alpha: float, margin: float, distance: np.ndarray) -> Any:
-    return fmjax.clusters(fmjax.FranzParisi(_perceptron(), reference_margin=margin), alpha=alpha, distance=distance)
+    perceptron = fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float))
+    return fmjax.clusters(fmjax.FranzParisi(perceptron, reference_margin=margin), alpha=alpha, distance=distance)
 
 
-def _robust(alpha: float, points: int) -> dict[str, Any]:
+def _robust(engine: Engine, alpha: float, points: int) -> dict[str, Any]:
     """Entropy of infinitely many replicas, against their mutual distance and that from their centre."""
-    typical = fmjax.solve(fmjax.Equilibrium(_perceptron()), alpha=alpha)
-    mutual = np.geomspace(_CLOSEST, 0.98 * float(typical.distance), points)
-    found = fmjax.curve(fmjax.RobustEnsemble(_perceptron(), np.inf), alpha=alpha, distance=mutual)
+    mutual = np.geomspace(_CLOSEST, 0.98 * answer("entropy", alpha=alpha)["distance"], points)
+    found = engine.grid("robust-ensemble", alpha=alpha, replicas=np.inf, distance=mutual)
     centre = 0.5 * (1.0 - np.sqrt(1.0 - 2.0 * mutual))
     return {
         "mutual_distance": ("point", mutual, {"units": "1", "long_name": "distance of two replicas"}),
         "centre_distance": ("point", centre, {"units": "1", "long_name": "distance from their centre"}),
-        "robust_entropy": ("point", np.asarray(found.entropy), {"units": "nats per weight", "long_name": "per replica"}),
-        "robust_residual": ("point", np.asarray(found.residual), {"units": "nats per weight"}),
-        "robust_error_estimate": ("point", np.asarray(found.error_estimate), {"units": "nats per weight"}),
-        "robust_result": ("point", found.result),
+        "robust_entropy": ("point", found.entropy.to_numpy(), {"units": "nats per weight", "long_name": "per replica"}),
+        "robust_residual": ("point", found.residual.to_numpy(), {"units": "nats per weight"}),
+        "robust_error_estimate": ("point", found.error_estimate.to_numpy(), {"units": "nats per weight"}),
+        "robust_result": ("point", found.result.to_numpy()),
     }
 
 

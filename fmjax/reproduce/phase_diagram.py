@@ -6,10 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress, silent
 from fmjax.quantities.asking import answer
-from fmjax.reproduce.plotting import canvas, converged, line, styled
-from fmjax.reproduce.solving import CONVERGED, kappa_max
+from fmjax.reproduce.engine import USUAL, Engine, threshold
+from fmjax.reproduce.plotting import CONVERGED, canvas, converged, line, styled
 
 TITLE = "Phases of the local entropy"
 CAPTION = (
@@ -29,23 +28,18 @@ def settings(quick: bool) -> dict[str, Any]:
     return {"loads": [0.05, 0.8330786, 91 if quick else 361], "alpha": inner}
 
 
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """kappa_max on a fine grid of loads, kappa_min and kappa_u on a coarser one, and alpha'_U."""
     chosen = settings(quick)
     first, capacity, count = chosen["loads"]
     # On its logarithmic axis the line falls ever more steeply to the capacity, where kappa_max = 0.
     loads = np.append(np.linspace(first, capacity, count)[:-1], capacity - np.geomspace(5e-3, 1e-3, 8))
-    loads, alphas = np.unique(loads), np.array(chosen["alpha"])
-    (largest,) = [kappa_max(loads) for _ in progress(range(1), "kappa_max")]
-    lines = {}
-    for name in ("kappa_min", "kappa_u"):
-        steps = progress([f"alpha = {alpha:g}" for alpha in alphas], name)
-        lines[name] = [answer(name.replace("_", "-"), alpha=float(alpha)) for _, alpha in zip(steps, alphas, strict=True)]
-    (end,) = [answer("alpha-u") for _ in progress(range(1), "alpha_u")]
+    loads, alphas = np.unique(loads), chosen["alpha"]
+    largest = engine.grid("kappa-max", alpha=loads)
+    lines = {name: engine.grid(name.replace("_", "-"), 1, alpha=alphas) for name in ("kappa_min", "kappa_u")}
+    (end,) = [answer("alpha-u") for _ in engine.progress(range(1), "alpha_u")]
     variables: dict[str, Any] = {
-        "kappa_max": ("fine_alpha", largest["value"], {"units": "1", "long_name": "largest margin of solutions"}),
-        "kappa_max_error_estimate": ("fine_alpha", largest["error_estimate"], {"units": "1"}),
-        "kappa_max_result": ("fine_alpha", largest["result"]),
+        **threshold(largest, "kappa_max", "fine_alpha", long_name="largest margin of solutions"),
         "alpha_u": ((), end["value"], {"units": "patterns per weight", "long_name": "alpha'_U"}),
         "alpha_u_error_estimate": ((), end["error_estimate"], {"units": "patterns per weight"}),
         "alpha_u_margin": ((), end["margin"], {"units": "1", "long_name": "kappa_max at alpha'_U"}),
@@ -53,10 +47,8 @@ def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
         "alpha_u_result": ((), end["result"]),
     }
     for name, found in lines.items():
-        variables[name] = ("alpha", [one["value"] for one in found], {"units": "1"})
-        variables[f"{name}_distance"] = ("alpha", [one["distance"] for one in found], {"units": "1"})
-        variables[f"{name}_error_estimate"] = ("alpha", [one["error_estimate"] for one in found], {"units": "1"})
-        variables[f"{name}_result"] = ("alpha", np.array([one["result"] for one in found], dtype=object))
+        variables |= threshold(found, name, "alpha")
+        variables[f"{name}_distance"] = ("alpha", found.distance.to_numpy(), {"units": "1"})
     units = {"units": "patterns per weight", "long_name": "load"}
     return xr.Dataset(variables, coords={"fine_alpha": ("fine_alpha", loads, units), "alpha": ("alpha", alphas, units)})
 

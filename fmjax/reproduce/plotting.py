@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import CubicHermiteSpline
 
+CONVERGED = "converged"
 _PER_INTERVAL = 12
 
 
@@ -43,7 +44,7 @@ def each(dataset: xr.Dataset, dimension: str) -> Iterator[tuple[Any, xr.Dataset]
 
 def converged(results: Any) -> np.ndarray:
     """Which points may be drawn."""
-    return np.asarray(np.asarray(results) == "converged")
+    return np.asarray(np.asarray(results) == CONVERGED)
 
 
 def line(axes: Axes, x: Any, y: Any, results: Any, **style: Any) -> None:

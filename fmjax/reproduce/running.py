@@ -24,7 +24,11 @@ from fmjax.reproduce import (
 )
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
-from fmjax.reproduce.solving import CONVERGED, permissible
+from fmjax.reproduce.engine import Engine
+from fmjax.reproduce.plotting import CONVERGED
+from fmjax.sentences import THEORY
+from fmjax.solvers import outcome
+from fmjax.sweeps import connected
 
 figures: dict[str, ModuleType | AtKappaMax] = {
     "2": typical_distance,
@@ -37,6 +41,8 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "phase-diagram": phase_diagram,
     "one-step": one_step,
 }
+# Results that are answers and not failures: the branch ends there, no such threshold exists.
+_ANSWERS = {THEORY[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}
 
 
 def _directory(out: Path, quick: bool) -> Directory:
@@ -53,13 +59,14 @@ def unconverged(dataset: xr.Dataset) -> dict[str, int]:
     return dict(counts)
 
 
-def _make(directory: Directory, name: str, quick: bool) -> xr.Dataset:
+def _make(directory: Directory, name: str, client: Any) -> xr.Dataset:
     """The dataset of a figure, computed if it is not there yet; its pictures, drawn if they are not."""
     module = figures[name]
     dataset = directory.read_dataset(name)
     new = dataset is None
     if dataset is None:
-        directory.write_dataset(name, module.compute(quick, bar))
+        engine = Engine(directory.unfinished_path(name), client, bar)
+        directory.write_dataset(name, module.compute(directory.settings["quick"], engine))
         dataset = directory.read_dataset(name)
         assert dataset is not None
     if new or not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
@@ -67,15 +74,17 @@ def _make(directory: Directory, name: str, quick: bool) -> xr.Dataset:
     return dataset
 
 
-def make_figure(name: str, out: Path, quick: bool = False) -> bool:
+def make_figure(name: str, out: Path, quick: bool = False, *, workers: int | None = None, scheduler: Any = None) -> bool:
     """Compute and draw one figure: ``figure-NAME.nc``, ``.png`` and ``.pdf`` in ``out``.
 
-    What is finished is not computed again.
+    What is finished is not computed again, also of a figure that was interrupted: its grids are sweeps.
 
     Args:
         name: one of `figures`.
         out: directory, made if missing.
         quick: coarse grids.
+        workers: processes of this machine that compute its grids, as for `fmjax.sweep`.
+        scheduler: address of a dask scheduler, or a client of one, whose workers compute them.
 
     Returns:
         Whether everything that should converge did. A distance beyond the end of a replica-symmetric branch, and a
@@ -89,17 +98,20 @@ def make_figure(name: str, out: Path, quick: bool = False) -> bool:
         raise ValueError(f"there is no figure {name!r}; there are {', '.join(figures)}")
     directory = _directory(out, quick)
     directory.check()
-    return set(unconverged(_make(directory, name, quick))) <= permissible()
+    with connected(workers, scheduler) as client:
+        return set(unconverged(_make(directory, name, client))) <= _ANSWERS
 
 
-def run(out: Path, quick: bool = False) -> bool:
+def run(out: Path, quick: bool = False, *, workers: int | None = None, scheduler: Any = None) -> bool:
     """Compute every threshold and figure, and write ``report.html`` and ``report.json``.
 
-    An interrupted run goes on where it stopped: finished datasets and thresholds are read back.
+    An interrupted run goes on where it stopped: finished datasets, blocks of grids, and thresholds are read back.
 
     Args:
         out: directory, made if missing.
         quick: coarse grids.
+        workers: processes of this machine that compute the grids of figures, as for `fmjax.sweep`.
+        scheduler: address of a dask scheduler, or a client of one, whose workers compute them.
 
     Returns:
         Whether everything that should converge did (see `make_figure`).
@@ -114,18 +126,18 @@ def run(out: Path, quick: bool = False) -> bool:
     def keep(rows: dict[str, Any]) -> None:
         directory.write_json(THRESHOLDS, {"rows": rows})
 
-    with Loop("reproduce", len(figures) + 1) as stages:
+    with connected(workers, scheduler) as client, Loop("reproduce", len(figures) + 1) as stages:
         stages.at("thresholds")
         rows = report.measure_all(directory.read_json(THRESHOLDS).get("rows", {}), bar, keep)
         stages.update()
         for name in figures:
             jax.clear_caches()  # compiled programs of the stage before: of all stages they would take 2.6 GiB
             stages.at(f"figure {name}")
-            datasets[name] = _make(directory, name, quick)
+            datasets[name] = _make(directory, name, client)
             stages.update()
     _write_report(directory, rows, datasets)
     return {row["result"] for row in rows.values()} == {CONVERGED} and all(
-        set(unconverged(dataset)) <= permissible() for dataset in datasets.values()
+        set(unconverged(dataset)) <= _ANSWERS for dataset in datasets.values()
     )
 
 

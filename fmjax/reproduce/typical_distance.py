@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress, silent
+from fmjax.reproduce.engine import USUAL, Engine, along, threshold
 from fmjax.reproduce.plotting import canvas, converged, each, line, styled
-from fmjax.reproduce.solving import kappa_max, typical
 
 TITLE = "Distance between typical solutions against margin"
 CAPTION = (
@@ -22,37 +21,33 @@ def settings(quick: bool) -> dict[str, Any]:
     return {"alpha": [0.2, 0.35, 0.5, 0.65, 0.8], "margins": 31 if quick else 121}
 
 
-def margins_dataset(quick: bool, progress: Progress) -> xr.Dataset:
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """Typical solutions at several loads, and margins from 0 to kappa_max at each."""
     chosen = settings(quick)
-    alphas = np.array(chosen["alpha"])
-    (largest,) = [kappa_max(alphas) for _ in progress(range(1), "kappa_max")]
-    margins = largest["value"][:, None] * np.linspace(0.0, 1.0, chosen["margins"])
-    (found,) = [typical(alphas, margins) for _ in progress(range(1), "typical solutions")]
-    grid = ("alpha", "fraction")
+    alphas, fractions = chosen["alpha"], np.linspace(0.0, 1.0, chosen["margins"])
+    largest = engine.grid("kappa-max", alpha=alphas)
+    loads, margins = np.broadcast_arrays(np.array(alphas)[:, None], largest.value.to_numpy()[:, None] * fractions)
+    found = engine.grid("entropy", alpha=along("point", loads), margin=along("point", margins))
+    about: dict[str, dict[str, str]] = {
+        "distance": {"units": "1", "long_name": "distance of typical solutions"},
+        "overlap": {"units": "1", "long_name": "overlap q of typical solutions"},
+        "entropy": {"units": "nats per weight", "long_name": "entropy S"},
+        "residual": {"units": "nats per weight"},
+        "error_estimate": {"units": "nats per weight", "of": "entropy"},
+        "result": {},
+    }
+    axes = ("alpha", "fraction")
     return xr.Dataset(
         {
-            "margin": (grid, margins, {"units": "1", "long_name": "margin kappa"}),
-            "distance": (grid, found["distance"], {"units": "1", "long_name": "distance of typical solutions"}),
-            "overlap": (grid, found["overlap"], {"units": "1", "long_name": "overlap q of typical solutions"}),
-            "entropy": (grid, found["entropy"], {"units": "nats per weight", "long_name": "entropy S"}),
-            "residual": (grid, found["residual"], {"units": "nats per weight"}),
-            "error_estimate": (grid, found["error_estimate"], {"units": "nats per weight", "of": "entropy"}),
-            "result": (grid, found["result"]),
-            "kappa_max": ("alpha", largest["value"], {"units": "1", "long_name": "largest margin"}),
-            "kappa_max_error_estimate": ("alpha", largest["error_estimate"], {"units": "1"}),
-            "kappa_max_result": ("alpha", largest["result"]),
+            "margin": (axes, margins, {"units": "1", "long_name": "margin kappa"}),
+            **{name: (axes, found[name].to_numpy().reshape(margins.shape), attrs) for name, attrs in about.items()},
+            **threshold(largest, "kappa_max", "alpha", long_name="largest margin"),
         },
         coords={
             "alpha": ("alpha", alphas, {"units": "patterns per weight", "long_name": "load"}),
-            "fraction": ("fraction", np.linspace(0.0, 1.0, chosen["margins"]), {"units": "kappa_max"}),
+            "fraction": ("fraction", fractions, {"units": "kappa_max"}),
         },
     )
-
-
-def compute(quick: bool, progress: Progress = silent) -> xr.Dataset:
-    """Distance of typical solutions, margins from 0 to kappa_max at several loads."""
-    return margins_dataset(quick, progress)
 
 
 def draw(dataset: xr.Dataset) -> Figure:

@@ -17,6 +17,6 @@ from fmjax.sweeps.query import (
     open_store as open,  # noqa: A004  (fmjax.open, after xarray's open_dataset and open_zarr)
     outcomes,
 )
-from fmjax.sweeps.run import estimate, sweep
+from fmjax.sweeps.run import connected, estimate, sweep
 
-__all__ = ["Plan", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]
+__all__ = ["Plan", "connected", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]

@@ -35,7 +35,7 @@ def sweep(
     *,
     resume: bool = False,
     workers: int | None = None,
-    scheduler: str | None = None,
+    scheduler: Any = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Compute a quantity over a grid of controls, block by block, into a store that survives interruption.
@@ -49,7 +49,7 @@ def sweep(
         resume: go on with a store that is there. Finished blocks are read and checked, and not computed again.
         workers: processes of this machine, by dask; by default this process does it, on all its devices and cores.
             A script that asks for workers must start under ``if __name__ == "__main__":``.
-        scheduler: address of a dask scheduler, whose workers do it.
+        scheduler: address of a dask scheduler, whose workers do it, or a client of one.
         progress: show on standard error how far it is: a bar, or, where that is no terminal, a line every half minute.
 
     Returns:
@@ -61,7 +61,7 @@ def sweep(
     """
     plan, path = read(request), Path(out).absolute()
     there = _check(plan, path, resume, workers, scheduler)
-    with _client(workers, scheduler) as client:
+    with connected(workers, scheduler) as client:
         try:
             store = Store(path, plan) if there else Store.create(path, plan)
         except FileExistsError:
@@ -120,7 +120,7 @@ def estimate(
     width = 1 + sum(np.dtype(output.dtype).itemsize for output in plan.quantity.outputs.values())
     at_once = workers or _cores()
     if scheduler is not None:
-        with _client(None, scheduler) as client:
+        with connected(None, scheduler) as client:
             at_once = sum(client.nthreads().values())
     each = float(np.median(seconds)) if seconds.size else per_block * plan.quantity.seconds
     left = plan.count - int(finished.sum())
@@ -137,13 +137,10 @@ def estimate(
     }
 
 
-def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler: str | None) -> bool:
+def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler: Any) -> bool:
     """Refuse what cannot work; whether there is a store to go on with."""
-    need("zarr", *(["distributed"] if workers or scheduler else []))
-    if workers is not None and scheduler is not None:
-        raise ValueError("give either workers, of this machine, or a scheduler, not both")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
+    need("zarr")
+    _check_workers(workers, scheduler)
     there = path.exists()
     if there and not resume and not is_store(path):
         raise ValueError(f"{path} is there already, and no store of fmjax sweep: choose another name")
@@ -153,6 +150,15 @@ def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler:
         raise ValueError(f"{path} is there already: go on with it by --resume, or choose another name")
     require_place("the store", path)
     return there
+
+
+def _check_workers(workers: int | None, scheduler: Any) -> None:
+    if workers is not None and scheduler is not None:
+        raise ValueError("give either workers, of this machine, or a scheduler, not both")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    if workers or scheduler:
+        need("distributed")
 
 
 def _work(store: Store, pool: Pool, progress: bool) -> None:
@@ -232,47 +238,38 @@ def _on(client: Any) -> Pool:
 
 
 @contextmanager
-def local_scheduler(workers: int) -> Iterator[str]:
-    """Address of a scheduler with processes of this machine, each on cores of its own: for one sweep, or several."""
+def connected(workers: int | None, scheduler: Any) -> Iterator[Any]:
+    """A dask client of processes of this machine, or of a scheduler, for one sweep or several; None: this process computes.
+
+    Raises:
+        ValueError: both are asked for, or fewer than one worker, or a library is missing.
+        OSError: no scheduler answers.
+    """
+    _check_workers(workers, scheduler)
+    if workers is None and not isinstance(scheduler, str):
+        yield scheduler
+        return
     import dask.config
     from distributed import Client, LocalCluster
 
     from fmjax.sweeps.cores import OwnCores
 
-    options = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL + 1}
-    # Dask has workers give memory back at once, and XLA asks for the same again and again: blocks took a quarter longer.
-    keep_memory = dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
-    with _silence(), keep_memory, LocalCluster(n_workers=workers, **options) as cluster:
-        with Client(cluster, timeout=_CONNECT) as client:
-            client.register_plugin(OwnCores(workers))
-            address = client.scheduler_info()["address"]
-        yield address
-
-
-@contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """A dask client of processes of this machine, or of a scheduler; None where this process does the work."""
-    if workers is None and scheduler is None:
-        yield None
-        return
-    from distributed import Client
-
-    with _silence(), local_scheduler(workers) if workers else nullcontext(scheduler) as address:
-        client = Client(address, timeout=_CONNECT)
-        try:
-            yield client
-        finally:
-            client.close(timeout=2)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """What happens to workers and scheduler is told by this module, once."""
+    # What happens to workers and scheduler is told by this module, once.
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
+    options = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL + 1}
+    # Dask has workers give memory back at once, and XLA asks for the same again and again: blocks took a quarter longer.
+    keep_memory = dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
     try:
-        yield
+        with keep_memory, LocalCluster(n_workers=workers, **options) if workers else nullcontext(scheduler) as cluster:
+            client = Client(cluster, timeout=_CONNECT)
+            try:
+                if workers:
+                    client.register_plugin(OwnCores(workers))
+                yield client
+            finally:
+                client.close(timeout=2)
     finally:
         logger.setLevel(level)
 

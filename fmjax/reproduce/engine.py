@@ -1,0 +1,62 @@
+"""What figures compute with: the sweep engine for grids, whose finished blocks are kept until the figure is there."""
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from fmjax.progress import Progress, silent
+from fmjax.sweeps import read, sweep
+
+
+def fingerprint(settings: dict[str, Any]) -> str:
+    """Short name of all settings: results with another one are other results."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a figure computes with.
+
+    Attributes:
+        directory: for the stores of its grids; without one, nothing is kept.
+        client: of dask, whose workers compute the grids; this process without one.
+        progress: wraps what takes long.
+    """
+
+    directory: Path | None = None
+    client: Any = None
+    progress: Progress = silent
+
+    def grid(self, quantity: str, block: int | None = None, **controls: Any) -> xr.Dataset:
+        """The answers over a grid of controls, by `fmjax.sweep`, in blocks of so many points."""
+        if self.directory is None:
+            with tempfile.TemporaryDirectory() as directory:
+                return replace(self, directory=Path(directory)).grid(quantity, block, **controls)
+        plan = read({"quantity": quantity, "grid": controls} | ({} if block is None else {"block": block}))
+        store = self.directory / f"{quantity}-{fingerprint(plan.identity)}.zarr"
+        shows = self.progress is not silent
+        return sweep(plan.request, store, resume=True, scheduler=self.client, progress=shows).load()
+
+
+USUAL = Engine()
+
+
+def along(axis: str, values: Any) -> dict[str, Any]:
+    """Values of a control along an axis of a grid; where one is NaN, as a threshold that was not found, it has no answer."""
+    return {"along": axis, "values": np.ravel(np.asarray(values))}
+
+
+def threshold(found: xr.Dataset, name: str, axis: str, **about: str) -> dict[str, Any]:
+    """Variables of a threshold along an axis: the value under this name, its error estimate and its result."""
+    units = {"units": "1"}
+    return {
+        name: (axis, found.value.to_numpy(), units | about),
+        f"{name}_error_estimate": (axis, found.error_estimate.to_numpy(), units),
+        f"{name}_result": (axis, found.result.to_numpy()),
+    }
