@@ -11,7 +11,7 @@ import jax
 import jax.core
 import numpy as np
 
-__all__ = ["Call", "Program", "compile_ahead", "compiled_together", "run"]
+__all__ = ["Call", "Program", "compile_ahead", "compiled_together", "run", "soon"]
 
 Call = Callable[..., Any]
 
@@ -23,8 +23,8 @@ _SOON = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
 
 
 @functools.cache
-def _options(platform: str) -> dict[str, Any] | None:
-    """What the compiler for this platform is asked for, as far as it knows that."""
+def soon(platform: str) -> dict[str, Any] | None:
+    """What the compiler for this platform is asked for, as far as it knows that, to be ready sooner."""
     options = _SOON.get(platform)
     try:
         jax.jit(lambda: np.zeros(()), compiler_options=options).lower().compile()
@@ -51,7 +51,7 @@ class Program:
 
     @functools.cached_property
     def _whole(self) -> Any:
-        options = _options(jax.default_backend())
+        options = soon(jax.default_backend())
         return self._part if options is None else jax.jit(self._function, compiler_options=options)
 
     @functools.cached_property

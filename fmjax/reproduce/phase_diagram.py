@@ -22,19 +22,19 @@ CAPTION = (
 def settings(quick: bool) -> dict[str, Any]:
     """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
     # Both lines end between 0.7 and 0.75.
-    inner = [0.1, 0.3, 0.5, 0.65, 0.7, 0.74]
+    inner = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.65, 0.7, 0.74]
     if not quick:
-        inner = sorted([*np.linspace(0.05, 0.8, 16).round(3).tolist(), 0.725, 0.74, 0.82])
-    return {"loads": [0.05, 0.8330786, 91 if quick else 361], "alpha": inner}
+        inner = [0.005, 0.01, 0.02, 0.03, *np.linspace(0.05, 0.7, 14).round(3).tolist(), 0.725, 0.74, 0.75, 0.8, 0.82]
+    return {"loads": [0.005, 0.8330786, 91 if quick else 361], "alpha": inner}
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """kappa_max on a fine grid of loads, kappa_min and kappa_u on a coarser one, and alpha'_U."""
     chosen = settings(quick)
     first, capacity, count = chosen["loads"]
-    # On its logarithmic axis the line falls ever more steeply to the capacity, where kappa_max = 0.
-    loads = np.append(np.linspace(first, capacity, count)[:-1], capacity - np.geomspace(5e-3, 1e-3, 8))
-    loads, alphas = np.unique(loads), chosen["alpha"]
+    # On its logarithmic axis the line falls ever more steeply from the first load, and to the capacity, where kappa_max = 0.
+    ends = np.geomspace(first, 10 * first, 16), capacity - np.geomspace(5e-3, 1e-3, 8)
+    loads, alphas = np.unique([*np.linspace(first, capacity, count)[:-1], *np.concatenate(ends)]), chosen["alpha"]
     largest = engine.grid("kappa-max", alpha=loads)
     lines = {name: engine.grid(name.replace("_", "-"), 1, alpha=alphas) for name in ("kappa_min", "kappa_u")}
     (end,) = [answer("alpha-u") for _ in engine.progress(range(1), "alpha_u")]
@@ -51,9 +51,6 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
         variables[f"{name}_distance"] = ("alpha", found.distance.to_numpy(), {"units": "1"})
     units = {"units": "patterns per weight", "long_name": "load"}
     return xr.Dataset(variables, coords={"fine_alpha": ("fine_alpha", loads, units), "alpha": ("alpha", alphas, units)})
-
-
-_FLOOR = 3e-3  # of the logarithmic axis
 
 
 def _found(dataset: xr.Dataset, name: str, axis: str) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +73,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         figure, axes = canvas(6.6, 3.5)
         low, high = _found(dataset, "kappa_min", "alpha"), _found(dataset, "kappa_u", "alpha")
         loads, most = _found(dataset, "kappa_max", "fine_alpha")
+        floor, ceiling = 0.5 * min(low[1], default=1e-3), 1.5 * max(most, default=1.0)
         end = None
         if str(dataset.alpha_u_result.item()) == CONVERGED:
             end = float(dataset.alpha_u), float(dataset.alpha_u_margin)
@@ -88,7 +86,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0, label="monotonic")
             axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0, label="not monotonic")
             axes.fill_between(
-                grid, _FLOOR, bottom, color="#CC79A7", alpha=0.25, linewidth=0, label="negative at some distance"
+                grid, floor, bottom, color="#CC79A7", alpha=0.25, linewidth=0, label="negative at some distance"
             )
         line(axes, dataset.fine_alpha, dataset.kappa_max, dataset.kappa_max_result, color="0.1", label=r"$\kappa_{\max}$")
         axes.plot(*high, color="#009E73", label=r"$\kappa_u$")
@@ -99,6 +97,6 @@ def draw(dataset: xr.Dataset) -> Figure:
             axes.annotate(text, end, xytext=(6, 8), textcoords="offset points", fontsize=8)
         axes.text(0.62, 1.0, "no solutions", color="0.3")
         axes.set(xlabel=r"load $\alpha$", ylabel=r"margin of the reference $\tilde\kappa$", yscale="log")
-        axes.set(xlim=(float(dataset.alpha.min()), 0.85), ylim=(_FLOOR, 4.0))
+        axes.set(xlim=(float(dataset.alpha.min()), 0.85), ylim=(floor, ceiling))
         axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=r"$\phi(d)$ below its maximum", alignment="left")
     return figure

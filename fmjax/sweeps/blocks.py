@@ -13,10 +13,12 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
+from fmjax.compilation import soon
 from fmjax.precision import usual_arithmetic
 from fmjax.sweeps.plan import KEYS, Plan, plan_of
 from fmjax.sweeps.store import UNKNOWN, Store
 
+_SHORT = 60  # seconds of computing: a sweep that takes less waits for the compiler more than for its points
 _PROGRAMS = 8  # kept compiled; a sweep over sizes meets many, one after the other
 _compiled: OrderedDict[Any, Callable[..., dict[str, Any]]] = OrderedDict()
 _lock = threading.Lock()
@@ -84,7 +86,8 @@ def _compile(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: di
     points = PartitionSpec("points")
     # Newton's loops start from constants, the same on every device: they vary from the first step on.
     spread = jax.shard_map(shard, mesh=mesh, in_specs=(points, PartitionSpec()), out_specs=points, check_vma=False)
-    return jax.jit(spread).lower(rows, along).compile()
+    short = plan.points * plan.quantity.seconds < _SHORT
+    return jax.jit(spread, compiler_options=soon(devices[0].platform) if short else None).lower(rows, along).compile()
 
 
 def _canonical(values: np.ndarray, dtype: str) -> np.ndarray:
