@@ -31,7 +31,7 @@ from fmjax.solvers.folds import (
     fold_in_margin,
     touching_zero,
 )
-from fmjax.solvers.front import as_float64, in_float64, require
+from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, known
 from fmjax.solvers.saddle import order_of
@@ -41,12 +41,12 @@ from fmjax.solvers.threshold import (
     Threshold,
     a_load,
     a_margin,
-    check_alpha,
     check_discrete,
     check_learnable,
     check_margin,
+    check_reference,
 )
-from fmjax.solvers.zero_entropy import largest_alpha, largest_margin, shrinking_volume
+from fmjax.solvers.zero_entropy import hardest_margin, largest_alpha, margin_of, shrinking_volume
 
 __all__ = [
     "Threshold",
@@ -62,7 +62,6 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
-_FEWEST = 3e-5  # patterns per weight: fields grow like their inverse where entropies vanish
 
 
 @in_float64
@@ -138,15 +137,18 @@ def spinodal(model: Model) -> Threshold:
 
 @in_float64
 def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Largest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`.
+    """Hardest margin that typically has solutions at ``alpha``: ``S(alpha, kappa_max) = 0``, the inverse of `capacity`.
+
+    The largest one of a `Margin`, and the smallest one of a `SymmetricMargin`, whose first moment is exact:
+    ``alpha ln P[|z| < kappa_max] = -ln 2`` for binary weights (Aubin, Perkins and Zdeborova 2019).
 
     Args:
         model: what is learned; its own margin does not matter.
-        alpha: patterns per weight, positive; beyond `capacity` at margin 0 the answer is negative.
+        alpha: patterns per weight, positive; beyond `capacity` at margin 0 the answer for a `Margin` is negative.
 
     Raises:
-        ValueError: ``alpha`` is not finite, or below 3e-5, or the weights are not discrete: their entropy is not that of a
-            number of solutions.
+        ValueError: ``alpha`` is not finite, or below 3e-5 (a `SymmetricMargin`: 2e-3), or the weights are not discrete:
+            their entropy is not that of a number of solutions.
         TypeError: what is no model.
 
     Example:
@@ -154,25 +156,24 @@ def kappa_max(model: Model, alpha: float | _Scalar) -> Threshold:
         >>> print(f"{fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value:.8f}")
         0.41806250
     """
-    check_discrete(model)
-    check_alpha(alpha)
-    close = "below, the largest margin of a perceptron is sqrt(2 / (pi alpha)), but for a share of 0.8 alpha"
-    require("alpha", alpha, lambda load: load >= _FEWEST, f"loads from {_FEWEST:g} on are supported; {close}")
+    check_reference(model, alpha)
     functional, alpha = as_float64((Equilibrium(model), alpha))
-    return _largest(largest_margin(functional, alpha), functional.model, alpha)
+    return _hardest(hardest_margin(functional, alpha), functional.model, alpha)
 
 
 @Program
-def _largest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
-    margin, error = root.unknowns[-1] * model.deviation, root.unknown_errors[-1] * model.deviation
+def _hardest(root: Root, model: Model, alpha: _Scalar) -> Threshold:
+    margin, slope = jax.value_and_grad(partial(margin_of, model))(root.unknowns[-1])
+    error = jnp.abs(slope) * root.unknown_errors[-1]
     return a_margin(model, margin, error, alpha, 0.5 * order_of(root).gap, root.status)
 
 
 @in_float64
 def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Reference margin above which the local entropy is nowhere negative (Baldassi et al. 2021, figure 3).
+    """Reference margin from which on the local entropy is nowhere negative (Baldassi et al. 2021, figure 3).
 
-    There the interior minimum of ``phi(d)``, see `FranzParisi`, touches zero: ``phi = 0`` and ``dphi/dd = 0``.
+    From there on margins are harder: larger, or smaller ones of a `SymmetricMargin`. The interior minimum of ``phi(d)``, see
+    `FranzParisi`, touches zero: ``phi = 0`` and ``dphi/dd = 0``.
 
     Args:
         model: the counted solutions, at their own margin; the margin of the reference is what is looked for.
@@ -182,15 +183,14 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
         ValueError: as for `kappa_max`.
         TypeError: what is no model.
     """
-    check_discrete(model)
-    check_alpha(alpha)
+    check_reference(model, alpha)
     model, alpha = as_float64((model, alpha))
     return _in_margin(critical_point(touching_zero, partial(start_in_margins, lowest), (model, alpha)), model, alpha)
 
 
 @in_float64
 def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
-    """Reference margin above which the local entropy increases all the way to its maximum (Baldassi et al. 2021, figure 3).
+    """Reference margin from which on the local entropy rises all the way to its maximum (Baldassi et al. 2021, figure 3).
 
     There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``. ``model`` and ``alpha`` are those of
     `kappa_min`.
@@ -199,8 +199,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
         ValueError: as for `kappa_max`.
         TypeError: what is no model.
     """
-    check_discrete(model)
-    check_alpha(alpha)
+    check_reference(model, alpha)
     model, alpha = as_float64((model, alpha))
     return _in_margin(critical_point(fold_in_margin, partial(start_in_margins, flattest), (model, alpha)), model, alpha)
 

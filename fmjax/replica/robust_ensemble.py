@@ -99,7 +99,8 @@ class RobustEnsemble(Functional):
         nodes: of the outer and of the inner integrals.
 
     Raises:
-        ValueError: another number of replicas, a model with a teacher, or weights that are not binary.
+        ValueError: another number of replicas, infinitely many with an even constraint (groups and their opposites, which
+            have no overlap, leave no finite ``D``), a model with a teacher, or weights that are not binary.
         TypeError: clusters of replicas, which are a cluster already.
     """
 
@@ -114,6 +115,11 @@ class RobustEnsemble(Functional):
         if isinstance(self.replicas, str) or not (1.0 <= self.replicas <= _MOST or self.replicas == math.inf):
             raise ValueError(
                 f"replicas = {self.replicas} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
+            )
+        if self.model.constraint.even and math.isinf(self.replicas):
+            kind = type(self.model.constraint).__name__
+            raise ValueError(
+                f"replicas = inf has no limit with a {kind}, where groups and their opposites have no overlap: try 3"
             )
         weights = self.model.weights
         if not isinstance(weights, Binary):

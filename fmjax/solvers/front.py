@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.checks import refuse_masked
 from fmjax.compilation import Program
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
@@ -24,22 +23,18 @@ from fmjax.replica import (
     OneStep,
     RobustEnsemble,
 )
+from fmjax.solvers.asking import is_concrete, one_number, require, require_margin
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_of
 from fmjax.solvers.one_step import ClusterSearch
 from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
-from fmjax.solvers.zero_entropy import search_margin
+from fmjax.solvers.zero_entropy import margin_of, search_margin
 
-__all__ = ["as_float64", "clusters", "curve", "in_float64", "is_concrete", "one_number", "require", "solve"]
+__all__ = ["as_float64", "clusters", "curve", "in_float64", "solve"]
 
 _Real = float | int | Float[Array, "..."] | np.ndarray
 _Reals = Sequence[float | int] | Float[Array, "..."] | np.ndarray
-
-
-def is_concrete(*values: Any) -> bool:
-    """Whether no leaf is being traced, so that its value can be looked at."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
 def in_float64(function: Callable) -> Callable:
@@ -75,28 +70,6 @@ def as_float64(tree: Any) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
-    """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; traced values pass."""
-    if not is_concrete(value):
-        return
-    refuse_masked(name, value)
-    try:
-        array = np.asarray(value, complex if np.iscomplexobj(value) else float)
-    except (TypeError, ValueError):
-        array = np.asarray(value)
-    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SUb":
-        raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
-    bad = ~(np.isfinite(array) & holds(array))
-    if bad.any():
-        raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
-
-
-def one_number(name: str, value: Any, several: str = "jax.vmap") -> None:
-    """`ValueError` if ``value`` is an array, traced or not; what takes ``several`` is named."""
-    if np.ndim(value):
-        raise ValueError(f"{name} must be one number, not an array of shape {np.shape(value)}: use {several} for several")
-
-
 def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) -> None:
     if not isinstance(functional, kinds):
         allowed = " or ".join(kind.__name__ for kind in kinds)
@@ -105,7 +78,7 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
         raise TypeError(f"expected a functional, {allowed}, and not {given}: try {usual}")
     one_number("alpha", alpha)
     one_number("the margin of a model", functional.model.margin)
-    require("margin", functional.model.margin, np.isfinite, "it must be a finite number")
+    require_margin("margin", functional.model.margin, functional.model.constraint)
     require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
     if isinstance(functional, Equilibrium):
         if distance is not None:
@@ -115,7 +88,7 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
         raise ValueError(f"{type(functional).__name__} is a function of a distance: pass distance=...")
     if isinstance(functional, FranzParisi):
         one_number("reference_margin", functional.reference_margin)
-        require("reference margin", functional.reference_margin, np.isfinite, "it must be a finite number")
+        require_margin("reference margin", functional.reference_margin, functional.model.constraint)
         allowed = "it is a Hamming distance per weight, between 0 and 1, ends excluded: slopes are infinite there"
         require("distance", distance, lambda d: (d > 0) & (d < 1), allowed)
     else:
@@ -129,11 +102,13 @@ def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
         return
     margin = functional.reference_margin
     typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
-    limit = float(search_margin(typical, alpha).unknowns[-1] * typical.model.deviation)
-    if float(margin) > limit:
+    limit = float(margin_of(typical.model, search_margin(typical, alpha).unknowns[-1]))
+    tightens = typical.model.constraint.tightens
+    if tightens * (float(margin) - limit) > 0:
+        beyond, extreme, easier = ("above", "largest", "smaller") if tightens > 0 else ("below", "smallest", "larger")
         raise ValueError(
-            f"reference margin {float(margin):g} is above kappa_max = {limit:.6g}, the largest margin "
-            f"that has solutions at alpha = {float(alpha):g}: choose a smaller one"
+            f"reference margin {float(margin):g} is {beyond} kappa_max = {limit:.6g}, the {extreme} margin "
+            f"that has solutions at alpha = {float(alpha):g}: choose a {easier} one"
         )
 
 
@@ -156,8 +131,8 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         use `jax.vmap` for batches.
 
     Raises:
-        ValueError: alpha not positive, distance outside (0, 1), a reference margin above ``kappa_max(alpha)``, arrays in
-            place of numbers, or tracing with float64 off.
+        ValueError: alpha not positive, distance outside (0, 1), a reference margin beyond ``kappa_max(alpha)``, a
+            margin of a `SymmetricMargin` that is not positive, arrays in place of numbers, or tracing with float64 off.
         TypeError: another functional.
 
     Example:

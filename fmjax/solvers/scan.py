@@ -17,7 +17,7 @@ from fmjax.solvers.follower import Track
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED
 from fmjax.solvers.saddle import order_of
-from fmjax.solvers.zero_entropy import largest_load, search_alpha, search_margin
+from fmjax.solvers.zero_entropy import largest_load, margin_of, search_alpha, search_margin
 
 __all__ = ["Scan", "Start", "flattest", "lowest", "start_at_zero_entropy", "start_in_loads", "start_in_margins"]
 
@@ -108,30 +108,31 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
 def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     largest = largest_load(functional) if bound is None else bound.unknowns[-1]
     alphas = largest * jnp.linspace(1.0, 0.5, _GRID.curves)
-    margins = jax.lax.map(lambda alpha: search_margin(functional, alpha).unknowns[-1], alphas)
-    margins = margins * functional.model.deviation
-    return alphas, jnp.where(margins > functional.model.margin, margins, jnp.nan)
+    margins = margin_of(functional.model, jax.lax.map(lambda alpha: search_margin(functional, alpha).unknowns[-1], alphas))
+    harder = functional.model.constraint.tightens * (margins - functional.model.margin) > 0
+    return alphas, jnp.where(harder, margins, jnp.nan)
 
 
 def start_in_margins(chosen: Callable[[Scan], Start], call: Call, model: Model, alpha: _Scalar) -> Start:
-    """The start that is ``chosen`` among references from just above the model's own margin to the largest one.
+    """The start that is ``chosen`` among references from just beyond the model's own margin to the hardest one.
 
     ``call`` runs compiled programs, here and below, see `compiled_together`.
     """
-    largest = call(search_margin, Equilibrium(model), alpha)
-    return call(chosen, call(_local_entropies, model, *call(_up_to, model, alpha, largest)))
+    hardest = call(search_margin, Equilibrium(model), alpha)
+    return call(chosen, call(_local_entropies, model, *call(_up_to, model, alpha, hardest)))
 
 
 @Program
-def _up_to(model: Model, alpha: _Scalar, largest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    room = largest.unknowns[-1] * model.deviation - model.margin
+def _up_to(model: Model, alpha: _Scalar, hardest: Root) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
+    room = margin_of(model, hardest.unknowns[-1]) - model.margin
     steep = jnp.isinf(jnp.asarray(model.architecture.steepness()))  # stabilities move by more: thresholds are larger
-    lowest = _GRID.lowest * jnp.where(steep, room, jnp.minimum(room, alpha * model.deviation))
-    return jnp.full(_GRID.curves, alpha), model.margin + jnp.geomspace(lowest, room, _GRID.curves)
+    lowest = _GRID.lowest * jnp.where(steep, jnp.abs(room), jnp.minimum(jnp.abs(room), alpha * model.deviation))
+    margins = model.margin + jnp.sign(room) * jnp.geomspace(lowest, jnp.abs(room), _GRID.curves)
+    return jnp.full(_GRID.curves, alpha), margins
 
 
 def start_at_zero_entropy(call: Call, model: Model) -> Start:
-    """The flattest start at loads from the largest possible one down to half of it, around references of the largest margin.
+    """The flattest start at loads from the largest possible one down to half of it, around references of the hardest margin.
 
     Beyond the capacity there is no reference: its margin is NaN.
     """

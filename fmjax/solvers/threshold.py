@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
-from fmjax.solvers.front import is_concrete, one_number, require
+from fmjax.solvers.asking import is_concrete, one_number, require, require_margin
 from fmjax.solvers.outcome import Outcome, known, resolved
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "check_learnable",
     "check_margin",
     "check_model",
+    "check_reference",
 ]
 
 _Scalar = Float[Array, ""]
@@ -52,10 +53,11 @@ class Threshold(eqx.Module, Outcome):
 
 
 def check_model(model: Any) -> None:
-    """`TypeError` for anything else; `ValueError` for several at once."""
+    """`TypeError` for anything else; `ValueError` for several at once, and for a margin that leaves nothing."""
     if not isinstance(model, Model):
         raise TypeError(f"expected a model, and not {type(model).__name__}: try fmjax.Perceptron()")
     one_number("the margin of a model", model.margin)
+    require_margin("margin", model.margin, model.constraint)
 
 
 def check_alpha(alpha: Any) -> None:
@@ -72,6 +74,15 @@ def check_discrete(model: Model) -> None:
         raise ValueError(
             f"this threshold needs references of zero entropy, which {kind} weights do not have: use binary weights"
         )
+
+
+def check_reference(model: Model, alpha: Any) -> None:
+    """`ValueError` for what has no hardest margin, or none that is looked for at this load."""
+    check_discrete(model)
+    check_alpha(alpha)
+    fewest, law = model.constraint.fewest, model.constraint.law
+    allowed = f"loads from {fewest:g} on are supported; of the hardest margin below it is known that {law}"
+    require("alpha", alpha, lambda load: load >= fewest, allowed)
 
 
 def check_margin(model: Model) -> None:

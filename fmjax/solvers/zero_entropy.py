@@ -1,4 +1,7 @@
-"""Where the entropy of typical solutions vanishes: the line that is ``alpha_c(kappa)`` and ``kappa_max(alpha)``."""
+"""Where the entropy of typical solutions vanishes: the line that is ``alpha_c(kappa)`` and ``kappa_max(alpha)``.
+
+Margins are looked for in the coordinate of the constraint that is free and grows as they get harder, its `hardness`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,16 @@ from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
 
-__all__ = ["largest_alpha", "largest_load", "largest_margin", "loads", "search_alpha", "search_margin", "shrinking_volume"]
+__all__ = [
+    "hardest_margin",
+    "largest_alpha",
+    "largest_load",
+    "loads",
+    "margin_of",
+    "search_alpha",
+    "search_margin",
+    "shrinking_volume",
+]
 
 _Scalar = Float[Array, ""]
 _SCAN = 64
@@ -31,10 +43,14 @@ _RISE = 1e-9  # more than rounding, where margins are so negative that entropies
 _At = Callable[[Any, _Scalar], tuple[Equilibrium, _Scalar]]
 
 
-def _with_margin(functional: Equilibrium, margin) -> Equilibrium:
-    """``functional`` at a margin that is given in standard deviations of the pre-activation, as in all scans."""
+def _with_hardness(functional: Equilibrium, hardness: _Scalar) -> Equilibrium:
     model = functional.model
-    return Equilibrium(model.with_margin(margin * model.deviation), functional.nodes)
+    return Equilibrium(model.with_margin(margin_of(model, hardness)), functional.nodes)
+
+
+def margin_of(model: Model, hardness: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The margin of this hardness, which is that of a constraint on pre-activations of deviation one."""
+    return model.constraint.of_hardness(hardness) * model.deviation
 
 
 def _at_alpha(inputs, alpha):
@@ -42,9 +58,9 @@ def _at_alpha(inputs, alpha):
     return functional, alpha
 
 
-def _at_margin(inputs, margin):
+def _at_hardness(inputs, hardness):
     functional, alpha = inputs
-    return _with_margin(functional, margin), alpha
+    return _with_hardness(functional, hardness), alpha
 
 
 def _equations(at: _At, held: Any = None):
@@ -62,13 +78,14 @@ def _equations(at: _At, held: Any = None):
     return equations
 
 
-def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.ndarray) -> Root:
+def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.ndarray, floor: float) -> Root:
     """``(*fields, control)`` where ``S = 0``, and order parameters there.
 
     Newton starts from the last point of a scan over the control, ordered towards ``S = 0``, that has ``S > 0``. Along it the
     entropy falls: from where it rises, beyond the end of the branch, Newton went elsewhere (with a teacher to ``q`` close to
     ``R^2``, which no quadrature resolves). One loop: the last turn of the scan, at no control of its own, is that search.
-    Fields only grow along it, so that each point starts from the one before.
+    Fields only grow along it, so that each point starts from the one before. ``floor`` is the size of the control below
+    which its relative accuracy does not matter.
     """
     size = positive.size
 
@@ -83,6 +100,7 @@ def _vanishing(at: _At, inputs: Any, scan: Float[Array, " scan"], positive: np.n
             start,
             numbers=number_of_numbers(EquilibriumOrder),
             positive=np.append(positive, False),
+            floor=np.append(np.full(size, 1e-12), floor),
             fixed_point=~searching,
         )
         entropy = jnp.where(root.status == CONVERGED, root.numbers[0], jnp.inf)
@@ -120,21 +138,18 @@ def loads(functional: Equilibrium) -> Float[Array, " scan"]:
     return largest_load(functional) * jnp.linspace(0.05, 1.0, _SCAN)
 
 
-def _annealed(functional: Equilibrium, alpha, margin):
+def _annealed(functional: Equilibrium, alpha, hardness):
     """First-moment entropy ``ln 2 + alpha ln P[Delta satisfies]``: an upper bound on the quenched one.
 
     Given the label of a teacher, ``P`` is at most twice as large, and at most one.
     """
-    model = _with_margin(functional, margin).model
+    model = _with_hardness(functional, hardness).model
     satisfied = model.unit_constraint.log_weight(jnp.asarray(0.0), jnp.asarray(1.0))
     return jnp.log(2.0) + alpha * (jnp.minimum(satisfied + jnp.log(2.0), 0.0) if model.teacher else satisfied)
 
 
-def _margins_below_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array, " scan"]:
-    """Margins up to the one where the first-moment bound at ``alpha`` vanishes, which ``kappa_max`` does not exceed.
-
-    In standard deviations of the pre-activation.
-    """
+def _up_to_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array, " scan"]:
+    """Up to the hardness where the first-moment bound at ``alpha`` vanishes, which that of ``kappa_max`` does not exceed."""
 
     def halve(_, bracket):
         low, high = bracket
@@ -150,18 +165,19 @@ def _margins_below_bound(functional: Equilibrium, alpha: _Scalar) -> Float[Array
 @Program
 def search_alpha(functional: Equilibrium) -> Root:
     """Fields and ``alpha`` where ``S = 0`` at the model's margin; the scan covers `largest_load`."""
-    return _vanishing(_at_alpha, (functional,), loads(functional), functional.positive)
+    return _vanishing(_at_alpha, (functional,), loads(functional), functional.positive, floor=1e-12)
 
 
 @Program
 def search_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
-    """Fields and margin, in deviations of the pre-activation, where ``S = 0`` at ``alpha``."""
-    return _vanishing(_at_margin, (functional, alpha), _margins_below_bound(functional, alpha), functional.positive)
+    """Fields and hardness of the margin, see `margin_of`, where ``S = 0`` at ``alpha``."""
+    # A margin of zero, or of one where the coordinate is its logarithm, is one like others.
+    return _vanishing(_at_hardness, (functional, alpha), _up_to_bound(functional, alpha), functional.positive, floor=1e-2)
 
 
 # The same with derivatives.
 largest_alpha = implicit(_equations(_at_alpha), search_alpha)
-largest_margin = implicit(_equations(_at_margin), search_margin)
+hardest_margin = implicit(_equations(_at_hardness), search_margin)
 
 
 @Program

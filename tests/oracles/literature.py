@@ -27,6 +27,7 @@ DING_SUN = "J. Ding and N. Sun, Capacity lower bound for the Ising perceptron, S
 HUANG = "B. Huang, Capacity threshold for the Ising perceptron, FOCS 2024, arXiv:2404.18902"
 GARDNER = "E. Gardner, J. Phys. A 21, 257 (1988); T. M. Cover, IEEE Trans. Electron. Comput. EC-14, 326 (1965)"
 SYMMETRIC = "B. Aubin, W. Perkins and L. Zdeborová, J. Phys. A 52, 294003 (2019), arXiv:1901.00314"
+SYMMETRIC_DENSE = "printed values, as quoted in the project's specification beside " + SYMMETRIC
 WIDE_FLAT = "C. Baldassi et al., Phys. Rev. Lett. 127, 278301 (2021), arXiv:2107.01163"
 GYORGYI = "G. Györgyi, Phys. Rev. A 41, 7097 (1990)"
 SOMPOLINSKY = "H. Sompolinsky, N. Tishby and H. S. Seung, Phys. Rev. Lett. 65, 1683 (1990)"
@@ -56,6 +57,9 @@ CLUSTER_BREAKUP = Published(0.77, 0.01, WIDE_FLAT)
 
 # Binary teacher-student perceptron at margin 0: transition to perfect generalisation; the sources disagree.
 PERFECT_GENERALISATION = Enclosure(1.245, 1.249, f"{GYORGYI}; {SOMPOLINSKY}")
+
+# Symmetric binary perceptron of margin 1: loads up to which 2, and 4, solutions exist at any mutual distance.
+SYMMETRIC_REPLICAS = {2: Published(1.7001, 5e-5, SYMMETRIC_DENSE), 4: Published(1.6578, 5e-5, SYMMETRIC_DENSE)}
 
 
 def spherical_capacity(margin):

@@ -1,8 +1,8 @@
 """The symmetric binary perceptron, |Delta| <= kappa: replica symmetric forms that its symmetry makes one-dimensional.
 
-Typical solutions have no overlap, q~ = q~^ = 0: the first moment is exact, and the pre-activations of a reference of margin kt
-are z ~ N(0, 1) given |z| < kt. Of the fields of `franz_parisi` x and t^ go, and what is left of the pre-activation of a counted
-solution, h = p z + sqrt(q - p²) y, is one number:
+Typical solutions have no overlap, q~ = q~^ = 0: the first moment is exact, and the pre-activations of a reference of margin
+kt are z ~ N(0, 1) given |z| < kt. Of the fields of `franz_parisi` x and t^ go, and what is left of the pre-activation of a
+counted solution, h = p z + sqrt(q - p²) y, is one number:
 
     phi = ext  -q^(1-q)/2 - p p^ + ∫Du ln 2cosh(sqrt(q^) u + p^)
                + alpha ∫dh N(h; 0, q) W(p h/q, 1 - p²/q; kt) / W(0, 1; kt) ln W(h, 1-q; k)
@@ -11,8 +11,8 @@ with W(m, s; k) = P(|m + sqrt(s) xi| < k).
 """
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_ndtr
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import comb, log_ndtr, logsumexp
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
 
@@ -63,7 +63,7 @@ def pull(p_gap, q_hat):
     if p_gap == 1.0:
         return 0.0
     top = 40 + 12 * np.sqrt(q_hat)
-    return brentq(lambda p_hat: np.log(site(q_hat, p_hat)[1] / p_gap), 0.0, top, xtol=1e-14, rtol=1e-14)
+    return brentq(lambda p_hat: np.log(site(q_hat, p_hat)[1] / p_gap), 0.0, top, xtol=1e-14)
 
 
 def implied(q_hat, alpha, distance, margin, reference_margin):
@@ -88,8 +88,38 @@ def entropies(alpha, distance, margin, reference_margin):
     scan = np.geomspace(1e-5, 1e4, 60)
     left = [np.log(implied(q_hat, *about) / q_hat) for q_hat in scan]
     roots = [
-        brentq(lambda q_hat: np.log(implied(q_hat, *about) / q_hat), *scan[i : i + 2], xtol=1e-15, rtol=1e-13)
+        brentq(lambda q_hat: np.log(implied(q_hat, *about) / q_hat), *scan[i : i + 2], xtol=1e-15)
         for i in range(len(scan) - 1)
         if left[i] * left[i + 1] < 0
     ]
     return [entropy(q_hat, *about) for q_hat in roots]
+
+
+def robust_capacity(replicas, margin):
+    """``(load, distance)`` up to which 2, 4, ... solutions exist at any mutual distance: no two groups overlap, q0 = 0.
+
+    y phi = ext  -y q^/2 - y (y-1) q q^/2 + ln E (2 cosh(sqrt(q^) u))^y + alpha ln E W(sqrt(q) u, 1-q)^y, where the
+    first mean is one of a sum of exponentials, vanishes at the load that is least at one distance.
+    """
+    y = replicas
+    charges = y - 2 * np.arange(y + 1)
+    counts = comb(y, np.arange(y + 1))
+
+    def load(logit):
+        p_gap = 2 / (1 + np.exp(-logit))  # 1 - q
+        q = 1 - p_gap
+
+        def configurations(log_conjugate):
+            conjugate = np.exp(log_conjugate)
+            total = logsumexp(conjugate * (charges**2 - y**2) / 2, b=counts)  # from the charge of all alike on
+            return y * (y - 1) / 2 * conjugate * p_gap + total
+
+        best = minimize_scalar(configurations, bracket=(-3.0, 0.0), tol=1e-10)
+        away = np.concatenate([-np.geomspace(1e-3, 20, 60)[::-1], [0.0], np.geomspace(1e-3, 20, 60)]) * np.sqrt(p_gap)
+        breaks = np.concatenate([sign * margin + away for sign in (1, -1)]) / np.sqrt(q)
+        u, weight = _panels(np.unique(np.clip(np.concatenate([breaks, np.linspace(-12, 12, 97)]), -12, 12)))
+        weight = weight * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
+        return -best.fun / np.log(weight @ np.exp(y * inside(np.sqrt(q) * u, p_gap, margin)))
+
+    least = minimize_scalar(load, bracket=(-6.0, -4.5, -3.0), tol=1e-9)
+    return least.fun, 1 / (1 + np.exp(-least.x))

@@ -1,0 +1,52 @@
+"""What is asked of the theory, looked at before anything runs: sentences for what has no answer.
+
+Traced values pass, as nobody can be asked inside a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.core
+import numpy as np
+
+from fmjax.checks import refuse_masked
+from fmjax.models import Constraint
+
+__all__ = ["is_concrete", "one_number", "require", "require_margin"]
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether no leaf is being traced, so that its value can be looked at."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
+    """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; traced values pass."""
+    if not is_concrete(value):
+        return
+    refuse_masked(name, value)
+    try:
+        array = np.asarray(value, complex if np.iscomplexobj(value) else float)
+    except (TypeError, ValueError):
+        array = np.asarray(value)
+    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SUb":
+        raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
+    bad = ~(np.isfinite(array) & holds(array))
+    if bad.any():
+        raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
+
+
+def require_margin(name: str, value: Any, constraint: Constraint) -> None:
+    """`ValueError` for a margin that is not finite, or one at which the kind of ``constraint`` leaves nothing."""
+    positive, kind = constraint.positive, type(constraint).__name__
+    allowed = f"the margin of a {kind} is positive, try {constraint.usual:g}" if positive else "it must be a finite number"
+    require(name, value, lambda margin: (margin > 0) | (not positive), allowed)
+
+
+def one_number(name: str, value: Any, several: str = "jax.vmap") -> None:
+    """`ValueError` if ``value`` is an array, traced or not; what takes ``several`` is named."""
+    if np.ndim(value):
+        raise ValueError(f"{name} must be one number, not an array of shape {np.shape(value)}: use {several} for several")
