@@ -68,8 +68,9 @@ _Scalar = Float[Array, ""]
 def capacity(model: Model) -> Threshold:
     """Largest number of patterns per weight that typically has solutions, ``alpha_c(kappa)``.
 
-    Discrete weights: ``S(alpha_c, kappa) = 0``. Continuous ones: the volume of solutions shrinks to a point, ``q -> 1``.
-    For binary weights at margin 0, ``alpha_c = 0.833078599...`` (Krauth and Mezard 1989; Ding and Sun 2019).
+    Discrete weights: ``S(alpha_c, kappa) = 0``, for binary ones at margin 0 at 0.833078599 (Krauth and Mezard 1989).
+    Continuous ones: they shrink to a point, ``q -> 1``, at ``alpha_c = Q'(1) / (Q(1) E[distance^2])``, the distance of ``z ~
+    N(0, 1)`` from the allowed set in deviations of the pre-activation (Gardner 1988); infinite where an activation jumps.
 
     Args:
         model: what is learned, at its own margin.

@@ -13,7 +13,7 @@ from fmjax.models import ACTIVATIONS, CommitteeArchitecture
 from fmjax.replica import EquilibriumControls, FranzParisiControls
 from fmjax.replica.franz_parisi_order import Covariances
 from fmjax.solvers import front
-from tests.oracles import committee as oracle
+from tests.oracles import committee as oracle, literature
 from tests.oracles.franz_parisi import Order
 
 KERNELS = {"sign": oracle.SIGN, "relu": oracle.RELU, "erf": oracle.ERF}
@@ -350,3 +350,48 @@ def test_a_committee_made_with_float64_off_is_the_same():
         found = fmjax.TreeCommittee("relu")
     expected = fmjax.TreeCommittee("relu")
     assert jax.tree.all(jax.tree.map(np.array_equal, found, expected))
+
+
+def spherical_capacity(activation, margin=0.0):
+    return fmjax.thresholds.capacity(fmjax.TreeCommittee(activation, margin, weights=fmjax.Spherical()))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_spherical_weights_behind_kinked_activations_have_the_capacity_of_their_slope(slope):
+    """``2 Q'(1) / Q(1)``: with the mean square of the slope, and what a mean takes from the variance."""
+    found = spherical_capacity(fmjax.LeakyReLU(slope))
+    square, mean = (1 + slope**2) / 2, (1 - slope) / np.sqrt(2 * np.pi)
+    assert abs(found.value - 2 * square / (square - mean**2)) < found.error_estimate < 1e-11
+
+
+@pytest.mark.parametrize(("slope", "capacity"), [(0.1, 2.68556670), (0.5, 2.13598076), (0.9, 2.00352343)])
+def test_these_are_the_numbers_of_an_independent_program(slope, capacity):
+    assert abs(spherical_capacity(fmjax.LeakyReLU(slope)).value - capacity) < 5e-9
+
+
+@pytest.mark.parametrize(("name", "margin"), [("relu", 0.2), ("erf", 0.0), ("erf", -1.0)])
+def test_spherical_weights_of_a_committee_follow_gardners_formula_with_a_steeper_kernel(name, margin):
+    kernel = KERNELS[name]
+    exact = kernel.slope(1.0) / kernel.power * literature.spherical_capacity(margin / np.sqrt(kernel.power))
+    assert spherical_capacity(name, margin).value == pytest.approx(exact, rel=1e-11)
+
+
+def test_spherical_weights_behind_any_activation_have_the_capacity_of_its_mean_square_slope():
+    """``Q'(1) = E[g'^2]`` for what is odd and smooth (Price's theorem)."""
+    u, weight = np.polynomial.hermite_e.hermegauss(120)
+    weight = weight / np.sqrt(2 * np.pi)
+    exact = 2 * (weight @ np.cosh(u) ** -4.0) / (weight @ np.tanh(u) ** 2)
+    assert spherical_capacity("tanh").value == pytest.approx(exact, rel=1e-9)
+
+
+def test_spherical_weights_behind_signs_store_any_number_of_patterns():
+    found = spherical_capacity("sign")
+    assert (found.value, found.result) == (np.inf, "converged")
+
+
+def test_the_gradient_of_a_spherical_capacity_in_the_slope_and_the_margin_is_that_of_its_differences():
+    def value(parameters):
+        return spherical_capacity(fmjax.LeakyReLU(parameters[0]), parameters[1]).value
+
+    at = jnp.array([0.3, 0.2])
+    np.testing.assert_allclose(jax.grad(value)(at), differences(value, at, 1e-3), atol=1e-8)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -85,9 +86,12 @@ def test_spherical_weights_at_zero_margin_have_capacity_two():
     assert abs(threshold.value - 2.0) < threshold.error_estimate < 1e-8
 
 
-def test_spherical_capacity_follows_gardners_formula_at_positive_margin():
-    threshold = fmjax.thresholds.capacity(fmjax.Perceptron(margin=0.5, weights=fmjax.Spherical()))
-    assert abs(threshold.value - literature.spherical_capacity(0.5)) < 1e-7
+@pytest.mark.parametrize("margin", [-19.0, -9.0, -2.0, 0.5, 15.0])
+def test_spherical_capacity_follows_gardners_formula_at_any_margin(margin):
+    threshold = fmjax.thresholds.capacity(fmjax.Perceptron(margin=margin, weights=fmjax.Spherical()))
+    with mpmath.workdps(120):  # at negative margins next to nothing is left of the sum
+        exact = 1 / ((1 + margin**2) * mpmath.ncdf(margin) + margin * mpmath.npdf(margin))
+    assert abs(threshold.value - float(exact)) < threshold.error_estimate < 1e-11 * (1 + float(exact))
 
 
 @pytest.mark.parametrize("alpha", [0.3, 1.2])

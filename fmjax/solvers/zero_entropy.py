@@ -16,12 +16,12 @@ from jaxtyping import Array, Float
 
 from fmjax.compilation import Program
 from fmjax.models import Model
-from fmjax.quadrature import Layered, twins
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.solvers.implicit import implicit
 from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
+from fmjax.special import derivatives, log_H
 
 __all__ = [
     "hardest_margin",
@@ -36,7 +36,6 @@ __all__ = [
 
 _Scalar = Float[Array, ""]
 _SCAN = 64
-_EXACT = 256  # nodes of a mean with a kink
 _RISE = 1e-9  # more than rounding, where margins are so negative that entropies hardly fall
 
 # (inputs, control) -> the functional and alpha there
@@ -187,11 +186,12 @@ def shrinking_volume(model: Model) -> tuple[_Scalar, _Scalar]:
     There ``q^ = q / (1-q)^2`` on the sphere, and forces pull patterns back to the allowed set, ``f = distance from it
     / (1 - Q(q))``: ``alpha_c = Q'(1) / E[distance^2]`` (for a perceptron Gardner 1988), infinite where the kernel is steep.
     """
-    constraint = model.unit_constraint
-    low, high = constraint.support()
-    edges = constraint.edges()
-    u, probability = Layered(_EXACT)(jnp.full(edges.shape, 1e6), -1e6 * edges)  # the distance has a kink
-    outside = jnp.maximum(low - u, 0.0) + jnp.maximum(u - high, 0.0)
-    mean, tilted = probability @ outside**2, (probability * twins(_EXACT)) @ outside**2
-    value = model.architecture.steepness() / mean
-    return value, jax.lax.stop_gradient(jnp.abs(tilted) / mean * value + 1e-13 * value)
+    low, high = model.unit_constraint.support()
+    value = model.architecture.steepness() / (_mean_square_excess(-low) + _mean_square_excess(high))
+    return value, jax.lax.stop_gradient((model.architecture.accuracy + 1e-13) * value)
+
+
+def _mean_square_excess(x: _Scalar) -> _Scalar:
+    """``∫_x^∞ Dz (z - x)^2``, from mean and variance of the excess given that there is one: those have closed forms."""
+    slope, bend = derivatives(log_H, x)
+    return jnp.exp(log_H(x)) * (1.0 + bend + (bend / slope) ** 2)
