@@ -239,7 +239,14 @@ def _on(client: Any) -> Pool:
 
 @contextmanager
 def connected(workers: int | None, scheduler: Any) -> Iterator[Any]:
-    """A dask client of processes of this machine, or of a scheduler, for one sweep or several; None: this process computes.
+    """A dask client for one sweep or several, whose workers compute; None where this process does it.
+
+    Args:
+        workers: processes of this machine, each on cores of its own, which end with the ``with`` block.
+        scheduler: address of a dask scheduler, or a client of one, which is given back as it is.
+
+    Yields:
+        The client: what `sweep` takes as its ``scheduler``.
 
     Raises:
         ValueError: both are asked for, or fewer than one worker, or a library is missing.
