@@ -29,6 +29,7 @@ from fmjax.reproduce.plotting import CONVERGED
 from fmjax.sentences import THEORY
 from fmjax.solvers import outcome
 from fmjax.sweeps import connected
+from fmjax.sweeps.blocks import forget_programs
 
 figures: dict[str, ModuleType | AtKappaMax] = {
     "2": typical_distance,
@@ -131,7 +132,9 @@ def run(out: Path, quick: bool = False, *, workers: int | None = None, scheduler
         rows = report.measure_all(directory.read_json(THRESHOLDS).get("rows", {}), bar, keep)
         stages.update()
         for name in figures:
-            jax.clear_caches()  # compiled programs of the stage before: of all stages they would take 2.6 GiB
+            # Compiled programs of the stage before: of all stages they would take 2.6 GiB.
+            forget_programs()
+            jax.clear_caches()
             stages.at(f"figure {name}")
             datasets[name] = _make(directory, name, client)
             stages.update()

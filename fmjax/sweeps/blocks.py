@@ -46,6 +46,12 @@ def compute(plan: Plan, index: int) -> dict[str, np.ndarray]:
     }
 
 
+def forget_programs() -> None:
+    """Give back the memory of compiled programs, which `jax.clear_caches` does not know of."""
+    with _lock:
+        _compiled.clear()
+
+
 def _evaluate(plan: Plan, static: dict[str, Any], columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     devices = jax.local_device_count()
     size = len(next(iter(columns.values()), [0]))
