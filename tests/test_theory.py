@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import fmjax
-from tests.oracles import enumeration, equilibrium as oracle, literature
+from tests.oracles import enumeration, equilibrium as oracle, literature, spherical
 
 REFERENCE = json.loads((Path(__file__).parent / "oracles" / "franz_parisi_reference.json").read_text())["rows"]
 CONNECTED = [row for row in REFERENCE if row["connected_to_maximum"]]
@@ -92,6 +92,36 @@ def test_spherical_capacity_follows_gardners_formula_at_any_margin(margin):
     with mpmath.workdps(120):  # at negative margins next to nothing is left of the sum
         exact = 1 / ((1 + margin**2) * mpmath.ncdf(margin) + margin * mpmath.npdf(margin))
     assert abs(threshold.value - float(exact)) < threshold.error_estimate < 1e-11 * (1 + float(exact))
+
+
+@pytest.mark.parametrize(
+    ("margin", "alpha"),
+    [(0.0, 1.9), (0.0, 1.95), (0.0, 1.999), (-0.5, 4.6), (-0.5, 4.7), (-1.0, 13.0), (1.0, 0.51)],
+)
+def test_typical_volumes_of_spherical_weights_follow_gardners_integral_up_to_capacity(margin, alpha):
+    model = fmjax.Perceptron(margin=margin, weights=fmjax.Spherical())
+    point = fmjax.solve(fmjax.Equilibrium(model), alpha=alpha)
+    entropy, gap = spherical.typical(alpha, margin)
+    assert point.result == "converged"
+    assert abs(point.entropy - entropy) < 1e-10
+    assert abs(point.order.gap / gap - 1) < 1e-9
+    assert abs(point.entropy - entropy) < point.error_estimate + 1e-11 < 1e-6
+
+
+def test_typical_volumes_of_spherical_weights_end_at_capacity():
+    model = fmjax.Perceptron(weights=fmjax.Spherical())
+    assert fmjax.solve(fmjax.Equilibrium(model), alpha=2.0).result != "converged"
+
+
+@pytest.mark.parametrize(("distance", "entropy"), [(0.4, -3.0594358), (1e-3, -2.773209963)])
+def test_local_entropies_of_spherical_weights_are_those_of_an_independent_program(distance, entropy):
+    model = fmjax.Perceptron(weights=fmjax.Spherical())
+    found = fmjax.curve(fmjax.FranzParisi(model, 0.1), alpha=1.5, distance=[distance])
+    assert found.result[0] == "converged"
+    assert abs(found.entropy[0] - entropy) < 1e-7
+    finer = fmjax.curve(fmjax.FranzParisi(model, 0.1).resized(2.0), alpha=1.5, distance=[distance])
+    assert abs(found.entropy[0] - finer.entropy[0]) < 1e-8
+    assert abs(found.slope[0] - finer.slope[0]) < found.error_estimate[0]
 
 
 @pytest.mark.parametrize("alpha", [0.3, 1.2])

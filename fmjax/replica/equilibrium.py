@@ -76,6 +76,11 @@ class Equilibrium(Functional):
         return np.array([True, False])[: 1 + self.model.teacher]
 
     @property
+    def unbounded(self) -> np.ndarray | None:
+        """Which fields grow like ``1 / (1-q)^2`` where solutions shrink to a point; None for weights whose number ends."""
+        return None if self.model.weights.discrete else self.positive
+
+    @property
     def scale(self) -> np.ndarray:
         """Fields are as small as the load."""
         return np.full(1 + self.model.teacher, 1e-12)

@@ -21,6 +21,7 @@ from fmjax.solvers.outcome import CONVERGED, NOT_FINITE, OUT_OF_STEPS, STALLED
 __all__ = ["Equations", "Expansion", "Root", "expand", "root_of", "solve"]
 
 _Vector = Float[Array, " n"]
+_FACTOR = np.log(3.0)  # of an unknown, in one step
 Equations = Callable[[Any, _Vector, Float[Array, ""]], tuple[_Vector, Float[Array, " numbers"]]]
 
 
@@ -99,6 +100,7 @@ def root_of(
     positive: np.ndarray,
     floor: np.ndarray | float = 1e-12,
     fixed_point: bool | Bool[Array, ""] = False,
+    logarithmic: np.ndarray | None = None,
     tolerance: float = 1e-7,
     max_steps: int = 60,
 ) -> Root:
@@ -119,6 +121,8 @@ def root_of(
         fixed_point: whether the residual is unknowns minus an increasing function of them, and the guess lies below its
             smallest fixed point. Steps of that map come up to it from there; Newton's do so faster once they point the same
             way, and none has to be shortened.
+        logarithmic: which unknowns of a fixed point Newton moves by factors: those that grow like a power of what their map
+            leaves of them.
         tolerance: on the relative size of the last step.
         max_steps: evaluations of the equations.
     """
@@ -141,6 +145,8 @@ def root_of(
             jnp.asarray(fixed_point) | first | (length(trial, correction) <= (1.0 - 0.25 * damping) * length(trial, step))
         )
         move, shift = -solve(at.jacobian[:, :-1], jnp.stack([at.residual, at.jacobian[:, -1]], axis=1)).T
+        if logarithmic is not None:
+            move = _by_factors(trial, at, logarithmic)
         if fixed_point is not False:
             move = jnp.where(fixed_point, _towards(trial, at.residual, move), move)
         small = length(trial, move) < tolerance
@@ -177,6 +183,17 @@ def root_of(
     start = Root(guess, nothing, guess, nothing, jnp.asarray(jnp.nan), jnp.asarray(0), jnp.asarray(-1))
     state = (guess, jnp.eye(guess.size), jnp.zeros_like(guess), jnp.ones(()), start)
     return jax.lax.while_loop(unfinished, body, state)[-1]
+
+
+def _by_factors(unknowns: _Vector, at: Expansion, which: np.ndarray) -> _Vector:
+    """Newton's step for the logarithms of the unknowns ``which`` and of those that they imply."""
+    implied, unit = unknowns - at.residual, np.eye(unknowns.size)
+    residual = jnp.where(which, jnp.log(unknowns / implied), at.residual)
+    jacobian = at.jacobian[:, :-1]
+    rows = unit / unknowns[:, None] - (unit - jacobian) / implied[:, None]
+    jacobian = jnp.where(which[:, None], rows, jacobian) * jnp.where(which, unknowns, 1.0)
+    step = -solve(jacobian, residual[:, None])[:, 0]
+    return jnp.where(which, unknowns * jnp.expm1(jnp.minimum(step, _FACTOR)), step)
 
 
 def _towards(unknowns: _Vector, residual: _Vector, move: _Vector) -> _Vector:

@@ -107,6 +107,7 @@ def _typical_root(functional: Equilibrium, alpha: Float[Array, ""]) -> Root:
         numbers=numbers,
         positive=positive,
         fixed_point=True,
+        logarithmic=functional.unbounded,
         tolerance=1e-9,  # the replicon is not carried over the last step to first order
     )
 

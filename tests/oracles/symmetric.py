@@ -24,7 +24,7 @@ def inside(mean, variance, margin):
     return near + np.log(-np.expm1(far - near))
 
 
-def _panels(breaks):
+def panels(breaks):
     """Composite Gauss and Legendre between all neighbours."""
     half = 0.5 * np.diff(breaks)[:, None]
     return (breaks[:-1, None] + half * (1 + NODES)).ravel(), (half * WEIGHTS).ravel()
@@ -35,7 +35,7 @@ def site(q_hat, p_hat, refine=1):
     root = np.sqrt(q_hat)
     ladder = np.concatenate([-np.geomspace(1e-3, 60, 60 * refine)[::-1], [0], np.geomspace(1e-3, 60, 60 * refine)])
     breaks = np.clip((ladder - p_hat) / root, -12, 12) if root > 0 else np.array([-12.0, 12.0])
-    u, weight = _panels(np.unique(np.concatenate([breaks, np.linspace(-12, 12, 49 * refine)])))
+    u, weight = panels(np.unique(np.concatenate([breaks, np.linspace(-12, 12, 49 * refine)])))
     weight = weight * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
     field = np.abs(root * u + p_hat)
     decay = np.exp(-2 * field)
@@ -49,7 +49,7 @@ def pattern(p, gap, spread, margin, reference_margin, refine=1):
     scales = np.concatenate([[s * np.geomspace(1e-2, 1e3, 50 * refine)] for s in (width, smear)]).ravel()
     away = np.unique(np.concatenate([-scales, [0.0], scales]))
     edges = np.concatenate([sign * edge + away for sign in (1, -1) for edge in (margin, p * reference_margin)])
-    h, weight = _panels(np.unique(np.clip(np.concatenate([edges, np.linspace(-12, 12, 97)]), -12, 12)))
+    h, weight = panels(np.unique(np.clip(np.concatenate([edges, np.linspace(-12, 12, 97)]), -12, 12)))
     weight = weight * np.exp(-(h**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
     weight = weight * np.exp(inside(p * h / q, spread / q, reference_margin) - inside(0.0, 1.0, reference_margin))
     value = inside(h, gap, margin)
@@ -117,7 +117,7 @@ def robust_capacity(replicas, margin):
         best = minimize_scalar(configurations, bracket=(-3.0, 0.0), tol=1e-10)
         away = np.concatenate([-np.geomspace(1e-3, 20, 60)[::-1], [0.0], np.geomspace(1e-3, 20, 60)]) * np.sqrt(p_gap)
         breaks = np.concatenate([sign * margin + away for sign in (1, -1)]) / np.sqrt(q)
-        u, weight = _panels(np.unique(np.clip(np.concatenate([breaks, np.linspace(-12, 12, 97)]), -12, 12)))
+        u, weight = panels(np.unique(np.clip(np.concatenate([breaks, np.linspace(-12, 12, 97)]), -12, 12)))
         weight = weight * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
         return -best.fun / np.log(weight @ np.exp(y * inside(np.sqrt(q) * u, p_gap, margin)))
 
