@@ -12,12 +12,13 @@ __all__ = ["usual_arithmetic"]
 
 @contextmanager
 def usual_arithmetic() -> Iterator[None]:
-    """float64, and NumPy's rules for mixed types and shapes, which users may have forbidden in code of their own.
+    """float64, NumPy's rules for mixed types and shapes, and NaN where there is no answer: users may have forbidden each.
 
     Example:
         >>> with jax.numpy_dtype_promotion("strict"), usual_arithmetic():
         ...     print((jax.numpy.arange(2) + 0.5).dtype)
         float64
     """
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    mixed = jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
+    with jax.enable_x64(True), mixed[0], mixed[1], jax.debug_nans(False):
         yield

@@ -385,7 +385,7 @@ def test_what_networks_cannot_take_is_refused_by_name(call, named, without_type_
 # Settings of JAX ------------------------------------------------------------------------------------------------------
 
 PROGRAM = """
-import dataclasses, jax, numpy as np
+import dataclasses, jax, fmjax, numpy as np
 from fmjax import networks
 from fmjax.message_passing import *
 
@@ -405,6 +405,10 @@ polarisation(one, sweeps=3)
 
 study = {"hidden": (9,), "patterns": (10, 20), "seeds": 2, "epochs": 2, "fractions": (0.0, 0.01, 0.02, 0.05), "draws": 1}
 assert np.isfinite(networks.run(dataclasses.replace(networks.STUDIES["digits"], **study)).loss).all()
+perceptron = fmjax.Perceptron()
+for alpha, found in ((0.5, True), (5.0, False)):
+    assert np.isfinite(fmjax.solve(fmjax.Equilibrium(perceptron), alpha=alpha).entropy) == found
+assert np.isnan(fmjax.solve(fmjax.FranzParisi(perceptron, 0.0), alpha=0.5, distance=1e-5).entropy)
 layers = [layer[0] for layer in networks.random_networks((64, 9, 10), 2, jax.random.key(0))]
 networks.flipped(layers, np.array([0.0, 0.1]), jax.random.key(0))
 """

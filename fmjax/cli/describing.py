@@ -35,8 +35,7 @@ def names(quantities: Iterable[str], closing: str = "or") -> str:
 def filled(body: Callable[..., Any], **parts: str) -> Callable[..., Any]:
     """The same function, its docstring with these parts in place of ``{NAME}``, indented as it is."""
     for name, text in parts.items():
-        assert body.__doc__ is not None
-        body.__doc__ = body.__doc__.replace(f"{{{name}}}", textwrap.indent(text, "    ").lstrip())
+        body.__doc__ = (body.__doc__ or "").replace(f"{{{name}}}", textwrap.indent(text, "    ").lstrip())
     return body
 
 
