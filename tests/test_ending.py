@@ -127,6 +127,20 @@ def test_more_memory_than_there_is_is_one_sentence():
     assert "alpha = 2e+07 asks for 2e+13 patterns" in one_sentence(done.stderr)
 
 
+def test_an_interruption_while_a_command_is_looked_for_is_said():
+    program = """
+import sys, fmjax.cli, typer.core
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+typer.core.TyperGroup.invoke = interrupted
+sys.argv = ["fmjax", "entropy", "--alpha", "0.5"]
+fmjax.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert one_sentence(done.stderr) == "Error: interrupted"
+
+
 @pytest.mark.parametrize("wait", [0.4, 1.0, 4.0], ids=["importing", "beginning", "at work"])
 def test_an_interruption_is_one_sentence_and_status_130(wait):
     command = [sys.executable, "-m", "fmjax.cli", "focusing", "--size", "3001", "--alpha", "0.7", "--samples", "1000"]

@@ -89,6 +89,8 @@ def main() -> None:
         os._exit(INTERRUPTED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
+            if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):  # typer says nothing of it
+                tell("Error: interrupted")
             # Everything of ours is closed. Libraries in C that were interrupted may crash when Python takes them down.
             os._exit(INTERRUPTED)
         raise
