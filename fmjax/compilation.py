@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ __all__ = ["Call", "Program", "compile_ahead", "compiled_together", "run", "soon
 
 Call = Callable[..., Any]
 
-_COMPILERS = ThreadPoolExecutor()
+_COMPILERS = ThreadPoolExecutor()  # XLA lets Python go on while it compiles
 
 # On a CPU, XLA has two ways to machine code. The newer one takes twice as long, for programs that run 1.0 to 1.3 times as
 # fast: ours compile for seconds and run for milliseconds.
@@ -66,8 +66,9 @@ class Program:
         # JAX takes options for whole programs only. What is put on a device is traced where another program is.
         if _traced(inputs) or _traced(jax.device_put(0.0)):
             return self._part(*inputs)
-        while self._begun:
-            self._begun.pop().result()
+        # A compilation that failed is tried again, and then raises where it is asked for.
+        wait(tuple(self._begun))
+        self._begun = [begun for begun in self._begun if not begun.done()]
         return self._at_once(*inputs)
 
     def begin(self, *inputs: Any) -> None:
