@@ -110,6 +110,7 @@ def number(
     """
     if is_traced(value):
         raise ValueError(f"{name} is being traced, and must be known: it is part of the program, so keep it out of jax.jit")
+    refuse_masked(name, value)
     try:
         # By way of its decimal digits, so that 0.2 of float32 is 0.2.
         text = str(np.asarray(value)[()]) if isinstance(value, np.ndarray | np.generic | jax.Array) else value

@@ -139,6 +139,7 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
             ["patterns", "15 of 44 are masked", "leave them out"],
         ),
         (f"fmjax.message_passing.Instance({X}, True)", ["margin", "not True"]),
+        (f"fmjax.message_passing.Instance({X}, np.ma.array(5.0, mask=True))", ["margin", "1 of 1 are masked"]),
         (f"fmjax.message_passing.Instance({X} * 1j)", ["patterns", "real numbers", "complex"]),
         (f"fmjax.message_passing.Instance({X}, float('nan'))", ["margin", "nan"]),
         (f"fmjax.message_passing.Instance({X}, np.array([0.1]))", ["margin", "shape (1,)"]),

@@ -45,6 +45,7 @@ class SaddlePoint(eqx.Module, Outcome):
         alpha: patterns per weight.
         residual: largest saddle equation left over where they were last evaluated, one Newton step before the answer.
         replicon: positive where replica symmetry is locally stable (`fmjax.replica.stability`); NaN for a robust ensemble.
+            Like ``residual`` and ``error_estimate``, it says how far to trust an answer, and has no derivative: zero.
         error_estimate: absolute bound on the errors of ``entropy`` and ``slope``: half the difference of the twin rules of
             which the quadrature consists (`fmjax.quadrature`).
         steps: evaluations of the saddle equations that it took.
@@ -122,7 +123,10 @@ typical_root = implicit(typical_equations, _typical_root)
 def typical_point(root: Root, model: Model, alpha: Float[Array, ""]) -> SaddlePoint:
     """Typical solutions from their fields."""
     entropy, slope, replicon, *_ = root.numbers
-    order, error = order_of(root), jax.lax.stop_gradient(error_of(model, root.number_errors, root.numbers))
+    order, (replicon, error) = (
+        order_of(root),
+        jax.lax.stop_gradient((replicon, error_of(model, root.number_errors, root.numbers))),
+    )
     status = resolved(root.status, 1.0 + jnp.abs(slope), error)
     rest = (0.5 * order.gap, alpha, root.residual, replicon, error, root.steps, status)
     point = SaddlePoint(entropy, slope, order, None, *rest)
