@@ -23,6 +23,8 @@ __all__ = [
     "Number",
     "are_bits",
     "as_array",
+    "as_numbers",
+    "as_path",
     "is_traced",
     "kind_of",
     "number",
@@ -33,6 +35,7 @@ __all__ = [
     "require_finite",
     "require_place",
     "require_signs",
+    "rounded",
     "seed_of",
     "stray_of",
     "whole",
@@ -75,6 +78,18 @@ def as_array(name: str, value: Any) -> Any:
     return array.astype(float) if wide else array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def as_numbers(name: str, value: Any) -> Any:
+    """`as_array`, where True and False are no numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = as_array(name, value)
+    if kind_of(found) == "bool":
+        raise ValueError(f"{name} must be numbers, not True and False")
+    return found
+
+
 def refuse_masked(name: str, value: Any) -> None:
     """Refuse values that a mask hides: NumPy hands on what is under it.
 
@@ -100,10 +115,32 @@ def require_finite(name: str, array: Any) -> None:
         raise ValueError(f"{name} must be finite: {bad} of {np.size(array)} values are NaN or infinite")
 
 
+def rounded(name: str, array: Any, dtype: Any) -> jax.Array:
+    """Finite numbers in a type of float that can hold them.
+
+    Raises:
+        ValueError: some are NaN or infinite, or would be in this type, or all of them would be zero.
+    """
+    require_finite(name, array)
+    least, most = (float(getattr(jnp.finfo(dtype), end)) for end in ("tiny", "max"))
+    if not is_traced(array) and kind_of(array) == "float":
+        largest = max((float(np.max(np.abs(block))) for block in _blocks(array)), default=0.0)
+        if largest > most or 0 < largest < least:
+            held = f"{jnp.dtype(dtype)} holds {least:.2g} to {most:.2g}"
+            raise ValueError(f"{name} are as large as {largest:.2g}, and {held}: divide them by their scale")
+    with np.errstate(under="ignore"):  # beside others, small ones are as good as zero
+        return jnp.asarray(array, dtype)
+
+
 def number(
-    name: str, value: Any, holds: Callable[[float], bool] = lambda _: True, allowed: str = "must be a finite number"
+    name: str,
+    value: Any,
+    holds: Callable[[float], bool] = lambda _: True,
+    allowed: str = "must be a finite number",
+    *,
+    infinite: bool = False,
 ) -> float:
-    """A finite number of Python, which decides what is compiled.
+    """A finite number of Python, or perhaps an ``infinite`` one, which decides what is compiled.
 
     Raises:
         ValueError: it is none, does not fulfil the condition, or is being traced.
@@ -121,7 +158,7 @@ def number(
         )
     except (TypeError, ValueError):
         found = np.nan
-    if not (np.isfinite(found) and holds(found)):
+    if not ((np.isfinite(found) or (infinite and found == np.inf)) and holds(found)):
         raise ValueError(f"{name} {allowed}, not {_shortly(value)}")
     return found
 
@@ -218,6 +255,16 @@ def refuse_another(name: str, value: Any, kind: Any, usual: str) -> None:
     if not isinstance(value, kind):
         kinds = " or ".join(part.__name__ for part in getattr(kind, "__args__", (kind,)))
         raise TypeError(f"{name} must be {kinds}, and is {_shortly(value)}: try {usual}")
+
+
+def as_path(name: str, value: Any) -> Path:
+    """A name of a file or a directory.
+
+    Raises:
+        TypeError: it is none.
+    """
+    refuse_another(name, value, str | os.PathLike, "a name, or pathlib.Path")
+    return Path(value)
 
 
 def require_place(name: str, path: Path) -> None:

@@ -47,6 +47,12 @@ def test_signs_of_any_type_are_the_same_problem():
     assert batch.errors(np.stack([weights, weights])).tolist() == [wanted, int((-sums < 2).sum())]
 
 
+def test_inside_programs_a_tie_of_signs_is_an_error():
+    """A traced float may be a sign: one that adds up to zero is on neither side."""
+    errors = jax.jit(lambda patterns: Instance(patterns).errors(np.ones(4, np.int8)))
+    assert int(errors(np.array([[1.0, 1.0, -1.0, -1.0], [1.0, 1.0, 1.0, -1.0]]))) == 1
+
+
 def test_weights_and_references_of_any_type_are_the_same():
     instance = Instance.random(KEY, 40, 0.3)
     weights = np.where(np.arange(40) % 3 == 0, -1, 1)
@@ -61,7 +67,7 @@ def test_real_patterns_stay_real():
     for patterns in (drawn, drawn.astype(np.float32), jnp.asarray(drawn), drawn.tolist(), 2.0 * np.sign(drawn)):
         instance = Instance(patterns)
         assert instance.patterns.dtype == jnp.float32
-        assert instance.threshold == 0
+        assert 0 < instance.threshold < 1e-37
         np.testing.assert_allclose(instance.patterns, np.asarray(patterns), rtol=1e-6)
     assert Instance(np.zeros((0, 12))).patterns.shape == (0, 12)
 
@@ -128,7 +134,8 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         (f"fmjax.message_passing.Instance(2 * {X})", ["patterns", "unit variance", "2"]),
         (f"fmjax.message_passing.Instance(np.where({X} > 0, np.nan, 1))", ["patterns", "NaN or infinite", "of 44"]),
         (f"fmjax.message_passing.Instance(np.where({X} > 0, np.inf, 0.5))", ["patterns", "NaN or infinite"]),
-        (f"fmjax.message_passing.Instance(np.where({X} > 0, 1e300, 0.5))", ["patterns", "single precision", "infinite"]),
+        (f"fmjax.message_passing.Instance(np.where({X} > 0, 1e300, 0.5))", ["patterns", "1e+300", "float32 holds"]),
+        (f"fmjax.message_passing.Instance(1e-60 * np.where({X} > 0, 1, 0.5))", ["patterns", "1e-60", "their scale"]),
         (f"fmjax.message_passing.Instance({X}[0])", ["patterns", "(P, N)", "(11,)"]),
         ("fmjax.message_passing.Instance(1)", ["patterns", "(P, N)", "()"]),
         ("fmjax.message_passing.Instance(np.zeros((3, 0)))", ["patterns", "(3, 0)"]),
@@ -155,7 +162,7 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         (f"fmjax.message_passing.Instance.labelled({X}, [1, 0, 1, 1])", ["labels", "but 0", "np.where(labels, 1, -1)"]),
         (f"fmjax.message_passing.Instance.labelled({X}, [1, 2, 1, 1])", ["labels", "but 2 is among them"]),
         (f"fmjax.message_passing.Instance.labelled({X} > 0, np.ones(4))", ["patterns", "True and False"]),
-        (f"fmjax.message_passing.Instance.labelled({X}[None], np.ones(4))", ["patterns", "(any, any)", "(1, 4, 11)"]),
+        (f"fmjax.message_passing.Instance.labelled({X}[None], np.ones(4))", ["patterns", "(P, N)", "(1, 4, 11)"]),
         (f"{I}.errors(np.ones(11) > 0)", ["weights", "True and False", "np.where(weights, 1, -1)"]),
         (f"{I}.errors(np.ones(1))", ["weights", "(11,)", "(1,)"]),
         (f"{I}.errors(np.ones((11, 1)))", ["weights", "(11,)", "(11, 1)"]),
@@ -183,6 +190,9 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         (f"fmjax.message_passing.belief_propagation({I}, dtype='half')", ["dtype", "float32", "float16"]),
         (f"fmjax.message_passing.belief_propagation({I}, sweeps=1.5)", ["sweeps", "1.5"]),
         (f"fmjax.message_passing.belief_propagation({I}, np.full(11, np.inf))", ["fields", "11 of 11"]),
+        (f"fmjax.message_passing.belief_propagation({I}, np.full(11, 1e39))", ["fields", "1e+39", "float32 holds"]),
+        (f"fmjax.message_passing.belief_propagation({I}, np.ones(11) > 0)", ["fields", "True and False"]),
+        (f"fmjax.message_passing.local_entropy({I}, np.ones(11), [True])", ["gammas", "True and False"]),
         (f"fmjax.message_passing.belief_propagation({I}, start=np.zeros(11))", ["start", "beliefs.messages"]),
         (
             f"fmjax.message_passing.belief_propagation({I}, start=fmjax.message_passing.AMP(np.zeros(3), np.zeros(4)))",
@@ -322,6 +332,9 @@ SETS = "[np.ones((2, 4, 3), np.int8), np.ones((2, 3, 2), np.int8)]"
         (f"{N}.mistakes({W}, np.ones((3, 2, 2)), np.zeros(3, int))", ["inputs", "reshape(len(inputs), -1)"]),
         (f"{N}.mistakes({W}, np.ones(4), [0])", ["inputs", "one row", "(4,)"]),
         (f"{N}.class_scores({W}, np.full((3, 4), np.nan))", ["inputs", "12 of 12"]),
+        (f"{N}.class_scores({W}, np.full((3, 4), 1e39))", ["inputs", "1e+39", "float32 holds"]),
+        (f"{N}.class_scores({W}, np.full((3, 4), 1e-60))", ["inputs", "1e-60", "divide them by their scale"]),
+        (f"{N}.sign('+')", ["u must hold real numbers", "'+'"]),
         (f"{N}.class_scores({W}, np.full((3, 4), 1j))", ["inputs", "complex"]),
         (f"{N}.class_scores({W}[0], np.eye(4))", ["weights", "list of layers", "(inputs, neurons)"]),
         (f"{N}.class_scores({W}[::-1], np.eye(3))", ["weights", "neurons below", "(3, 2)"]),

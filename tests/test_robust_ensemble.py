@@ -223,7 +223,7 @@ def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
         (fmjax.Perceptron(), 100.0, ValueError, "up to 64"),
         (fmjax.Perceptron(teacher=True), 4.0, ValueError, "random labels"),
         (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, ValueError, "binary weights"),
-        (fmjax.Perceptron(), -math.inf, ValueError, "replicas = -inf"),
+        (fmjax.Perceptron(), -math.inf, ValueError, "replicas must be a number from 1 up to 64, or inf, not -inf"),
         (fmjax.Perceptron(margin=30.0), 4.0, ValueError, "margins between"),
     ],
 )

@@ -35,7 +35,8 @@ def ending_of(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, ModuleNotFoundError):
         return ENVIRONMENT, f"this needs {error.name}, which is not installed: pip install {error.name}"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return ENVIRONMENT, f"there is not enough memory: {_first_line(error)}"
+        what = "room on the disk" if os.strerror(errno.ENOSPC) in str(error) else "memory"
+        return ENVIRONMENT, f"there is not enough {what}: {_first_line(error)}"
     if isinstance(error, RuntimeError | AssertionError) and not _is_device_there():
         chosen = os.environ.get("JAX_PLATFORMS", "")
         return ENVIRONMENT, f"JAX finds no device for JAX_PLATFORMS={chosen}: set JAX_PLATFORMS=cpu to use the processor"

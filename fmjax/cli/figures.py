@@ -63,7 +63,7 @@ def figure(
 
         return Answer("", bool(reproduce.make_figure(name.value, out, quick, workers=workers, scheduler=scheduler)))
 
-    run(compute, if_stopped="finished blocks are kept, the same command goes on")
+    run(compute, if_stopped="what was finished is kept, the same command goes on")
 
 
 def reproduce_all(
@@ -75,8 +75,8 @@ def reproduce_all(
     Writes figures, data, report.html and report.json: what the paper says next
     to what the run found. An interrupted run goes on where it stopped; a
     directory that holds results of other settings is left alone. On 2 cores
-    --quick takes about ten minutes; in full it takes hours, most of them for the
-    networks of figure 8. Curves and lines of thresholds are sweeps, which
+    --quick takes five to eight minutes; in full it takes hours, most of them for
+    the networks of figure 8. Curves and lines of thresholds are sweeps, which
     --workers or --scheduler may compute.
 
     \b

@@ -148,12 +148,11 @@ def _write(dataset: Any, path: Path) -> None:
     import numpy as np
 
     import fmjax
-    from fmjax.reproduce.directory import replacing
+    from fmjax.reproduce.directory import write_netcdf
 
     versions = {"fmjax": fmjax.__version__, "jax": jax.__version__, "numpy": np.__version__}
     command = " ".join(["fmjax", *sys.argv[1:]])
-    with replacing(path) as unfinished:
-        dataset.assign_attrs(versions, command=command).to_netcdf(unfinished, engine="h5netcdf")
+    write_netcdf(path, dataset.assign_attrs(versions, command=command))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -86,10 +86,9 @@ def networks(
 
 
 def _write(found: Any, out: Path) -> None:
-    from fmjax.reproduce.directory import replacing
+    from fmjax.reproduce.directory import write_netcdf
 
-    with replacing(out) as path:
-        found.to_netcdf(path, engine="h5netcdf")
+    write_netcdf(out, found)
 
 
 _COLUMNS = {

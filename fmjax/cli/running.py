@@ -100,23 +100,27 @@ def run(compute: Callable[[], Answer], as_json: bool = False, if_stopped: str = 
         status, sentence = ending
         known = status == REQUEST or if_stopped in sentence
         fail(status, sentence if known else f"{sentence}; {if_stopped}")
-    lost = _kept(answer)
     text = shown(answer.content, as_json)
-    if text:
-        write(text)
+    try:
+        if text:
+            write(text)
+    finally:
+        lost = _kept(answer)
+        if lost:
+            tell(f"Error: {lost}")
     if lost:
-        fail(ENVIRONMENT, lost)
+        raise typer.Exit(ENVIRONMENT)
     if not answer.converged:
         tell("Warning: part of the answer did not converge; its `result` says why.")
         raise typer.Exit(UNCONVERGED)
 
 
 def _kept(answer: Answer) -> str:
-    """Write the file of an answer; why it could not be written, empty where it could. The answer is printed all the same."""
+    """Write the file of an answer that is printed already; why it could not be written, empty where it could."""
     try:
         if answer.keep:
             answer.keep()
-    except (OSError, RuntimeError) as error:  # HDF5 has both for a full disk
+    except OSError as error:
         return f"--out could not be written: {error}"
     except KeyboardInterrupt:
         return "--out was not written: interrupted"

@@ -5,7 +5,6 @@ Every public function of message passing takes its arguments through here.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -16,12 +15,13 @@ from jaxtyping import Array, Float, Float32, Int8
 from fmjax.checks import (
     are_bits,
     as_array,
+    as_numbers,
     is_traced,
     kind_of,
     number,
     one_of,
-    require_finite,
     require_signs,
+    rounded,
     seed_of,
     stray_of,
     whole,
@@ -80,21 +80,18 @@ def patterns_of(patterns: Any) -> Patterns:
     if not real or stray_of(found) is None or are_bits(found):
         require_signs("patterns", found, "" if real else " (or real numbers of unit variance)")
         return jnp.asarray(found, jnp.int8)
-    with np.errstate(over="ignore"):  # said by the next line
-        single = jnp.asarray(found, jnp.float32)
-    require_finite("patterns, in single precision,", single)
-    return single
+    return rounded("patterns", found, jnp.float32)
 
 
-def signs_of(name: str, values: Any, shape: tuple[int | None, ...]) -> Int8[Array, "*shape"]:
-    """±1 of any type as int8; None in ``shape`` stands for any number.
+def signs_of(name: str, values: Any, shape: tuple[int | str, ...]) -> Int8[Array, "*shape"]:
+    """±1 of any type as int8; a name in ``shape`` stands for any number.
 
     Raises:
         ValueError: another shape, or a value that is not +1 or -1.
     """
     found = as_array(name, values)
-    wanted = ", ".join("any" if n is None else str(n) for n in shape) + "," * (len(shape) == 1)
-    if found.ndim != len(shape) or any(n not in {None, m} for n, m in zip(shape, found.shape, strict=True)):
+    wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+    if found.ndim != len(shape) or any(n != m for n, m in zip(shape, found.shape, strict=True) if isinstance(n, int)):
         raise ValueError(f"{name} must be +1 or -1, in shape ({wanted}), not {found.shape}")
     require_signs(name, found, f", in shape ({wanted})")
     return jnp.asarray(found, jnp.int8)
@@ -196,7 +193,7 @@ def replicas_of(y: Any) -> float:
     Raises:
         ValueError: it is smaller, or none.
     """
-    return math.inf if np.ndim(y) == 0 and y == math.inf else number("y", y, lambda y: y >= 2, "must be at least 2, or inf")
+    return number("y", y, lambda y: y >= 2, "must be at least 2, or inf", infinite=True)
 
 
 def coupling_of(gamma_max: Any) -> float:
@@ -214,11 +211,10 @@ def reals_of(name: str, values: Any, shape: tuple[int, ...], dtype: Any) -> Floa
     Raises:
         ValueError: another shape, or a value that is not finite.
     """
-    found = as_array(name, values)
+    found = as_numbers(name, values)
     if found.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {found.shape}")
-    require_finite(name, found)
-    return jnp.asarray(found, dtype)
+    return rounded(name, found, dtype)
 
 
 def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
@@ -227,8 +223,8 @@ def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
     Raises:
         ValueError: they do not increase, are none, or not finite.
     """
-    found = as_array("gammas", gammas)
+    found = as_numbers("gammas", gammas)
     values = np.zeros(0) if is_traced(found) else np.asarray(found, float)
     if found.ndim != 1 or not found.size or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
         raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
-    return jnp.asarray(found, dtype)
+    return rounded("gammas", found, dtype)

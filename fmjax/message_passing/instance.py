@@ -18,6 +18,7 @@ from fmjax.message_passing.checks import Patterns, check_request, labels_of, mar
 
 __all__ = ["Instance", "blocked_pass"]
 
+_LEAST = float(jnp.finfo(jnp.float32).tiny)  # more than zero
 _PACKED = 8  # random bits per random byte
 _ROWS_DRAWN = 128
 # Bytes of a block of rows as floats. On a CPU it stays in the second-level cache while both products read it: at
@@ -103,7 +104,7 @@ class Instance(eqx.Module):
         Raises:
             ValueError: an entry or a label is not ±1, or there is not one label for each pattern.
         """
-        patterns = signs_of("patterns", patterns, (None, None))
+        patterns = signs_of("patterns", patterns, ("P", "N"))
         return cls._of(patterns * labels_of(labels, patterns.shape[0])[:, None], margin_of(margin))
 
     @classmethod
@@ -129,10 +130,10 @@ class Instance(eqx.Module):
 
     @property
     def threshold(self) -> float:
-        """Smallest sum that satisfies a pattern: an integer of the parity of ``N`` for ±1 patterns."""
+        """Smallest sum that satisfies a pattern, positive at margin 0: an integer of the parity of ``N`` for ±1 patterns."""
         least = self.margin * math.sqrt(self.size)
         if self.patterns.dtype != jnp.int8:
-            return least
+            return least or _LEAST  # traced signs are real numbers, and have ties
         # A margin that is meant to lie on the lattice counts as lying there, however it was rounded.
         above = math.ceil(least - 1e-9 * max(1.0, abs(least)))
         threshold = above + (above - self.size) % 2

@@ -23,15 +23,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from fmjax.checks import Handed
+from fmjax.checks import Handed, as_numbers
 from fmjax.networks.checks import images_of, labels_of, layers_of, sizes_of
 
 # Weights of one network, from the inputs up: layer l has shape (n_{l-1}, n_l). More axes in front: an ensemble.
 Weights = Sequence[Handed]
 
 
-@jax.custom_jvp
-def sign(u: Float[Array, "..."]) -> Float[Array, "..."]:
+def sign(u: Handed) -> Float[Array, "..."]:
     r"""Sign with a straight-through derivative (Hubara et al. 2016): that of a hard tanh.
 
     .. math::
@@ -44,19 +43,27 @@ def sign(u: Float[Array, "..."]) -> Float[Array, "..."]:
     Returns:
         Signs, of the shape and type of ``u``; never 0.
 
+    Raises:
+        ValueError: ``u`` holds no real numbers.
+
     Example:
         >>> import jax, jax.numpy as jnp
         >>> from fmjax.networks import sign
         >>> print(sign(jnp.asarray(0.0)), jax.grad(sign)(jnp.asarray(0.5)), jax.grad(sign)(jnp.asarray(1.5)))
         1.0 1.0 0.0
     """
+    return _sign(jnp.asarray(as_numbers("u", u)))
+
+
+@jax.custom_jvp
+def _sign(u: Array) -> Array:
     return jnp.where(u >= 0, 1, -1).astype(u.dtype)
 
 
-@sign.defjvp
+@_sign.defjvp
 def _straight_through(primals: tuple, tangents: tuple) -> tuple:
     (u,), (tangent,) = primals, tangents
-    return sign(u), jnp.where(jnp.abs(u) <= 1, tangent, jnp.zeros_like(tangent))
+    return _sign(u), jnp.where(jnp.abs(u) <= 1, tangent, jnp.zeros_like(tangent))
 
 
 def class_scores(weights: Weights, inputs: Handed) -> Float[Array, "patterns classes"]:

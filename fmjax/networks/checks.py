@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32, Real
 
-from fmjax.checks import as_array, is_traced, kind_of, number, require_finite, require_signs, whole
+from fmjax.checks import as_array, as_numbers, is_traced, kind_of, number, require_finite, require_signs, rounded, whole
 
 __all__ = [
     "Arrays",
@@ -101,8 +101,7 @@ def images_of(inputs: Any, width: int) -> Float32[Array, "patterns inputs"]:
         raise ValueError(f"inputs must have one row for each pattern, and not shape {found.shape}{advice}")
     if found.shape[1] != width:
         raise ValueError(f"the patterns have {found.shape[1]} inputs, the networks {width}")
-    require_finite("inputs", found)
-    return jnp.asarray(found, jnp.float32)
+    return rounded("inputs", found, jnp.float32)
 
 
 def labels_of(labels: Any, count: int, outputs: int, used: int | None = None) -> Int32[Array, " patterns"]:
@@ -148,7 +147,7 @@ def fractions_of(fractions: Any, count: int | None = None) -> Float32[Array, " f
     Raises:
         ValueError: there is none or another number of them, or one lies outside [0, 1].
     """
-    found = as_array("fractions", fractions)
+    found = as_numbers("fractions", fractions)
     if found.ndim != 1 or (found.shape[0] != count if count else not found.size):
         wanted = f"one for each of {count} layers" if count else "a list of at least one"
         raise ValueError(f"fractions of flipped weights must be {wanted}, between 0 and 1, and not of shape {found.shape}")
@@ -174,7 +173,7 @@ def numbers_of(name: str, values: Any, axes: str) -> Real[np.ndarray, "*shape"]:
         ValueError: they have other axes, one of them is empty, or some are not finite.
     """
     require_known(name, values)
-    found = np.asarray(as_array(name, values))
+    found = np.asarray(as_numbers(name, values))
     if found.ndim != len(axes.split()) or not found.size:
         raise ValueError(f"{name} must have the axes ({', '.join(axes.split())}), and not shape {found.shape}")
     require_finite(name, found)

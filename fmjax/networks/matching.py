@@ -192,7 +192,8 @@ def mean_overlap(overlaps: Handed, networks: int) -> tuple[float, float]:
         >>> print("{:.3f} {:.3f}".format(*mean_overlap(np.array([0.2, 0.3, 0.4]), 3)))
         0.300 0.115
     """
-    pairs = np.array(list(combinations(range(whole("networks", networks, 2)), 2)))
+    networks = whole("networks", networks, 2)
+    pairs = np.array(list(combinations(range(networks), 2)))
     overlaps = numbers_of("overlaps", overlaps, "pairs")
     if len(overlaps) != len(pairs):
         raise ValueError(f"{networks} networks make {len(pairs)} pairs, and there are {len(overlaps)} overlaps")

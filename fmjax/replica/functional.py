@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import refuse_another
 from fmjax.models import Architecture, Constraint, Model, Site, Weights
 from fmjax.replica.clusters import Broken, Clusters, Inside
 from fmjax.special import derivatives
@@ -65,6 +66,9 @@ class Functional(eqx.Module):
 
     control: ClassVar[str]  # the control along which a slope is reported
     model: eqx.AbstractVar[Model]
+
+    def __check_init__(self):
+        refuse_another("model", self.model, Model, "fmjax.Perceptron(margin=0.0)")
 
     @property
     @abstractmethod

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import number
 from fmjax.models import Binary, Model
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
@@ -55,6 +56,11 @@ class _Slopes(eqx.Module):
     between: _Scalar
     inside: _Scalar
     rising: _Scalar
+
+
+def _replicas_of(replicas: Any) -> float:
+    allowed = f"must be a number from 1 up to {_MOST:g}, or inf"
+    return number("replicas", replicas, lambda y: 1 <= y <= _MOST or y == math.inf, allowed, infinite=True)
 
 
 class RobustEnsemble(Functional):
@@ -105,17 +111,13 @@ class RobustEnsemble(Functional):
     """
 
     model: Model
-    replicas: float = eqx.field(static=True)
+    replicas: float = eqx.field(static=True, converter=_replicas_of)
     nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[RobustEnsembleOrder]] = RobustEnsembleOrder
 
     def __check_init__(self):
-        if isinstance(self.replicas, str) or not (1.0 <= self.replicas <= _MOST or self.replicas == math.inf):
-            raise ValueError(
-                f"replicas = {self.replicas} is not possible: give a number from 1 up to {_MOST:g}, or inf; try 3"
-            )
         if self.model.constraint.even and math.isinf(self.replicas):
             kind = type(self.model.constraint).__name__
             raise ValueError(

@@ -32,6 +32,12 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
+    """A NetCDF file, whole or not at all; made in memory, as HDF5 crashes where a disk is full."""
+    with replacing(path) as partial:
+        partial.write_bytes(dataset.to_netcdf(engine="h5netcdf"))
+
+
 class Directory:
     """Results of one set of settings, and the grids of figures that are not finished.
 
@@ -128,8 +134,7 @@ class Directory:
             command=" ".join(["fmjax", "figure", name, *flags, "--out", "DIR"]),
         )
         self.path.mkdir(parents=True, exist_ok=True)
-        with replacing(self.dataset_path(name)) as partial:
-            dataset.to_netcdf(partial, engine="h5netcdf")
+        write_netcdf(self.dataset_path(name), dataset)
         shutil.rmtree(self.unfinished_path(name), ignore_errors=True)
 
     def write_pictures(self, name: str, figure: Figure) -> None:

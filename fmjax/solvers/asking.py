@@ -12,7 +12,7 @@ import jax
 import jax.core
 import numpy as np
 
-from fmjax.checks import refuse_masked
+from fmjax.checks import kind_of, refuse_masked
 from fmjax.models import Constraint
 
 __all__ = ["is_concrete", "one_number", "require", "require_margin"]
@@ -29,10 +29,11 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
         return
     refuse_masked(name, value)
     try:
-        array = np.asarray(value, complex if np.iscomplexobj(value) else float)
-    except (TypeError, ValueError):
         array = np.asarray(value)
-    if value is None or array.dtype.kind != "f" or np.asarray(value).dtype.kind in "SUb":
+        array = array.astype(float) if array.dtype.kind == "O" and value is not None else array  # fractions, decimals
+    except (TypeError, ValueError):  # rows that differ, and what is no number
+        array = np.empty(0, object)
+    if kind_of(array) in {None, "bool"}:
         raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
     bad = ~(np.isfinite(array) & holds(array))
     if bad.any():

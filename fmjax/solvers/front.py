@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import as_array, is_traced
 from fmjax.compilation import Program
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
@@ -163,7 +164,8 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
     Returns:
         A `SaddlePoint` whose arrays have shape ``(n,)``, in the order of ``distance``: ``entropy`` in nats per weight (and
         replica), ``slope`` its derivative. Rows beyond the end of the replica-symmetric branch say so in ``result``, and
-        their numbers are NaN. Differentiable like that of `solve`.
+        their numbers are NaN. Differentiable like that of `solve`; a row of NaN has derivatives of NaN, and reverse mode,
+        which multiplies them with zero, hands them on to controls that rows share: take `jax.jacfwd` where rows may fail.
 
     Raises:
         ValueError: as for `solve`; distances that are not an array of one dimension.
@@ -206,10 +208,11 @@ def _along(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: Any
 
 
 def _as_distances(distance: Any) -> Float[Array, " n"] | np.ndarray:
-    if np.ndim(distance) != 1 or not np.size(distance):
-        shape = np.shape(distance)
+    found = as_array("distance", distance)
+    if found.ndim != 1 or not found.size:
+        shape = found.shape
         raise ValueError(f"distance must be a one-dimensional array of one or more numbers, not of shape {shape}: try [0.1]")
-    return distance if isinstance(distance, jax.core.Tracer) else np.asarray(distance, np.float64)
+    return found if is_traced(found) else np.asarray(found, np.float64)
 
 
 @Program

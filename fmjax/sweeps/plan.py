@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fmjax import __version__
+from fmjax.checks import as_path
 from fmjax.precision import usual_arithmetic
 from fmjax.quantities import QUANTITIES, Control, Quantity
 
@@ -147,7 +148,7 @@ def read(source: Path | str | Mapping[str, Any]) -> Plan:
     """
     if isinstance(source, Mapping):
         return plan_of(source)
-    path = Path(source)
+    path = as_path("a request that is no dictionary", source)
     try:
         return plan_of(tomllib.loads(path.read_text(encoding="utf-8-sig")))  # some editors begin files with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

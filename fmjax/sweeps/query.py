@@ -9,6 +9,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from fmjax.checks import as_path, refuse_masked
 from fmjax.quantities import QUANTITIES
 from fmjax.sweeps.plan import POINT
 from fmjax.sweeps.store import NOT_COMPUTED, UNKNOWN, identity_of, need
@@ -51,7 +52,7 @@ def open_store(path: Path | str) -> xr.Dataset:
     need("zarr")
     import zarr
 
-    path = Path(path)
+    path = as_path("the store", path)
     request = identity_of(path)
     found = xr.open_zarr(path, chunks=None, consolidated=False, zarr_format=3).drop_vars("block_checksum")
     codes = found.result
@@ -118,6 +119,7 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
     needed = dataset[[*numbers, "result"]]
     weights: dict[str, xr.DataArray] = {}
     for name, where in at.items():
+        refuse_masked(name, where)
         values = dataset[name].to_numpy()
         points, weight = _neighbours(name, values, np.atleast_1d(where))
         used = np.unique(points[weight > 0])
@@ -137,7 +139,7 @@ def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
 def _quantity_of(dataset: xr.Dataset) -> str:
     try:
         return json.loads(dataset.attrs["request"])["quantity"]
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError("this is no dataset of a sweep: open one with fmjax.open, and keep its attributes") from None
 
 

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from fmjax.checks import require_place
+from fmjax.checks import as_path, require_place, whole
 from fmjax.progress import Loop, tell
 from fmjax.sweeps.blocks import complete
 from fmjax.sweeps.plan import Plan, read
@@ -59,7 +59,7 @@ def sweep(
         ValueError: the request makes no sense, or ``out`` is there already, is in use, or holds another sweep.
         OSError: a block could not be written, or the scheduler was lost; finished blocks are kept.
     """
-    plan, path = read(request), Path(out).absolute()
+    plan, path = read(request), as_path("out", out).absolute()
     there = _check(plan, path, resume, workers, scheduler)
     with connected(workers, scheduler) as client:
         try:
@@ -110,7 +110,7 @@ def estimate(
         >>> found["points"], found["blocks"], found["points_per_block"]
         (100000, 200, 500)
     """
-    plan, path = read(request), Path(out).absolute()
+    plan, path = read(request), as_path("out", out).absolute()
     finished, seconds = np.zeros(plan.count, bool), np.zeros(0)
     if _check(plan, path, resume, workers, scheduler):
         store = Store(path, plan)
@@ -155,8 +155,8 @@ def _check(plan: Plan, path: Path, resume: bool, workers: int | None, scheduler:
 def _check_workers(workers: int | None, scheduler: Any) -> None:
     if workers is not None and scheduler is not None:
         raise ValueError("give either workers, of this machine, or a scheduler, not both")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
+    if workers is not None:
+        whole("workers", workers, 1)
     if workers or scheduler:
         need("distributed")
 
