@@ -28,6 +28,7 @@ THEORY_COMMANDS = [
     ["threshold", "kappa-min", "--alpha", "0.5"],
     ["threshold", "kappa-u", "--alpha", "0.5"],
     ["threshold", "alpha-u"],
+    ["threshold", "one-step-capacity", "--weights", "spherical", "--margin", "-1"],
     ["threshold", "perfect-generalisation", "--task", "teacher-student"],
 ]
 

@@ -139,6 +139,8 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
         def compute() -> Answer:
             with Loop(name):  # most of it is compilation
                 document, converged = body(setup, **options)
+            if _is_unstable(document):
+                tell("Note: where the replicon is negative replica symmetry is unstable, and this is what it would give.")
             return Answer(setup.about() | document, converged)
 
         run(compute, setup.as_json)
@@ -148,3 +150,9 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     group.command(name)(command)
+
+
+def _is_unstable(document: Document) -> bool:
+    """Whether a symmetric answer, or a row of them, has a negative replicon; a row that tells its phase is none."""
+    rows = [document, *(row for rows in document.values() if isinstance(rows, list) for row in rows)]
+    return any((row.get("replicon") or 0.0) < 0.0 for row in rows if "phase" not in row)

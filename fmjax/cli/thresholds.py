@@ -39,6 +39,8 @@ def threshold_command() -> None:
       margin    of the solutions, or of the reference
       distance  of two typical solutions, or from the reference or between
                 replicas, where it happens
+      replicon  of typical solutions: where it is negative replica symmetry is
+                unstable
 
     \b
     Example
@@ -50,12 +52,15 @@ def _body(name: str, quantity: Quantity) -> Callable[..., tuple[Document, bool]]
     """Of the command of a row: its parameters are the controls that are no part of the model."""
 
     def body(setup: Setup, **values: Any) -> tuple[Document, bool]:
+        import numpy as np
+
         from fmjax.outcome import CONVERGED, describe
 
         setup.check(name, quantity)
         model = setup.model(values.get("margin"))
         found = quantity.evaluate({**setup.controls(), **values, "margin": model.margin})
-        numbers = {key: plain(value) for key, value in found.items() if key != "result"}
+        unknown = {"replicon"} if np.isnan(found["replicon"]) else set()  # of a kind that has none
+        numbers = {key: plain(value) for key, value in found.items() if key not in {"result", *unknown}}
         others = {key: plain(value) or "inf" for key, value in values.items() if key not in numbers}
         result = describe(found["result"], quantity.sentences)
         return {"name": name, **numbers, **others, "result": result}, bool(found["result"] == CONVERGED)

@@ -18,6 +18,7 @@ MODEL = {
 }
 # Of the models, those for which a quantity makes sense.
 DISCRETE = {"weights": Control("prior of a weight", "binary", words=("binary",), static=True)}
+CONTINUOUS = {"weights": Control("prior of a weight", "spherical", words=("spherical",), static=True)}
 RANDOM_LABELS = {"task": Control("where labels come from", "storage", words=("storage",), static=True)}
 LEARNABLE = {"task": Control("where labels come from", "teacher-student", words=("teacher-student",), static=True)}
 

@@ -128,5 +128,5 @@ def robust_ensemble(values: Values) -> dict[str, Any]:
 def threshold(function: str, arguments: tuple[str, ...], values: Values) -> dict[str, Any]:
     """A critical point, by a ``function`` of the model and of the controls named by ``arguments``."""
     found = pkgutil.resolve_name(function)(model_of(values), *(values[name] for name in arguments))
-    names = ("value", "error_estimate", "alpha", "margin", "distance")
+    names = ("value", "error_estimate", "alpha", "margin", "distance", "replicon")
     return {name: getattr(found, name) for name in names} | {"result": found.status}

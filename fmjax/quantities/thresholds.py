@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fmjax.quantities.parts import (
     ALPHA,
+    CONTINUOUS,
     DISCRETE,
     LEARNABLE,
     MARGIN,
@@ -11,6 +12,7 @@ from fmjax.quantities.parts import (
     MODEL_OF,
     RANDOM_LABELS,
     REPLICAS,
+    REPLICON,
     SOLVED,
     bound,
 )
@@ -34,6 +36,7 @@ def _threshold(
             "value": Output("1", about),  # loads, and margins in units of the stability
             "error_estimate": bound(units="1"),
             "distance": Output("1", "Hamming distance per weight at which it happens"),
+            "replicon": Output("1", f"of typical solutions, {REPLICON.about}; else NaN"),
         },
         Late(f"{SOLVED}:threshold", (f"fmjax.thresholds:{function}", arguments)),
         block=block,
@@ -55,6 +58,16 @@ THRESHOLDS: dict[str, Quantity] = {
         "--margin 0.1",
         64,
         0.01,
+    ),
+    "one-step-capacity": _threshold(
+        "one_step_capacity",
+        "capacity with one step of symmetry breaking",
+        {"margin": MARGIN, **CONTINUOUS, **RANDOM_LABELS},
+        """Of spherical weights, whose replica symmetry is unstable at capacity for
+        negative margins and nonlinear units.""",
+        "--weights spherical --margin -1",
+        64,
+        0.05,
     ),
     "kappa-max": _threshold(
         "kappa_max",

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from fmjax import outcome
 from fmjax.outcome import CONVERGED
@@ -24,6 +24,7 @@ __all__ = [
     "STALLED",
     "UNRESOLVED",
     "Outcome",
+    "Symmetric",
     "known",
     "resolved",
 ]
@@ -35,6 +36,17 @@ class Outcome(outcome.Outcome):
     """That of a solve of the theory."""
 
     sentences: ClassVar[tuple[str, ...]] = THEORY
+
+
+class Symmetric(Outcome):
+    """That of a replica-symmetric ansatz."""
+
+    replicon: Float[Array, "*batch"]
+
+    @property
+    def stable(self) -> Bool[Array, "*batch"]:
+        """Whether replica symmetry is locally stable, and with it the answer; False where that is not known."""
+        return self.replicon > 0.0
 
 
 def resolved(status: Int[Array, "*batch"], size: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Array:

@@ -15,7 +15,7 @@ from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Saddle
 from fmjax.solvers.implicit import implicit
 from fmjax.solvers.newton import Root, root_of
-from fmjax.solvers.outcome import Outcome, known, resolved
+from fmjax.solvers.outcome import Symmetric, known, resolved
 
 __all__ = [
     "SaddlePoint",
@@ -32,7 +32,7 @@ __all__ = [
 NEARLY_NONE = 1e-2  # fields; none at all are a fixed point, stable or not, where a constraint is symmetric
 
 
-class SaddlePoint(eqx.Module, Outcome):
+class SaddlePoint(eqx.Module, Symmetric):
     """A stationary point of a free-entropy functional, or a batch of them.
 
     Attributes:
@@ -78,6 +78,11 @@ def number_of_numbers(order: type) -> int:
 def order_of(root: Root) -> EquilibriumOrder:
     """Order parameters of typical solutions."""
     return EquilibriumOrder(*root.numbers[3:])
+
+
+def replicon_of(root: Root) -> Float[Array, ""]:
+    """Of typical solutions."""
+    return jax.lax.stop_gradient(root.numbers[2])
 
 
 def error_of(

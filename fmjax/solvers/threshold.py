@@ -12,13 +12,14 @@ from jaxtyping import Array, Float, Int
 
 from fmjax.models import Model
 from fmjax.solvers.asking import is_concrete, one_number, require, require_margin
-from fmjax.solvers.outcome import Outcome, known, resolved
+from fmjax.solvers.outcome import Symmetric, known, resolved
 
 __all__ = [
     "Threshold",
     "a_load",
     "a_margin",
     "check_alpha",
+    "check_continuous",
     "check_discrete",
     "check_learnable",
     "check_margin",
@@ -30,7 +31,7 @@ _Scalar = Float[Array, ""]
 _ROUNDING = 2e-14  # of a threshold, relative to its size and unit
 
 
-class Threshold(eqx.Module, Outcome):
+class Threshold(eqx.Module, Symmetric):
     """A critical point; ``value`` is NaN where it was not found.
 
     Attributes:
@@ -42,6 +43,8 @@ class Threshold(eqx.Module, Outcome):
         distance: Hamming distance per weight at which it happens, from the reference or between replicas; for the others
             that of two typical solutions, which is 0 at the capacity of continuous weights.
         status: integer code behind ``result``.
+        replicon: positive where replica symmetry of typical solutions is stable; where it is negative, the answer is that
+            of a symmetric ansatz. NaN for local entropies, robust ensembles, and one step of breaking.
     """
 
     value: Float[Array, "*batch"]
@@ -50,6 +53,7 @@ class Threshold(eqx.Module, Outcome):
     margin: Float[Array, "*batch"]
     distance: Float[Array, "*batch"]
     status: Int[Array, "*batch"]
+    replicon: Float[Array, "*batch"]
 
 
 def check_model(model: Any) -> None:
@@ -74,6 +78,16 @@ def check_discrete(model: Model) -> None:
         raise ValueError(
             f"this threshold needs references of zero entropy, which {kind} weights do not have: use binary weights"
         )
+
+
+def check_continuous(model: Model) -> None:
+    """`ValueError` for a model whose solutions do not shrink to a point at a finite load."""
+    check_margin(model)
+    if model.weights.discrete or model.teacher:
+        kind = f"{type(model.weights).__name__} weights" if model.weights.discrete else "students of a teacher"
+        raise ValueError(f"{kind} do not shrink to a point: use spherical weights and random labels, or capacity")
+    if is_concrete(model) and np.isinf(model.architecture.steepness()):
+        raise ValueError("solutions of units that jump do not end at a finite load: use a continuous activation")
 
 
 def check_reference(model: Model, alpha: Any) -> None:
@@ -103,19 +117,33 @@ def check_learnable(model: Model) -> None:
     require("margin", model.margin, lambda k: k == 0, "the teacher classifies at margin 0 and is no solution at another one")
 
 
-def a_load(alpha: _Scalar, error: _Scalar, margin: _Scalar, distance: _Scalar, status: Int[Array, ""]) -> Threshold:
+def a_load(
+    alpha: _Scalar,
+    error: _Scalar,
+    margin: _Scalar,
+    distance: _Scalar,
+    status: Int[Array, ""],
+    replicon: _Scalar | float = np.nan,
+) -> Threshold:
     """A threshold that is a number of patterns per weight."""
     error, status = _judged(alpha, error, jnp.ones(()), status)
-    return known(Threshold(alpha, error, alpha, margin, distance, status), "value", "error_estimate", "alpha", "distance")
+    found = Threshold(alpha, error, alpha, margin, distance, status, jnp.asarray(replicon))
+    return known(found, "value", "error_estimate", "alpha", "distance", "replicon")
 
 
 def a_margin(
-    model: Model, margin: _Scalar, error: _Scalar, alpha: _Scalar, distance: _Scalar, status: Int[Array, ""]
+    model: Model,
+    margin: _Scalar,
+    error: _Scalar,
+    alpha: _Scalar,
+    distance: _Scalar,
+    status: Int[Array, ""],
+    replicon: _Scalar | float = np.nan,
 ) -> Threshold:
     """A threshold that is a margin."""
     error, status = _judged(margin, error, jnp.asarray(model.deviation), status)
-    found = Threshold(margin, error, jnp.asarray(alpha), margin, distance, status)
-    return known(found, "value", "error_estimate", "margin", "distance")
+    found = Threshold(margin, error, jnp.asarray(alpha), margin, distance, status, jnp.asarray(replicon))
+    return known(found, "value", "error_estimate", "margin", "distance", "replicon")
 
 
 def _judged(value: _Scalar, error: _Scalar, unit: _Scalar, status: Int[Array, ""]) -> tuple[_Scalar, Int[Array, ""]]:

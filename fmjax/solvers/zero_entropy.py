@@ -21,7 +21,6 @@ from fmjax.solvers.implicit import implicit
 from fmjax.solvers.newton import Root, root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.saddle import NEARLY_NONE, number_of_numbers, numbers_of
-from fmjax.special import derivatives, log_H
 
 __all__ = [
     "hardest_margin",
@@ -31,7 +30,6 @@ __all__ = [
     "margin_of",
     "search_alpha",
     "search_margin",
-    "shrinking_volume",
 ]
 
 _Scalar = Float[Array, ""]
@@ -177,21 +175,3 @@ def search_margin(functional: Equilibrium, alpha: _Scalar) -> Root:
 # The same with derivatives.
 largest_alpha = implicit(_equations(_at_alpha), search_alpha)
 hardest_margin = implicit(_equations(_at_hardness), search_margin)
-
-
-@Program
-def shrinking_volume(model: Model) -> tuple[_Scalar, _Scalar]:
-    """``alpha`` at which the solutions of continuous weights shrink to a point, ``q -> 1``, and its error.
-
-    There ``q^ = q / (1-q)^2`` on the sphere, and forces pull patterns back to the allowed set, ``f = distance from it
-    / (1 - Q(q))``: ``alpha_c = Q'(1) / E[distance^2]`` (for a perceptron Gardner 1988), infinite where the kernel is steep.
-    """
-    low, high = model.unit_constraint.support()
-    value = model.architecture.steepness() / (_mean_square_excess(-low) + _mean_square_excess(high))
-    return value, jax.lax.stop_gradient((model.architecture.accuracy + 1e-13) * value)
-
-
-def _mean_square_excess(x: _Scalar) -> _Scalar:
-    """``∫_x^∞ Dz (z - x)^2``, from mean and variance of the excess given that there is one: those have closed forms."""
-    slope, bend = derivatives(log_H, x)
-    return jnp.exp(log_H(x)) * (1.0 + bend + (bend / slope) ** 2)
