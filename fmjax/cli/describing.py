@@ -39,9 +39,9 @@ def filled(body: Callable[..., Any], **parts: str) -> Callable[..., Any]:
     return body
 
 
-def help_of(command: str, quantity: Quantity) -> str:
+def help_of(quantity: Quantity) -> str:
     """The help text of a command that is a row and nothing else."""
     first = quantity.about.split(maxsplit=1)[0]
     about = quantity.about[0].upper() + quantity.about[1:] if first.isalpha() else quantity.about
     details = "\n".join(line.strip() for line in quantity.details.splitlines())
-    return f"{about}.\n\n\b\n{details}\n\n\b\nExample\n  {command} {quantity.example}".rstrip()
+    return f"{about}.\n\n\b\n{details}\n\n\b\nExample\n  fmjax {quantity.example}".rstrip()

@@ -67,7 +67,7 @@ def _body(name: str, quantity: Quantity) -> Callable[..., tuple[Document, bool]]
 
     own = [option(control_name, control) for control_name, control in quantity.controls.items() if control_name not in MODEL]
     body.__signature__ = inspect.Signature(own)  # pyright: ignore[reportFunctionMemberAccess]
-    body.__doc__ = help_of(f"fmjax threshold {name}", quantity)
+    body.__doc__ = help_of(quantity)
     return body
 
 

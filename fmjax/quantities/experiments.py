@@ -31,6 +31,7 @@ EXPERIMENTS: dict[str, Quantity] = {
         FOCUSING,
         block=8,
         seconds=0.1,
+        example="focusing --size 1001 --alpha 0.7",
     ),
     "networks": Quantity(
         "binary multilayer networks that learn images",
@@ -51,5 +52,6 @@ EXPERIMENTS: dict[str, Quantity] = {
         block=1,
         seconds=5.0,
         on_host=True,
+        example="networks --dataset digits",
     ),
 }

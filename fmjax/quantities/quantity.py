@@ -107,7 +107,7 @@ class Quantity:
         on_host: `evaluate` is Python that calls compiled programs; every control is static.
         check: called with the static controls of each program before anything runs; raises for what does not go together.
         details: what a help text says beyond `about`: lines of at most 78 characters.
-        example: options of the command for an example.
+        example: a command for an example, without ``fmjax``; empty where there is none but `fmjax sweep`.
     """
 
     about: str

@@ -55,6 +55,7 @@ THEORY: dict[str, Quantity] = {
         block=512,
         seconds=1.5e-3,
         check=MODEL_OF,
+        example="entropy --alpha 0.5",
     ),
     "franz-parisi": Quantity(
         "local entropy of solutions at a distance from a typical reference",
@@ -73,6 +74,7 @@ THEORY: dict[str, Quantity] = {
         block=4,
         seconds=1.7e-3,
         check=MODEL_OF,
+        example="franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80",
     ),
     "clusters": Quantity(
         "one step of replica-symmetry breaking of solutions at a distance from a typical reference",
@@ -98,6 +100,7 @@ THEORY: dict[str, Quantity] = {
         block=1,
         seconds=0.35,
         check=MODEL_OF,
+        example="franz-parisi --rsb 1 --alpha 0.75 --reference-margin max --distance 0.01",
     ),
     "robust-ensemble": Quantity(
         "entropy per replica of several solutions at a distance from each other",
@@ -116,5 +119,6 @@ THEORY: dict[str, Quantity] = {
         block=4,
         seconds=0.01,
         check=MODEL_OF,
+        example="robust-ensemble --alpha 0.6 --replicas inf --overlaps 0.5:0.95:10",
     ),
 }

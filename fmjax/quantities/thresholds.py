@@ -26,7 +26,8 @@ def _threshold(
 ) -> Quantity:
     """The row of a function of `fmjax.thresholds`; ``controls`` may narrow those that choose a model.
 
-    The function takes the model and the controls that are no part of it, in their order.
+    The function takes the model and the controls that are no part of it, in their order; ``example`` are options of its
+    command.
     """
     arguments = tuple(name for name in controls if name not in (*MODEL, "margin"))
     return Quantity(
@@ -43,7 +44,7 @@ def _threshold(
         seconds=seconds,
         check=MODEL_OF,
         details=details,
-        example=example,
+        example=f"threshold {function.replace('_', '-')} {example}".rstrip(),
     )
 
 
