@@ -1,18 +1,19 @@
 """Time from the start of a process to its first answer, everything compiled there, beside the NumPy/SciPy program's.
 
-    python benchmarks/first_answer.py [--repeat 1] [--reproduce]
+    python benchmarks/first_answer.py [--repeat 1] [--reproduce] [--record]
 
 Every row is a fresh process with an empty cache of compiled programs; a command is then run again with what it has compiled.
 Imports are part of every time. With --reproduce, `fmjax reproduce --quick` is timed as well (minutes).
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import record
 
 HERE = Path(__file__).resolve().parent
 DISTANCES = "np.linspace(0.005, 0.4, 80)"
@@ -62,24 +63,28 @@ def fastest(repeat, arguments):
     return min(found)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=1, help="processes per row, of which the fastest counts")
-    parser.add_argument("--reproduce", action="store_true", help="time the main command of the README, too")
-    options = parser.parse_args()
-
-    print(f"{'from nothing, in a fresh process':<44}{'seconds':>8}")
+def measure(out, repeat, reproduce):
+    out.table("from nothing, in a fresh process", "seconds")
     rows = {"NumPy/SciPy: curve of 80 distances": NUMPY}
     rows |= {f"fmjax: {name}": FMJAX.format(distances=DISTANCES, answer=answer) for name, answer in ANSWERS.items()}
     for name, program in rows.items():
-        print(f"{name:<44}{fastest(options.repeat, ['-c', program]):>8.1f}", flush=True)
+        out.row(name, f"{fastest(repeat, ['-c', program]):.1f}")
     with tempfile.TemporaryDirectory() as cache:
         for name in ("fmjax franz-parisi, 80 distances", "the same command again"):
-            print(f"{name:<44}{seconds(['-m', 'fmjax.cli', *COMMAND], cache):>8.1f}", flush=True)
-    if options.reproduce:
-        with tempfile.TemporaryDirectory() as out:
-            arguments = ["-m", "fmjax.cli", "reproduce", "--quick", "--out", str(Path(out, "out"))]
-            print(f"{'fmjax reproduce --quick':<44}{fastest(1, arguments):>8.1f}", flush=True)
+            out.row(name, f"{seconds(['-m', 'fmjax.cli', *COMMAND], cache):.1f}")
+    if reproduce:
+        with tempfile.TemporaryDirectory() as directory:
+            arguments = ["-m", "fmjax.cli", "reproduce", "--quick", "--out", str(Path(directory, "out"))]
+            out.row("fmjax reproduce --quick", f"{fastest(1, arguments):.1f}")
+
+
+def main():
+    parser = record.parser(__doc__)
+    parser.add_argument("--repeat", type=int, default=1, help="processes per row, of which the fastest counts")
+    parser.add_argument("--reproduce", action="store_true", help="time the main command of the README, too")
+    options = parser.parse_args()
+    with record.results("first_answer", options.record) as out:
+        measure(out, options.repeat, options.reproduce)
 
 
 if __name__ == "__main__":

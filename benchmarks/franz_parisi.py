@@ -1,6 +1,6 @@
 """Time per point of a grid of local entropies, against the NumPy/SciPy program beside this file, in the same run.
 
-    python benchmarks/franz_parisi.py [--curves 20] [--distances 100]
+    python benchmarks/franz_parisi.py [--curves 20] [--distances 100] [--record]
 
 Compilation and run are timed apart; both programs solve the same points, and the largest differences between their
 entropies and slopes are printed with the table. Below it, what bounds the time: evaluations of the saddle equations, times
@@ -9,7 +9,6 @@ Committees follow, one in closed form and one tabulated by quadrature, at the sa
 margins: their time per point relative to that of the perceptron. On a GPU, 10,000 curves together.
 """
 
-import argparse
 import os
 import re
 import time
@@ -18,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import jax.numpy as jnp
 import numpy as np
+import record
 from numpy_franz_parisi import solve_curve
 
 import fmjax
@@ -110,7 +110,7 @@ def kernels(compiled):
     return max(len(re.findall(r" (?:fusion|custom-call|dot)\(", body)) for body in bodies.values())
 
 
-def together(model, curves, distance):
+def together(out, model, curves, distance):
     """Points per second of a batch of curves that advance together, as a GPU has them."""
     alphas, margins, _ = points(model, curves, distance.size)
     batch = jax.jit(jax.vmap(solve_one, in_axes=(None, 0, 0, None))).lower(model, alphas, margins, distance).compile()
@@ -118,17 +118,22 @@ def together(model, curves, distance):
     start = time.perf_counter()
     _, _, converged, *_ = jax.block_until_ready(batch(model, alphas, margins, distance))
     seconds = time.perf_counter() - start
-    print(
+    out.say(
         f"{converged.size} points together: {seconds:.2f} s, {converged.size / seconds:.3g} per second, "
         f"{int(converged.sum())} converged"
     )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = record.parser(__doc__)
     parser.add_argument("--curves", type=int, default=20)
     parser.add_argument("--distances", type=int, default=100)
     arguments = parser.parse_args()
+    with record.results("franz_parisi", arguments.record) as out:
+        measure(out, arguments)
+
+
+def measure(out, arguments):
     models = {name: jax.tree.map(jnp.asarray, model) for name, model in MODELS.items()}
     perceptron = models.pop("perceptron")
     alphas, margins, distance = points(perceptron, arguments.curves, arguments.distances)
@@ -144,39 +149,39 @@ def main():
         rows, seconds[threads] = run_curves(compiled, perceptron, alphas, margins, distance, threads)
     entropy, slope, converged, error, steps = rows
 
-    print(f"{size} points on {jax.devices()[0].device_kind} ({jax.device_count()} device), float64")
-    print(f"{'program':<28}{'seconds':>10}{'ms/point':>10}{'ratio':>8}")
+    out.say(f"{size} points on {jax.devices()[0].device_kind} ({jax.device_count()} device), float64")
+    out.table("program", "seconds", "ms/point", "ratio")
     for name, taken in [
         ("NumPy/SciPy, one core", baseline),
         *((f"fmjax, {threads} thread{'s' * (threads > 1)}", spent) for threads, spent in seconds.items()),
         ("fmjax, compilation", compilation),
         ("fmjax, compiled and run", compilation + min(seconds.values())),
     ]:
-        print(f"{name:<28}{taken:>10.2f}{1e3 * taken / size:>10.3f}{baseline / taken:>8.2f}")
+        out.row(name, f"{taken:.2f}", f"{1e3 * taken / size:.3f}", f"{baseline / taken:.2f}")
     for index, (name, values) in enumerate([("entropy", entropy), ("slope", slope)]):
         difference = np.abs(values - np.stack([row[index] for row in reference]))
-        print(f"largest difference in {name}: {np.nanmax(np.where(converged, difference, 0)):.1e}")
-    print(f"converged: {converged.sum()} of {size}, largest error estimate {error[converged].max():.1e}")
+        out.say(f"largest difference in {name}: {np.nanmax(np.where(converged, difference, 0)):.1e}")
+    out.say(f"converged: {converged.sum()} of {size}, largest error estimate {error[converged].max():.1e}")
 
     x, w, site_x, y = nodes = fmjax.FranzParisi(perceptron, 0.0).nodes
     bare, evaluations = floor(perceptron, nodes), steps[:, 0].sum()
-    print(
+    out.say(
         f"{evaluations / size:.2f} evaluations per point, {x * w} nodes of a pattern and {site_x * y} of a weight, "
         f"{kernels(compiled)} kernels per evaluation"
     )
-    print(f"floor, one thread: {1e3 * bare * evaluations / size:.3f} ms/point, {1e3 * bare:.3f} ms per evaluation")
+    out.say(f"floor, one thread: {1e3 * bare * evaluations / size:.3f} ms/point, {1e3 * bare:.3f} ms per evaluation")
 
-    print(f"{'one thread':<28}{'seconds':>10}{'ms/point':>10}{'times the perceptron':>22}")
+    out.table("one thread", "seconds", "ms/point", "times the perceptron", "not converged")
     program, _ = compile_for(next(iter(models.values())), distance)  # one for all activations
     for name, model in models.items():
         own_alphas, own_margins, _ = points(model, arguments.curves, arguments.distances)
         (_, _, converged, *_), taken = run_curves(program, model, own_alphas, own_margins, distance, 1)
         # Again in turns with the perceptron: a busy machine slows both.
         _, beside = run_curves(compiled, perceptron, alphas, margins, distance, 1)
-        missed = "" if converged.all() else f"  {converged.size - converged.sum()} not converged"
-        print(f"{name:<28}{taken:>10.2f}{1e3 * taken / size:>10.3f}{taken / beside:>22.2f}{missed}")
+        missed = converged.size - converged.sum()
+        out.row(name, f"{taken:.2f}", f"{1e3 * taken / size:.3f}", f"{taken / beside:.2f}", missed)
     if jax.default_backend() != "cpu":
-        together(perceptron, 10_000, distance)
+        together(out, perceptron, 10_000, distance)
 
 
 if __name__ == "__main__":

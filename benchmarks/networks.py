@@ -1,14 +1,13 @@
 """An ensemble of binary networks against a PyTorch loop over the same networks, and the matching of all its pairs.
 
     pip install --group benchmark
-    python benchmarks/networks.py [--networks 10] [--steps 200] [--repeats 5]
+    python benchmarks/networks.py [--networks 10] [--steps 200] [--repeats 5] [--record]
 
 Both programs train the same networks (784 inputs, 2 × 101 hidden, 10 outputs, batch 100) from the same latent weights on the
 same batches, in turns, on all cores; the best of the turns counts. The floor is the time of the matrix products of a
 step alone, batched over networks, in JAX and in PyTorch. After as many steps the losses of the two programs are compared.
 """
 
-import argparse
 import os
 import time
 from itertools import pairwise
@@ -16,6 +15,7 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 import numpy as np
+import record
 import torch
 from flax import nnx
 
@@ -151,12 +151,17 @@ def profile(count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = record.parser(__doc__)
     parser.add_argument("--networks", type=int, default=10)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--width", type=int, default=501, help="of the networks that are matched")
     arguments = parser.parse_args()
+    with record.results("networks", arguments.record, "torch") as out:
+        measure(out, arguments)
+
+
+def measure(out, arguments):
     count, steps = arguments.networks, arguments.steps
 
     rng = np.random.default_rng(0)
@@ -179,23 +184,24 @@ def main():
             first.setdefault(name, result)
 
     baseline, floor = best["PyTorch, loop over networks"], min(best[name] for name in programs if "products" in name)
-    print(f"{count} networks {'-'.join(map(str, SIZES))}, batch {BATCH}, {steps} steps, float32, {os.cpu_count()} cores, "
-          f"load {os.getloadavg()[0]:.1f}, {jax.devices()[0].device_kind}, torch {torch.__version__} on "
-          f"{torch.get_num_threads()} threads")  # fmt: skip
-    print(f"{'program':<36}{'ms/step':>9}{'patterns/s':>12}{'ratio':>7}{'x floor':>9}")
+    out.say(
+        f"{count} networks {'-'.join(map(str, SIZES))}, batch {BATCH}, {steps} steps, float32, best of {arguments.repeats} "
+        f"turns, PyTorch on {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}"
+    )
+    out.table("program", "ms/step", "patterns/s", "ratio", "x floor")
     for name, seconds in best.items():
         rate = count * BATCH * steps / seconds
-        print(f"{name:<36}{1e3 * seconds / steps:>9.2f}{rate:>12.0f}{baseline / seconds:>7.2f}{seconds / floor:>9.2f}")
-    print(f"compilation of fmjax: {compilation:.2f} s")
+        out.row(name, f"{1e3 * seconds / steps:.2f}", f"{rate:.0f}", f"{baseline / seconds:.2f}", f"{seconds / floor:.2f}")
+    out.say(f"compilation of fmjax: {compilation:.2f} s")
     torch_loss, jax_loss = (np.asarray(first[name]) for name in list(programs)[:2])
-    print(f"mean loss of the first 10 steps: PyTorch {torch_loss[:10].mean():.5f}, fmjax {jax_loss[:10].mean():.5f}")
-    print("where the time of a step goes (ms):")
+    out.say(f"mean loss of the first 10 steps: PyTorch {torch_loss[:10].mean():.5f}, fmjax {jax_loss[:10].mean():.5f}")
+    out.table("where the time of a step goes", "ms")
     for name, seconds in profile(count):
-        print(f"  {name:<40}{1e3 * seconds:>7.3f}")
+        out.row(name, f"{1e3 * seconds:.3f}")
 
     wide = networks.random_networks((784, arguments.width, arguments.width, 10), count, jax.random.key(1))
     seconds, overlaps = timed(lambda: networks.pair_overlaps(wide))
-    print(f"matching {len(overlaps)} pairs of {count} networks of width {arguments.width}: {seconds:.2f} s")
+    out.say(f"matching {len(overlaps)} pairs of {count} networks of width {arguments.width}: {seconds:.2f} s")
 
 
 if __name__ == "__main__":

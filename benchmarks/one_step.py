@@ -1,6 +1,6 @@
 """One step of replica-symmetry breaking: what a point costs next to NumPy, and what a search over the phase diagram finds.
 
-    python benchmarks/one_step.py [--only speed search starts]
+    python benchmarks/one_step.py [--only speed search starts] [--record]
 
 speed   The same task for both programs, at given replica-symmetric order parameters: all solutions at m = 1 from a scan of
         64 fields and a refinement. NumPy is given the hand-derived form, q1 = E<tanh²>, q1^ = alpha E<(dlnH/dh)²> with means
@@ -9,13 +9,13 @@ search  References of 7 margins up to kappa_max at 8 loads, 16 distances from 1e
 starts  Newton in all order parameters at m < 1, from many starts: what else there is than the branch from m = 1.
 """
 
-import argparse
 import time
 from collections import Counter
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import record
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
@@ -83,7 +83,7 @@ class NumPyPoint:
         return [self.q1(hat) for hat in hats]
 
 
-def speed():
+def speed(out):
     functional = local(MARGIN)
     curve = fmjax.curve(functional, alpha=ALPHA, distance=DISTANCES)
     one = OneStep(functional)
@@ -122,14 +122,14 @@ def speed():
     theirs = [NumPyPoint(*cavity).solutions() for cavity in cavities]
     baseline = time.perf_counter() - start
     both = [(abs(row[0] - other[0])) for row, other in zip(ours, theirs, strict=True) if other and np.isfinite(row[0])]
-    print(f"{len(DISTANCES)} points; largest difference of 1 - q1 between the programs {max(both):.1e}")
-    print(f"{'program':<12}{'s':>8}{'s per point':>14}{'ratio':>8}")
+    out.say(f"{len(DISTANCES)} points; largest difference of 1 - q1 between the programs {max(both):.1e}")
+    out.table("program", "s", "s per point", "ratio")
     for name, seconds in (("NumPy/SciPy", baseline), ("fmjax", run)):
-        print(f"{name:<12}{seconds:>8.2f}{seconds / len(DISTANCES):>14.3f}{baseline / seconds:>8.2f}")
-    print(f"compilation of fmjax: {first - run:.0f} s")
+        out.row(name, f"{seconds:.2f}", f"{seconds / len(DISTANCES):.3f}", f"{baseline / seconds:.2f}")
+    out.say(f"compilation of fmjax: {first - run:.0f} s")
 
 
-def search():
+def search(out):
     distances = np.geomspace(1e-3, 0.4, 16)
     phases, stable, least = Counter(), 0, np.inf
     start = time.perf_counter()
@@ -143,15 +143,16 @@ def search():
             stable += int(np.asarray(point.roots.stable)[good].sum())
             some = good & (np.asarray(point.symmetric.entropy) >= 0)
             least = min(least, float(np.asarray(point.symmetric.replicon)[some].min(initial=np.inf)))
-    print(f"{sum(phases.values())} points in {time.perf_counter() - start:.0f} s, compilation included")
+    out.say(f"{sum(phases.values())} points in {time.perf_counter() - start:.0f} s, compilation included")
+    out.table("counted solutions", "points")
     for phase, count in phases.most_common():
-        print(f"{count:>6}  {phase}")
-    print(f"stable clusters at m = 1: {stable}; smallest replicon where the entropy is not negative: {least:.3f}")
+        out.row(phase, count)
+    out.say(f"stable clusters at m = 1: {stable}; smallest replicon where the entropy is not negative: {least:.3f}")
 
 
-def starts():
+def starts(out):
     seeds = 16
-    print(f"{'d':>7}{'m':>6}  q1 (complexity, internal entropy) of distinct solutions from {seeds} starts")
+    out.table(f"distinct solutions from {seeds} starts: q1, complexity, internal entropy", "alpha", "KT", "d", "m")
     for alpha, margin, d in ((0.75, 0.0, 0.01), (0.75, 0.0, 0.1), (0.75, 0.07, 0.01), (0.5, 0.2, 0.05)):
         functional = local(margin)
         one = OneStep(functional)
@@ -177,13 +178,18 @@ def starts():
                 for status, q0, q1, c, s in rows
                 if status == CONVERGED and q1 - q0 > 1e-3 and q1 < 1 - 1e-7
             }
-            print(f"{d:>7}{m:>6}  {sorted(found) or 'none'}")
+            out.row(sorted(found) or "none", alpha, margin, d, m)
+
+
+def main():
+    parts = {"speed": speed, "search": search, "starts": starts}
+    parser = record.parser(__doc__)
+    parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        with record.results(f"one_step {name}", arguments.record) as out:
+            parts[name](out)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"speed": speed, "search": search, "starts": starts}
-    parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))
-    for name in parser.parse_args().only:
-        print(f"\n{name}")
-        parts[name]()
+    main()
