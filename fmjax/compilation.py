@@ -1,4 +1,10 @@
-"""How programs are compiled: soon, and one beside the other."""
+"""How programs are compiled: soon, and one beside the other.
+
+On a CPU, XLA of jax 0.10 has two ways from a fused loop to machine code. What is compiled here for a call takes the older
+one: half the time to compile, 1.1 to 1.4 times the time to run (2.6 for infinitely many replicas). Inside a `jax.jit` of
+one's own the newer one is taken, as everywhere; ``XLA_FLAGS=--xla_cpu_use_fusion_emitters=false`` changes that. jax 0.12
+has the newer one alone.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +23,7 @@ Call = Callable[..., Any]
 
 _COMPILERS = ThreadPoolExecutor()  # XLA lets Python go on while it compiles
 
-# On a CPU, XLA has two ways to machine code. The newer one takes twice as long, for programs that run 1.0 to 1.3 times as
-# fast: ours compile for seconds and run for milliseconds.
+# Ours compile for seconds and run for milliseconds.
 _SOON = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
 
 

@@ -68,6 +68,11 @@ def fmjax_command(
       fmjax reproduce --quick --out out
 
     \b
+    What was compiled is kept in ~/.cache/fmjax/programs (below XDG_CACHE_HOME; or
+    where JAX_COMPILATION_CACHE_DIR says), so that the same command, with whatever
+    values, starts at once the second time.
+
+    \b
     Exit status
       0 done  2 the request makes no sense  3 part of the answer did not converge
       1 the environment failed: no space, no device, no memory, a closed output

@@ -64,7 +64,7 @@ class Study:
             object.__setattr__(self, name, tuple(values) if np.iterable(values) else values)
 
 
-# Chosen so that the threshold lies inside the sweep. What was seen with seed 0 is in the README; in short, the largest P
+# Chosen so that the threshold lies inside the sweep. What was seen with seed 0 is in notebook 06; in short, the largest P
 # that all networks learned, and the fraction of networks without an error at the P that follow:
 #     digits 300 (400: 0.83, 600: 0)         mnist-odd-even 7500 (10000: 0.8, 15000: 0.3)
 #     mnist 3000 (5000: 0.7)                 fashion-mnist 2000 (3000: 0.2)

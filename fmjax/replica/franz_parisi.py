@@ -61,6 +61,12 @@ class FranzParisi(Functional):
     vanishes at the maximum of equal margins and as ``d -> 0``, the last is zero at the maximum and ``ln(1/d)/2`` for small
     ``d``.
 
+    At equal margins, or a small margin of the reference, the branch ends at a small distance: rows beyond say so, and a
+    piece that reappears below such a gap is not looked for. Close to an end the slope is less accurate than elsewhere, as
+    its error estimate says. Where a reference of larger margin leaves the counted solutions free (``q^`` below 0.02, at
+    small distances) rounding decides two order parameters: entropies do not feel it, slopes are given with an error of a
+    few 1e-7.
+
     With a teacher, the reference is a typical solution for its labels, of overlap ``R~`` with it, and ``R`` that of a
     counted one. The fields gain ``R^``; the probability that the reference is a solution becomes twice that it
     is and the teacher gives the label,

@@ -32,6 +32,10 @@ class OneStep(eqx.Module):
     that of the solutions in one of them, and ``m phi`` is the first plus ``m`` times the second. As ``q1 -> 1`` (frozen:
     every solution a cluster of its own) ``phi(m) = phi_RS/m``: no internal entropy, and the complexity ``phi_RS`` itself.
 
+    At ``m = 1`` the equations reduce to one in one unknown, all of whose roots a scan finds; solutions below are followed
+    from there. Those that exist at ``m < 1`` alone would be missed: from 16 random starts at each of ``m`` = 0.9, 0.6, 0.3,
+    at four points (alpha 0.5 and 0.75, ``d`` from 0.01 to 0.1), Newton found none (``one_step.py`` of the benchmarks).
+
     Args:
         symmetric: `Equilibrium` or `FranzParisi` of a model with binary weights.
         nodes: of the tables of potentials of a block, and of the inner integrals of a pattern and of a weight.

@@ -8,6 +8,16 @@
 0.31439007 converged
 
 `fmjax.quantities.QUANTITIES` holds what can be computed, by name: each with its controls, its outputs and their units.
+Controls that choose a model are part of the grid: ``weights``, ``constraint``, ``task``, ``architecture``, its
+``activation`` and ``slope``. Curves and lines of the figures are sweeps as well.
+
+A block counts once its checksum is written, after its results; nothing else is shared between writers. What was killed, or
+found no space, loses the blocks in flight and no other; a chunk that was damaged on disk is found by ``resume``; a store of
+another request is refused with the difference, and so is a second run while the first lives (on file systems with `flock`).
+``benchmarks/sweep.slurm`` runs a sweep on a SLURM cluster; it is tested with a stand-in for `sbatch` only.
+
+What grows with the number of blocks are files, ten for each, which ``resume`` lists and reads: ask for a larger ``block``
+where there are millions.
 """
 
 from fmjax.sweeps.plan import Plan, read
