@@ -102,7 +102,7 @@ from typing import Any
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Names stand in `__init__.pyi`, and are fetched on first use: `fmjax --help` must answer without waiting for JAX.
 _fetched, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

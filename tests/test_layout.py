@@ -1,4 +1,4 @@
-"""The structure that the README promises: reading order is import order, and importing fmjax changes nothing."""
+"""The structure that CONTRIBUTING promises: reading order is import order, and importing fmjax changes nothing."""
 
 import ast
 import subprocess
@@ -73,7 +73,7 @@ def row_of_import(dotted: str) -> str | None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_upwards_only(path):
     row = row_of(path)
-    assert row in ROWS, f"{path.name} has no place in the reading order: add its row here and in the README"
+    assert row in ROWS, f"{path.name} has no place in the reading order: add its row here and in CONTRIBUTING"
     for _, dotted in imports(ast.parse(path.read_text()), path):
         reached = row_of_import(dotted)
         if reached is None:

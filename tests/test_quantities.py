@@ -25,7 +25,6 @@ from fmjax.sweeps import read
 
 POINT = {"alpha": 0.5, "reference_margin": 0.2, "distance": np.array([0.1, 0.2]), "replicas": 3.0}
 OF_THEORY = {**THEORY, **THRESHOLDS}
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def test_to_list_them_imports_nothing_that_takes_time():
@@ -56,11 +55,8 @@ def test_names_of_outputs_mean_the_same_everywhere():
     assert {name: some for name, some in units.items() if len(some) > 1} == {"error_estimate": {"1", "nats per weight"}}
 
 
-def test_the_table_of_the_readme_names_every_command_and_every_threshold():
-    table = README.split("## What can be computed")[1].split("\n## ")[0]
-    assert [name for name in THRESHOLDS if f"fmjax threshold {name}" not in table] == []
-    assert [name for name in ("entropy", "franz-parisi", "robust-ensemble") if f"fmjax {name}" not in table] == []
-    assert [name for name in QUANTITIES if name not in README.split("## Sweeps")[1].split("[grid]")[0]] == []
+def test_the_example_of_a_threshold_is_its_own_command():
+    assert [name for name, row in THRESHOLDS.items() if row.example.split()[:2] != ["threshold", name]] == []
 
 
 def test_every_function_of_the_thresholds_has_a_row():

@@ -1,4 +1,4 @@
-"""What the README prints is what runs."""
+"""What the README and CONTRIBUTING print is what runs, and what they say is there is there."""
 
 import re
 import shlex
@@ -9,16 +9,26 @@ from pathlib import Path
 import pytest
 
 import fmjax
+from fmjax.quantities.listing import table
+from tests.test_layout import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCED = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-# Python blocks, each with what it prints where the next block is text.
-PYTHON = [
-    (source, shown if kind == "text" else "")
-    for (language, source), (kind, shown) in zip(FENCED, [*FENCED[1:], ("", "")], strict=True)
-    if language == "python"
-]
+CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def examples(text: str) -> list[tuple[str, str]]:
+    """Python blocks, each with what it prints where the next block is text."""
+    fenced = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    following = [*fenced[1:], ("", "")]
+    return [
+        (source, shown if kind == "text" else "")
+        for (language, source), (kind, shown) in zip(fenced, following, strict=True)
+        if language == "python"
+    ]
+
+
+PYTHON = examples(TEXT) + examples(CONTRIBUTING)
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
 INLINE = sorted(set(re.findall(r"`(fmjax [^`]+)`", TEXT)))
 
@@ -63,8 +73,30 @@ def test_numbers_are_compared_to_the_digits_shown(shown, printed, same):
     assert same_to_the_digits_shown(shown, printed) is same
 
 
-def test_most_examples_show_what_they_print():
-    assert len([shown for _, shown in PYTHON if shown]) >= 5
+def test_every_example_shows_what_it_prints():
+    assert len(PYTHON) >= 5
+    assert all(shown for _, shown in PYTHON)
+
+
+def test_the_readme_is_read_in_a_few_minutes():
+    assert len(TEXT.splitlines()) <= 180
+
+
+def test_the_table_of_what_can_be_computed_is_that_of_the_quantities():
+    assert table() in TEXT, f"put this table into the README:\n{table()}"
+
+
+@pytest.mark.parametrize("text", [TEXT, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_files_and_tests_that_are_pointed_to_are_there(text):
+    linked = {name for name in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in name}
+    named = set(re.findall(r"`((?:tests|benchmarks|fmjax|\.github)/[\w./-]+)", text))
+    assert [name for name in sorted(linked | named) if not (ROOT / name).exists()] == []
+    tests = re.findall(r"`(tests/\w+\.py)::(\w+)`", text)
+    assert [test for path, test in tests if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")] == []
+
+
+def test_the_layout_of_contributing_is_the_reading_order():
+    assert tuple(re.findall(r"^\| `(\w+)(?:\.py|/)` \|", CONTRIBUTING, re.MULTILINE)) == ROWS
 
 
 @pytest.mark.parametrize(("source", "shown"), PYTHON, ids=[f"block{i}" for i in range(len(PYTHON))])
@@ -74,8 +106,15 @@ def test_python_examples_run_as_a_user_would_run_them_and_print_what_is_shown(so
     assert not shown or same_to_the_digits_shown(shown, done.stdout), done.stdout
 
 
-def test_the_version_to_cite_and_the_picture_are_there():
+def test_one_version_is_cited_and_described():
+    github = ROOT / ".github"
     assert f"version = {{{fmjax.__version__}}}" in TEXT
+    assert f"\nversion: {fmjax.__version__}\n" in (github / "CITATION.cff").read_text(encoding="utf-8")
+    described = re.findall(r"^## (\d\S*)", (github / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert described[0] == fmjax.__version__
+
+
+def test_the_picture_is_there():
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", TEXT)
     assert pictures
     assert all((ROOT / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
