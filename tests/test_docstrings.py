@@ -6,6 +6,7 @@ import inspect
 import re
 import textwrap
 import types
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_every_public_name_says_what_it_is(module, name):
     text = inspect.getdoc(thing) or ""
     assert text.split("\n")[0].endswith((".", ":", ",")) or text.split("\n\n")[0].rstrip().endswith("."), text
     assert "dataclass" not in text
+
+
+def test_the_reference_has_a_page_for_every_part_and_leads_to_every_notebook():
+    root = Path(__file__).resolve().parents[1]
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (root / ".github" / "pages").glob("*.rst")}
+    modules = {re.search(r"automodule:: (\S+)", text)[1] for name, text in pages.items() if name != "index"}
+    assert modules == {*PUBLIC, *(f"fmjax.{part}" for part in EXTENDED), "fmjax.quantities"}
+    assert all(re.search(rf"^   {name}$", pages["index"], re.MULTILINE) for name in pages if name != "index")
+    notebooks = {path.stem for path in (root / "notebooks").glob("*.ipynb")}
+    assert set(re.findall(r"<notebooks/(\w+)\.html>", pages["index"])) == notebooks
+    assert set(re.findall(r"<notebooks/(\w+)\.html>", "".join(pages.values()))) == notebooks
 
 
 def test_the_tour_names_every_part():
