@@ -21,9 +21,11 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
 import fmjax
+from fmjax.models import LocalField
 from fmjax.replica import FranzParisiControls, OneStep
-from fmjax.solvers.newton import CONVERGED
-from fmjax.solvers.one_step import breaking_at, one_step_root
+from fmjax.solvers.continuation import position_of
+from fmjax.solvers.one_step import ClusterSearch
+from fmjax.solvers.outcome import CONVERGED
 
 jax.config.update("jax_enable_x64", True)
 
@@ -37,6 +39,17 @@ DU = DU / np.sqrt(2 * np.pi)
 def local(margin):
     """A functional whose reference margin is an input of the compiled program."""
     return fmjax.FranzParisi(fmjax.Perceptron(margin=jnp.asarray(0.0)), reference_margin=jnp.asarray(margin))
+
+
+def controls_of(point):
+    """Of a point of a curve."""
+    return FranzParisiControls(point.alpha, point.distance, point.reference)
+
+
+def fields_of(point):
+    """``(t^ / sqrt(q~^), q^ - t^² / q~^, p^ - t^)``."""
+    order, root = point.order, jnp.sqrt(point.reference.q_hat)
+    return jnp.stack([order.t_hat / root, order.q_hat - (order.t_hat / root) ** 2, order.p_hat - order.t_hat])
 
 
 class NumPyPoint:
@@ -88,24 +101,25 @@ def speed(out):
     curve = fmjax.curve(functional, alpha=ALPHA, distance=DISTANCES)
     one = OneStep(functional)
 
-    def controls_of(point):
-        return FranzParisiControls(jnp.asarray(ALPHA), point.distance, point.reference)
-
     @jax.jit
-    def fields(point):
-        controls = controls_of(point)
-        free = functional.free(point.order, controls)
-        split = functional.sizes[0]
-        overlaps = functional.overlaps(free[:split], controls)
-        site = functional.site(functional.conjugates(free[split:], controls), controls)
-        mean, _, probability = functional.pattern(overlaps, controls, functional.rule_at(free, controls))
-        return site, (mean, probability)
+    def cavity(point):
+        """Fields on a weight and means of a pattern, each with their probabilities."""
+        controls, (shared, own, eta) = controls_of(point), fields_of(point)
+        zero, model, reference = jnp.zeros(()), functional.model, functional.reference.model
+        site = model.weights.local(LocalField(point.reference.q_hat, zero, shared, own, eta, zero), functional.nodes[2:])
+        overlaps, _ = functional._site(shared, own, eta, zero, controls, None)
+        pattern, at = functional._pattern(overlaps, controls, None)
+        asked, allowed = model.unit_constraint, reference.unit_constraint
+        x, w, _ = functional._nodes(at, allowed.edges(), asked.edges(), allowed.support())
+        mean = at.a * x[:, None] + at.v * w
+        pairs = (site.field, site.probability), (mean, pattern.counted.over.probability)
+        return [(field, jnp.broadcast_to(probability, field.shape)) for field, probability in pairs]
 
     @jax.jit
     def solve(curve):
         def at(point):
-            controls = controls_of(point)
-            return breaking_at(one, point, functional.free(point.order, controls), controls).roots.q1
+            position = position_of(point.distance)
+            return ClusterSearch()(one, point, fields_of(point), controls_of(point), position).roots.q1
 
         return jax.lax.map(at, curve)
 
@@ -117,7 +131,7 @@ def speed(out):
     run = time.perf_counter() - start
 
     cavities = [jax.tree.map(lambda leaf, i=i: leaf[i], curve) for i in range(len(DISTANCES))]
-    cavities = [(*jax.tree.map(np.asarray, fields(c)), float(c.order.q), float(c.order.q_hat), ALPHA) for c in cavities]
+    cavities = [(*jax.tree.map(np.asarray, cavity(c)), float(c.order.q), float(c.order.q_hat), ALPHA) for c in cavities]
     start = time.perf_counter()
     theirs = [NumPyPoint(*cavity).solutions() for cavity in cavities]
     baseline = time.perf_counter() - start
@@ -157,22 +171,20 @@ def starts(out):
         functional = local(margin)
         one = OneStep(functional)
         point = fmjax.curve(functional, alpha=alpha, distance=np.array([d]))
-        reference, order = jax.tree.map(lambda leaf: leaf[0], (point.reference, point.order))
-        controls = FranzParisiControls(jnp.asarray(alpha), jnp.asarray(d), reference)
-        free = functional.free(order, controls)
+        point = jax.tree.map(lambda leaf: leaf[0], point)
+        fields, position = fields_of(point), position_of(point.distance)
 
         @jax.jit
-        def solve(one, free, controls, shift, m):
-            root, entropy, complexity = one_step_root(one, jnp.append(free, jnp.zeros(2)) + shift, controls, m)
-            q1 = 1.0 - one.clusters(root.value, controls).gap
-            q0 = one.symmetric.overlaps(root.value[:2], controls).q
-            return root.status, q0, q1, complexity, entropy - complexity / m
+        def solve(one, point, guess, m, position):
+            found = ClusterSearch()._solve(one, guess, controls_of(point), m, position)
+            q1, internal = 1.0 - found.gap, found.entropy - found.complexity / m
+            return found.status, found.numbers[4], q1, found.complexity, internal
 
-        shifts = np.random.default_rng(0).normal(size=(seeds, free.size + 2)) * 0.1
-        shifts[:, -2] = np.random.default_rng(1).uniform(-6, 6, seeds)
-        shifts[:, -1] = np.random.default_rng(2).uniform(-4, 3, seeds)
+        shifts = np.exp(0.1 * np.random.default_rng(0).normal(size=(seeds, fields.size)))
+        rises = np.exp(np.random.default_rng(2).uniform(-4, 3, seeds))
+        guesses = np.column_stack([fields * shifts, rises])
         for m in (0.9, 0.6, 0.3):
-            rows = [solve(one, free, controls, jnp.asarray(shift), jnp.asarray(m)) for shift in shifts]
+            rows = [solve(one, point, guess, m, position) for guess in guesses]
             found = {
                 (round(float(q1), 4), round(float(c), 5), round(float(s), 5))
                 for status, q0, q1, c, s in rows

@@ -1,5 +1,7 @@
 """Benchmarks write what they measure to sections of their own, and what stands there can be made again."""
 
+import ast
+import importlib
 import importlib.util
 import re
 import shlex
@@ -74,3 +76,12 @@ def test_every_benchmark_can_write_its_section():
     programs = [path for path in BENCHMARKS.glob("*.py") if "record.parser(" in path.read_text(encoding="utf-8")]
     assert {path.stem for path in programs} == {name.split()[0] for name in SECTIONS}
     assert all("record.results(" in path.read_text(encoding="utf-8") for path in programs)
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_takes_from_the_package_is_there(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    taken = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fmjax")]
+    for node in taken:
+        module = importlib.import_module(node.module)
+        assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []

@@ -34,7 +34,8 @@ class OneStep(eqx.Module):
 
     At ``m = 1`` the equations reduce to one in one unknown, all of whose roots a scan finds; solutions below are followed
     from there. Those that exist at ``m < 1`` alone would be missed: from 16 random starts at each of ``m`` = 0.9, 0.6, 0.3,
-    at four points (alpha 0.5 and 0.75, ``d`` from 0.01 to 0.1), Newton found none (``one_step.py`` of the benchmarks).
+    at four points (alpha 0.5 and 0.75, ``d`` from 0.01 to 0.1), Newton found nothing but the barrier, the unstable solution
+    at ``m = 1``, followed down (``one_step.py --only starts``, of the benchmarks).
 
     Args:
         symmetric: `Equilibrium` or `FranzParisi` of a model with binary weights.
