@@ -228,8 +228,12 @@ def alpha_u(model: Model) -> Threshold:
 
     With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
     the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
-    ``alpha'_U`` lies below it. Where no load between half the largest one and the largest one separates monotonic local
+    ``alpha'_U`` lies below it. Where no load from a thirtieth of the largest one on separates monotonic local
     entropies from others, ``result`` says so and the numbers are NaN.
+
+    Of a narrow `SymmetricMargin` it is ``kappa^2 (ln(1/kappa) + 1.07)`` (measured for margins from 0.05 to 0.1), a small
+    part of the capacity ``ln 2 / ln(1/kappa)``: it scales like the loads above which stable algorithms are known to fail
+    (Gamarnik, Kizildag, Perkins and Xu 2022).
 
     Args:
         model: the counted solutions, at their own margin.

@@ -110,6 +110,16 @@ def test_alpha_u_is_where_kappa_u_is_the_hardest_margin():
     assert np.argmin(slope) == 2
 
 
+def test_flat_regions_end_at_the_square_of_narrow_margins_times_its_logarithm():
+    """As loads at which stable algorithms fail do (Gamarnik, Kizildag, Perkins, Xu 2022): the square alone is not enough."""
+    margins = np.array([0.1, 0.05])
+    found = [fmjax.thresholds.alpha_u(symmetric(float(margin))) for margin in margins]
+    assert [each.result for each in found] == ["converged"] * 2
+    shares = np.array([float(each.value) for each in found]) / margins**2
+    assert 0.95 < (shares[1] - shares[0]) / np.log(2.0) < 1.02
+    assert np.all(np.abs(shares - np.log(1 / margins) - 1.07) < 0.01)
+
+
 @pytest.mark.parametrize("replicas", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_replicas_exist_at_any_distance_up_to_published_loads(replicas):
     found = fmjax.thresholds.robust_capacity(symmetric(), float(replicas))

@@ -28,23 +28,29 @@ class _Grid(NamedTuple):
     """Where curves are looked at before Newton goes to a threshold.
 
     Attributes:
-        curves: one for each load or margin.
+        curves: around references, one for each load or margin.
+        loads: at which the entropies of replicas are looked at.
         distances: on each of them.
         nearest: smallest distance from a reference, where its margin is not close to the counted one.
         resolved: the same in squares of the difference of both margins, in deviations: a flipped fraction ``d`` moves a
             stability by ``sqrt(d)``, and folds were found at 0.3 of these squares at all small loads.
         lowest: margin of the closest reference, in deviations, relative to the load: thresholds are 0.02 of it and more.
         farthest: largest one.
+        least: lowest load around references of zero entropy, relative to the largest possible one, and the power by which
+            loads get closer towards it: monotonic curves end close to the capacity at large margins, and at 0.05 of it
+            around the hardest references of a narrow symmetric constraint.
         share: smallest and largest distance of replicas, relative to that of typical solutions.
         zooms: into the loads of replicas, whose entropies may have two minima that touch zero at loads 0.01 apart.
     """
 
-    curves: int = 12
+    curves: int = 24
+    loads: int = 12
     distances: int = 36
     nearest: float = 5e-5
     resolved: float = 0.01
     lowest: float = 0.01
     farthest: float = 0.3
+    least: tuple[float, float] = (0.03, 1.5)
     share: tuple[float, float] = (5e-5, 0.9)
     zooms: int = 2
 
@@ -107,7 +113,8 @@ def _local_entropies(model: Model, alphas: Float[Array, " r"], margins: Float[Ar
 @Program
 def _zero_entropy_line(functional: Equilibrium, bound: Root | None) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
     largest = largest_load(functional) if bound is None else bound.unknowns[-1]
-    alphas = largest * jnp.linspace(1.0, 0.5, _GRID.curves)
+    least, power = _GRID.least
+    alphas = largest * jnp.linspace(1.0, least ** (1.0 / power), _GRID.curves) ** power
     margins = margin_of(functional.model, jax.lax.map(lambda alpha: search_margin(functional, alpha).unknowns[-1], alphas))
     harder = functional.model.constraint.tightens * (margins - functional.model.margin) > 0
     return alphas, jnp.where(harder, margins, jnp.nan)
@@ -132,7 +139,7 @@ def _up_to(model: Model, alpha: _Scalar, hardest: Root) -> tuple[Float[Array, " 
 
 
 def start_at_zero_entropy(call: Call, model: Model) -> Start:
-    """The flattest start at loads from the largest possible one down to half of it, around references of the hardest margin.
+    """The flattest start at loads from the largest possible one on down, around references of the hardest margin.
 
     Beyond the capacity there is no reference: its margin is NaN.
     """
@@ -144,7 +151,7 @@ def start_at_zero_entropy(call: Call, model: Model) -> Start:
 
 @Program
 def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Scalar) -> Scan:
-    alphas = jnp.linspace(highest, highest - step, _GRID.curves)
+    alphas = jnp.linspace(highest, highest - step, _GRID.loads)
     shares = jnp.geomspace(*_GRID.share, _GRID.distances)
 
     def curve(alpha):
@@ -153,8 +160,8 @@ def _ensemble_entropies(functional: RobustEnsemble, highest: _Scalar, step: _Sca
         return distance, follow(functional, alpha, distance, typical)
 
     distances, tracks = jax.lax.map(curve, alphas)
-    margins = jnp.full(_GRID.curves, functional.model.margin)
-    return Scan(alphas, margins, jnp.zeros((_GRID.curves, 0)), distances, tracks)
+    margins = jnp.full(_GRID.loads, functional.model.margin)
+    return Scan(alphas, margins, jnp.zeros((_GRID.loads, 0)), distances, tracks)
 
 
 def start_in_loads(chosen: Callable[[Scan], Start], call: Call, functional: RobustEnsemble) -> Start:
@@ -170,7 +177,7 @@ def start_in_loads(chosen: Callable[[Scan], Start], call: Call, functional: Robu
 def _halves_of(largest: Root) -> tuple[_Scalar, tuple[_Scalar, ...]]:
     """The capacity, and how far below it loads are looked at: half of it, then ever closer."""
     half = 0.5 * largest.unknowns[-1]
-    return largest.unknowns[-1], tuple(half / (_GRID.curves - 1) ** zoom for zoom in range(_GRID.zooms + 1))
+    return largest.unknowns[-1], tuple(half / (_GRID.loads - 1) ** zoom for zoom in range(_GRID.zooms + 1))
 
 
 @Program
@@ -198,7 +205,7 @@ def flattest(scan: Scan) -> Start:
 
 def _start(below: Bool[Array, " r"], place: Int[Array, " r"], scan: Scan) -> Start:
     """At the last reference for which ``below`` holds, which must switch from true to false along the scan."""
-    last = _GRID.curves - 1 - jnp.argmax(below[::-1])
+    last = below.size - 1 - jnp.argmax(below[::-1])
     found = jnp.any(below) & ~jnp.all(below) & ~jnp.isnan(scan.margins[last])
     at = place[last]
     near, far = jnp.clip(at - 1, 0, _GRID.distances - 3), jnp.clip(at + 1, 2, _GRID.distances - 1)
