@@ -67,6 +67,7 @@ All of them can be differentiated; :func:`climb` follows such gradients in the p
     y, gamma    replicas of the weights and the strength of their attraction: :func:`message_passing.focusing` looks for
                 solutions in flat regions
     gamma       also the field along a solution that makes belief propagation count its neighbours at distance d
+    K           hidden units of a :class:`message_passing.Committee`, finitely many: a tree, or all with the same inputs
 
 **Networks that learn images** (:mod:`networks`). Binary weights and sign activations in several layers, trained by gradient:
 

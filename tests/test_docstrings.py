@@ -23,6 +23,7 @@ DOCUMENTED = NAMES + [
 NEVER = {
     ("pair_overlaps", "ValueError"): "layers that are cut from one array have one shape",
     ("run", "TypeError"): "its models are models",
+    ("fit", "TypeError"): "the instance and the schedule are of its own making",
 }
 
 

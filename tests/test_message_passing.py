@@ -19,8 +19,8 @@ from fmjax.message_passing import (
     bethe_entropy,
     bethe_free_entropy,
     focusing,
-    instance as instance_module,
     local_entropy,
+    passes,
 )
 from fmjax.message_passing.schedules import through
 
@@ -112,7 +112,7 @@ def test_an_instance_that_makes_no_sense_is_refused(arguments, named):
 
 @pytest.mark.parametrize("count", [1, 8, 17, 40])
 def test_products_in_blocks_are_those_of_the_whole_matrix(count, monkeypatch):
-    monkeypatch.setattr(instance_module, "_BLOCK_BYTES", {jax.default_backend(): 8 * 33 * 4})  # eight rows
+    monkeypatch.setattr(passes, "_BLOCK_BYTES", {jax.default_backend(): 8 * 33 * 4})  # eight rows
     instance = Instance.random(key(2), 33, count / 33)
     X, vectors = np.asarray(instance.patterns, dtype=float), np.linspace(-1, 1, 66).reshape(33, 2)
     own = jnp.arange(count, dtype=float)
@@ -120,7 +120,7 @@ def test_products_in_blocks_are_those_of_the_whole_matrix(count, monkeypatch):
     def respond(sums, start):
         return jnp.tanh(sums[:, 0]) + jax.lax.dynamic_slice(own, (start,), sums.shape[:1])
 
-    sums, response, back = instance_module.blocked_pass(instance.patterns, jnp.asarray(vectors), respond)
+    sums, response, back = passes.blocked_pass(instance.patterns, jnp.asarray(vectors), respond)
     np.testing.assert_allclose(sums, X @ vectors, atol=1e-12)
     np.testing.assert_allclose(response, np.tanh(X @ vectors)[:, 0] + own, atol=1e-12)
     np.testing.assert_allclose(back, np.asarray(response) @ X, atol=1e-10)
@@ -129,10 +129,10 @@ def test_products_in_blocks_are_those_of_the_whole_matrix(count, monkeypatch):
 
 
 def test_the_fast_path_holds_no_float_array_of_the_size_of_the_patterns():
-    from fmjax.message_passing.focusing import _focus
+    from fmjax.message_passing.focusing import focus
 
     instance = Instance.random(key(0), 4001, 0.7)
-    compiled = _focus.lower(instance, PseudoReinforcement(), False, "amp", 0.3, 1e-3, jnp.dtype("float32")).compile()
+    compiled = focus.lower(instance, PseudoReinforcement(), False, "amp", 0.3, 1e-3, jnp.dtype("float32")).compile()
     floats = 4 * instance.count * instance.size
     temporary = compiled.compiled.memory_analysis().temp_size_in_bytes
     assert temporary < 0.1 * floats

@@ -13,7 +13,18 @@ from jaxtyping import Array, Float, Int, Int8
 from fmjax.checks import Handed, refuse_another
 from fmjax.message_passing.checks import options_of, reals_of
 from fmjax.message_passing.instance import Instance
-from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, fitting, impossible
+from fmjax.message_passing.messages import (
+    AMP,
+    FORMS,
+    Edges,
+    Form,
+    change,
+    damped,
+    fitting,
+    forms_of,
+    impossible,
+    usual_damping,
+)
 from fmjax.outcome import CONVERGED, Outcome
 from fmjax.sentences import BELIEFS
 
@@ -64,7 +75,7 @@ def belief_propagation(
     *,
     form: Form = "amp",
     start: AMP | Edges | None = None,
-    damping: float = 0.0,
+    damping: float | None = None,
     sweeps: int = 1000,
     tolerance: float | None = None,
     dtype: Any = jnp.float32,
@@ -77,9 +88,9 @@ def belief_propagation(
     Args:
         instance: one, or a batch, which is solved by `jax.vmap`.
         fields: external fields ``h`` per weight, shape ``(N,)`` or ``(batch, N)``; zero by default.
-        form: ``"amp"``, the O(N + P) form, or ``"edge"``, message by message.
+        form: ``"amp"``, the O(N + P) form, or ``"edge"``, message by message: of perceptrons and committees of sign units.
         start: messages to start from, which decide the form; without information by default.
-        damping: part of the old messages kept in every sweep, in [0, 1).
+        damping: part of the old messages kept in every sweep, in [0, 1); 0 by default, 0.7 where units share their inputs.
         sweeps: largest number of sweeps.
         tolerance: of the residual (see `Beliefs`); by default 5e-6 in float32, 1e-6 in float64.
         dtype: float32 or float64.
@@ -102,7 +113,8 @@ def belief_propagation(
         converged 0.49
     """
     refuse_another("instance", instance, Instance, "Instance(patterns)")
-    options = options_of(dtype, damping, sweeps, tolerance, form, FORMS)
+    damping = usual_damping(instance, 0.0) if damping is None else damping
+    options = options_of(dtype, damping, sweeps, tolerance, form, forms_of(instance))
     shape = (*instance.patterns.shape[:-2], instance.size)
     external = jnp.zeros(shape, options.dtype) if fields is None else reals_of("fields", fields, shape, options.dtype)
     start = None if start is None else fitting("start", start, instance, options.dtype)
@@ -113,12 +125,11 @@ def belief_propagation(
 def _propagate(
     instance: Instance, fields: Array, start: Any, form: Form, damping: float, sweeps: int, tolerance: float
 ) -> Beliefs:
-    def one(patterns: Array, external: Array, start: Any) -> Beliefs:
-        single = Instance(patterns, instance.margin)
+    def one(single: Instance, external: Array, start: Any) -> Beliefs:
         messages = FORMS[form].start(single, external.dtype) if start is None else start
         return propagate(single, external, messages, damping, sweeps, tolerance)
 
-    return (jax.vmap(one) if instance.is_batch else one)(instance.patterns, fields, start)
+    return instance.over_batch(one, fields, start)
 
 
 def propagate(

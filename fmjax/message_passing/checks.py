@@ -5,8 +5,10 @@ Every public function of message passing takes its arguments through here.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,16 +28,21 @@ from fmjax.checks import (
     stray_of,
     whole,
 )
+from fmjax.models import ACTIVATIONS, LeakyReLU
 
 __all__ = [
     "LARGEST_COUNT",
     "LARGEST_SIZE",
     "TOLERANCES",
+    "Labels",
     "Options",
     "Patterns",
+    "activation_of",
     "check_request",
+    "committee_size",
     "coupling_of",
     "fields_of",
+    "kept_labels",
     "labels_of",
     "margin_of",
     "options_of",
@@ -45,6 +52,7 @@ __all__ = [
     "seeds_of",
     "signs_of",
     "steps_of",
+    "strength_of",
     "sweeps_of",
 ]
 
@@ -54,6 +62,7 @@ LARGEST_COUNT = 2**31  # patterns are numbered by 32 bits
 TOLERANCES = {"float32": 5e-6, "float64": 1e-6}
 
 Patterns = Int8[Array, "*batch P N"] | Float32[Array, "*batch P N"]
+Labels = Int8[Array, "*batch P"]
 
 
 class Options(NamedTuple):
@@ -83,6 +92,46 @@ def patterns_of(patterns: Any) -> Patterns:
     return rounded("patterns", found, jnp.float32)
 
 
+def activation_of(activation: Any) -> tuple[Any, float | None]:
+    """A hidden unit as what it can be compared by, a name or a function, and the slope below zero of a (leaky) ReLU.
+
+    Raises:
+        ValueError: it is no known name, and no function of one number that JAX can trace.
+    """
+    found = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+    if isinstance(found, LeakyReLU):
+        slope = number("slope", found.slope)
+        return "leaky-relu" if slope else "relu", slope
+    if isinstance(activation, str):
+        return one_of("activation", activation, ACTIVATIONS), None
+    try:
+        answer = jax.eval_shape(activation, jax.ShapeDtypeStruct((), float))
+    except TypeError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        allowed = f"one of {', '.join(ACTIVATIONS)}, or a function of one number that JAX can trace, like jnp.tanh"
+        raise ValueError(f"activation must be {allowed}, not {activation!r}: {reason}") from None
+    if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
+        raise ValueError(f"activation must take one number to one real number, this one to {answer}: try jnp.tanh")
+    # Modules that hold arrays cannot be compared: what such a one is part of is compiled for it alone.
+    return partial(_apply, activation) if isinstance(activation, eqx.Module) else activation, None
+
+
+def _apply(activation: Any, u: Any) -> Any:
+    return activation(u)
+
+
+def committee_size(size: int, units: int) -> int:
+    """Inputs of each of the ``units`` that share ``size`` weights evenly.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if size % units or not size:
+        near = max(units, round(size / units) * units)
+        raise ValueError(f"{size} weights cannot be shared evenly among {units} units: use a multiple, like {near}")
+    return size // units
+
+
 def signs_of(name: str, values: Any, shape: tuple[int | str, ...]) -> Int8[Array, "*shape"]:
     """±1 of any type as int8; a name in ``shape`` stands for any number.
 
@@ -106,6 +155,19 @@ def labels_of(labels: Any, count: int) -> Int8[Array, " P"]:
     found = as_array("labels", labels)
     column = found.ndim == 2 and found.shape[1] == 1
     return signs_of("labels", found, (count, 1) if column else (count,)).reshape(count)
+
+
+def kept_labels(labels: Any) -> Labels | None:
+    """Labels that stay beside their patterns; None where there are none.
+
+    Raises:
+        ValueError: one is not +1 or -1.
+    """
+    if labels is None:
+        return None
+    found = as_array("labels", labels)
+    require_signs("labels", found)
+    return jnp.asarray(found, jnp.int8)
 
 
 def margin_of(margin: Any) -> float:
@@ -194,6 +256,15 @@ def replicas_of(y: Any) -> float:
         ValueError: it is smaller, or none.
     """
     return number("y", y, lambda y: y >= 2, "must be at least 2, or inf", infinite=True)
+
+
+def strength_of(random_field: Any) -> float:
+    """Standard deviation of a random field.
+
+    Raises:
+        ValueError: it is negative, or not finite.
+    """
+    return number("random_field", random_field, lambda strength: strength >= 0, "must be a finite number >= 0")
 
 
 def coupling_of(gamma_max: Any) -> float:

@@ -16,7 +16,7 @@ from fmjax.message_passing.belief_propagation import propagate
 from fmjax.message_passing.bethe import bethe_entropy, bethe_free_entropy
 from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
-from fmjax.message_passing.messages import FORMS, Form
+from fmjax.message_passing.messages import FORMS, Form, forms_of, usual_damping
 from fmjax.outcome import CONVERGED, Outcome
 from fmjax.sentences import BELIEFS, FEW_FLIPS, LOCAL_ENTROPY
 
@@ -60,7 +60,7 @@ def local_entropy(
     gammas: Handed | None = None,
     *,
     form: Form = "amp",
-    damping: float = 0.3,
+    damping: float | None = None,
     sweeps: int = 500,
     tolerance: float | None = None,
     dtype: Any = jnp.float32,
@@ -81,7 +81,7 @@ def local_entropy(
         solution: the reference, ±1 of any type, shape ``(N,)`` or ``(batch, N)``. It need not be a solution.
         gammas: fields, increasing, shape ``(rows,)``; `default_fields` by default.
         form: ``"amp"`` or ``"edge"``.
-        damping: part of the old messages kept in every sweep.
+        damping: part of the old messages kept in every sweep; 0.3 by default, 0.7 where units share their inputs.
         sweeps: largest number of sweeps for each field.
         tolerance: as for `belief_propagation`.
         dtype: float32 or float64.
@@ -105,7 +105,8 @@ def local_entropy(
          [0.6931 0.3653]]
     """
     refuse_another("instance", instance, Instance, "Instance(patterns)")
-    options = options_of(dtype, damping, sweeps, tolerance, form, FORMS)
+    damping = usual_damping(instance, 0.3) if damping is None else damping
+    options = options_of(dtype, damping, sweeps, tolerance, form, forms_of(instance))
     fields = fields_of(default_fields() if gammas is None else gammas, options.dtype)
     reference = signs_of("solution", solution, (*instance.patterns.shape[:-2], instance.size)).astype(options.dtype)
     return _local_entropy(instance, reference, fields, form, options.damping, options.sweeps, options.tolerance)
@@ -115,9 +116,7 @@ def local_entropy(
 def _local_entropy(
     instance: Instance, references: Array, gammas: Array, form: Form, damping: float, sweeps: int, tolerance: float
 ) -> LocalEntropy:
-    def one(patterns: Array, reference: Array) -> LocalEntropy:
-        single = Instance(patterns, instance.margin)
-
+    def one(single: Instance, reference: Array) -> LocalEntropy:
         def row(messages: Any, gamma: Array) -> tuple[Any, LocalEntropy]:
             beliefs = propagate(single, gamma * reference, messages, damping, sweeps, tolerance)
             # d = mean (1 - w~ m)/2 without the subtraction.
@@ -135,4 +134,4 @@ def _local_entropy(
 
         return lax.scan(row, FORMS[form].start(single, gammas.dtype), gammas)[1]
 
-    return (jax.vmap(one) if instance.is_batch else one)(instance.patterns, references)
+    return instance.over_batch(one, references)

@@ -47,3 +47,39 @@ def exact_messages(pattern, magnetisations, threshold):
         favourable = [law[sums + step >= threshold].sum() for step in (1, -1)]
         messages[i] = 0.5 * pattern[i] * np.log(favourable[0] / favourable[1])
     return messages
+
+
+def enumerate_committee(patterns, labels, units, output, threshold):
+    """Log of the number of all ``2^N`` weights, per weight, whose ``label * output(hidden sums) >= threshold``; N <= 20.
+
+    ``patterns`` has shape ``(P, K, n)`` for a tree and ``(P, 1, n)`` for units that share their inputs; ``output`` takes
+    sums of shape ``(weights, K)``.
+    """
+    inputs = patterns.shape[2]
+    size = units * inputs
+    one = 2 * ((np.arange(1 << inputs)[:, None] >> np.arange(inputs)) & 1) - 1  # all weights of a unit
+    index = np.arange(1 << size)
+    places = [(index >> (inputs * unit)) & ((1 << inputs) - 1) for unit in range(units)]
+    good = np.ones(1 << size, dtype=bool)
+    for pattern, label in zip(np.broadcast_to(patterns, (len(patterns), units, inputs)), labels, strict=True):
+        sums = np.stack([(one @ pattern[unit])[places[unit]] for unit in range(units)], axis=1)
+        good &= label * output(sums) >= threshold
+    return np.log(good.sum()) / size
+
+
+def count_tree_of_three(patterns):
+    """Log of the number of weights, per weight, of a tree of three sign units, ``sign(0) = 1``, to P = 11 and N = 39.
+
+    The weights of a unit matter only through the patterns on which it is plus, a mask of ``P`` bits. Two units fix on which
+    patterns the third must be plus; sums over all masks that contain a given one say how many of its weights are.
+    """
+    count, units, inputs = patterns.shape
+    one = 2 * ((np.arange(1 << inputs)[:, None] >> np.arange(inputs)) & 1) - 1
+    masks = [((one @ patterns[:, unit].T >= 0) << np.arange(count)).sum(axis=1) for unit in range(units)]
+    first, second, third = (np.bincount(mask, minlength=1 << count).astype(float) for mask in masks)
+    for bit in range(count):
+        pairs = third.reshape(-1, 2, 1 << bit)
+        pairs[:, 0] += pairs[:, 1]
+    a, b = np.arange(1 << count)[:, None], np.arange(1 << count)[None, :]
+    complete = (a | b) == (1 << count) - 1
+    return np.log((first[:, None] * second[None, :] * third[a ^ b] * complete).sum()) / (units * inputs)
