@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -144,6 +145,17 @@ def no_theory(monkeypatch):
         (["focusing", "--size", "11", "--alpha", "0.5", "--seed", "-1"], ["--seed", "-1"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--out", "nowhere/x.nc"], ["--out", "nowhere"]),
         (["local-entropy", "--size", "11", "--alpha", "0.5", "--margin", "0.1"], ["--margin"]),
+        (["local-entropy", "--size", "11"], ["--alpha", "--patterns"]),
+        (["focusing", "--size", "11", "--patterns", "X.npy"], ["--size", "--patterns"]),
+        (["focusing", "--size", "11", "--alpha", "0.5", "--labels", "y.npy"], ["--labels", "--patterns"]),
+        (["focusing", "--patterns", "X.npy"], ["X.npy", "no patterns", "No such file"]),
+        (["focusing", "--patterns", "X.txt"], ["patterns", ".npy, .npz or .csv", "X.txt"]),
+        (["focusing", "--size", "12", "--alpha", "0.5", "--units", "3"], ["--units 3", "perceptron", "committee"]),
+        (["focusing", "--size", "12", "--alpha", "0.5", "--architecture", "committee"], ["--units"]),
+        (
+            ["focusing", "--size", "11", "--alpha", "0.5", "--architecture", "committee", "--units", "3"],
+            ["11 weights", "3 units", "12"],
+        ),
         (["local-entropy", "--size", "11", "--alpha", "0.5", "--out", "."], ["--out", "."]),
     ],
     ids=" ".join,
@@ -484,6 +496,69 @@ def test_focusing_documents_every_sample_and_writes_what_it_found(tmp_path):
     patterns = np.asarray(fmjax.message_passing.Instance.random(jax.random.key(6), 201, 0.4).patterns, dtype=int)
     assert (patterns @ weights[1]).min() / math.sqrt(201) == pytest.approx(document["samples"][1]["min_stability"])
     assert list(tmp_path.iterdir()) == [path]
+
+
+def save(path, array, name="patterns"):
+    if path.suffix == ".npy":
+        np.save(path, array)
+    elif path.suffix == ".npz":
+        np.savez(path, **{name: array})
+    else:
+        np.savetxt(path, array, delimiter=",", fmt="%s")
+    return path
+
+
+@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv"])
+def test_focusing_learns_patterns_of_files(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    patterns, labels = rng.choice([-1, 1], (40, 101)), rng.choice([-1, 1], 40)
+    files = (
+        save(tmp_path / f"X{kind}", (patterns + 1) // 2),
+        save(tmp_path / f"y{kind}", np.array(["no", "yes"])[(labels + 1) // 2]),
+    )
+    out = tmp_path / "found.nc"
+    committee = ("--architecture", "fully-connected", "--units", 3)
+    document = answer("focusing", "--patterns", files[0], "--labels", files[1], *committee, "--samples", 2, "--out", out)
+    assert (document["size"], document["units"], document["solved_fraction"]) == (303, 3, 1)
+    with xr.open_dataset(out, engine="h5netcdf") as dataset:
+        assert dataset.solved.all()
+        first, second = dataset.weights.to_numpy().reshape(2, 3, 101).astype(int)
+    assert not np.array_equal(first, second)
+    assert np.all(np.sign(np.sign(patterns @ first.T).sum(axis=1)) == labels)
+
+
+def test_the_entropy_around_solutions_for_patterns_of_a_file(tmp_path):
+    patterns = np.random.default_rng(0).choice([-1, 1], (40, 201))
+    labels = np.ones(40)
+    np.savez(tmp_path / "both.npz", patterns=patterns, labels=labels)
+    document = answer("local-entropy", "--patterns", tmp_path / "both.npz", "--samples", 1, "--damping", 0.5)
+    assert document["alpha"] == pytest.approx(40 / 201)
+    assert document["rows"][0]["result"] == "converged"
+    assert 0 < document["rows"][0]["entropy"] < math.log(2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("X.npy", b"nothing", ["X.npy", "no patterns"]),
+        ("X.npz", b"nothing", ["X.npz", "no patterns"]),
+        ("X.csv", b"", ["X.csv", "no patterns"]),
+        ("X.csv", b"1,-1,1\n1,-1\n", ["X.csv", "no patterns"]),
+        ("X.csv", b"1,-1,3\n1,-1,1\n", ["patterns", "3"]),
+        ("X.csv", b"a,b\nc,d\n", ["patterns", "real numbers"]),
+    ],
+)
+def test_files_without_patterns_are_refused(name, content, named, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    message = refused("focusing", "--patterns", tmp_path / name)
+    assert all(word in message for word in named), message
+
+
+def test_labels_of_other_numbers_and_values_are_refused(tmp_path):
+    patterns = save(tmp_path / "X.npy", np.ones((3, 5)))
+    for labels, named in ((np.ones(2), r"\(3,\)"), (np.arange(3), "two values")):
+        (tmp_path / "y.npy").unlink(missing_ok=True)
+        assert re.search(named, refused("focusing", "--patterns", patterns, "--labels", save(tmp_path / "y.npy", labels)))
 
 
 def test_samples_that_were_not_solved_keep_their_rows_and_give_status_3():

@@ -61,7 +61,9 @@ def is_complete(line):
     if any(map(PLACEHOLDER.search, words)):
         return False
     command, arguments = command_of(words)
-    if hasattr(command, "commands") or (any(part.required for part in command.params) and not arguments):
+    # Of single instances random patterns or a file are required, one of them.
+    required = any(part.required for part in command.params) or command.name in {"focusing", "local-entropy"}
+    if hasattr(command, "commands") or (required and not arguments):
         return False
     try:
         command.make_context(command.name, list(arguments))
@@ -120,7 +122,11 @@ def test_commands_of_the_theory(line, tmp_path):
 
 
 @pytest.mark.parametrize("line", INSTANCES)
-def test_commands_of_single_instances(line):
+def test_commands_of_single_instances(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.save("X.npy", rng.choice([-1, 1], (50, 201)))
+    np.save("y.npy", rng.choice([-1, 1], 50))
     assert "solved" in invoke(line)
 
 

@@ -1,18 +1,51 @@
 """`fmjax focusing` and `fmjax local-entropy`: single instances, sample by sample."""
 
 import sys
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmjax.cli.options import AlphaOption, MarginOption
+from fmjax.cli.options import MarginOption, number
 from fmjax.cli.running import Answer, Document, check_new_file, plain, run
+from fmjax.names import Activation
 from fmjax.progress import bar
+from fmjax.quantities.parts import ALPHA
 from fmjax.sentences import CONVERGED
 
-SizeOption = Annotated[int, typer.Option("--size", metavar="N", help="Number of weights.")]
+if TYPE_CHECKING:
+    from fmjax.message_passing import Committee, Instance
+
+
+class Wiring(StrEnum):
+    """How weights become an output: names of `--architecture`, as far as the theory has them the same ones."""
+
+    PERCEPTRON = "perceptron"
+    COMMITTEE = "committee"
+    FULLY_CONNECTED = "fully-connected"
+
+
+SizeOption = Annotated[int | None, typer.Option("--size", metavar="N", help="Number of weights, of random patterns.")]
+LoadOption = Annotated[
+    float | None, typer.Option("--alpha", metavar=ALPHA.symbol, parser=number, help="Load: random patterns per weight.")
+]
+PatternsOption = Annotated[
+    Path | None, typer.Option("--patterns", metavar="FILE", help="Your own patterns: .npy, .npz or .csv.")
+]
+LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Their labels, of two values.")]
+WiringOption = Annotated[
+    Wiring, typer.Option("--architecture", help="Of several units: committee has a tree of inputs, or share them.")
+]
+UnitsOption = Annotated[int | None, typer.Option("--units", metavar="K", help="Hidden units of a committee.")]
+HiddenOption = Annotated[
+    Activation | None, typer.Option("--activation", help="Hidden units; sign unless given.", show_default=False)
+]
+DampingOption = Annotated[
+    float | None,
+    typer.Option("--damping", metavar="D", parser=number, help="Part of the old messages kept; 0.97 with --patterns."),
+]
 SamplesOption = Annotated[int, typer.Option("--samples", metavar="S", help="Number of instances.")]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="I", help="Seed of the first instance; the others follow.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -23,47 +56,73 @@ OutOption = Annotated[
 
 
 def focusing(
-    size: SizeOption,
-    alpha: AlphaOption,
+    size: SizeOption = None,
+    alpha: LoadOption = None,
+    patterns: PatternsOption = None,
+    labels: LabelsOption = None,
     margin: MarginOption = 0.0,
+    architecture: WiringOption = Wiring.PERCEPTRON,
+    units: UnitsOption = None,
+    activation: HiddenOption = None,
+    damping: DampingOption = None,
     samples: SamplesOption = 1,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     out: OutOption = None,
 ) -> None:
-    """Find solutions of random instances.
+    """Find solutions for random patterns, or your own.
 
     Focusing belief propagation (BP): replicas of the weights attract each other.
+    Rows of --patterns hold +1 and -1, or 0 and 1; samples then differ in a random
+    field at the start.
 
     \b
     solved         the weights satisfy every pattern, checked in integers
     errors         patterns violated by the best weights that were met
-    min_stability  smallest w.xi/sqrt(N) of the patterns
+    min_stability  smallest stability of the patterns, w.xi/sqrt(N)
     seconds        wall time; that of the first sample includes compilation
 
     \b
-    Example
+    Examples
       fmjax focusing --size 1001 --alpha 0.7 --samples 5
+      fmjax focusing --size 1005 --alpha 0.5 --architecture committee --units 5
+      fmjax focusing --patterns X.npy --labels y.npy
     """
 
     def compute() -> Answer:
-        from fmjax.message_passing.experiment import find_solutions
+        from fmjax.message_passing.experiment import find_in, find_solutions
 
         _check(samples, seed, out)
+        about, committee = _network(architecture, units, activation)
         seeds = range(seed, seed + samples)
-        dataset = find_solutions(size, alpha, margin, seeds=seeds, progress=bar)
-        document = _controls(dataset) | {
-            "samples": [_sample(dataset, i) for i in range(samples)],
-            "solved_fraction": float(dataset.solved.mean()),
-        }
+        own = _own(size, alpha, patterns, labels, margin, committee)
+        if own is not None:
+            dataset = find_in(own, seeds=seeds, damping=damping, progress=bar)
+        else:
+            options = {"committee": committee, "damping": damping, "progress": bar}
+            dataset = find_solutions(size, alpha, margin, seeds=seeds, **options)  # pyright: ignore[reportArgumentType]
+        document = (
+            _controls(dataset)
+            | about
+            | {
+                "samples": [_sample(dataset, i) for i in range(samples)],
+                "solved_fraction": float(dataset.solved.mean()),
+            }
+        )
         return Answer(document, bool(dataset.solved.all()), partial(_write, dataset, out) if out else None)
 
     run(compute, as_json)
 
 
 def local_entropy(
-    size: SizeOption,
-    alpha: AlphaOption,
+    size: SizeOption = None,
+    alpha: LoadOption = None,
+    patterns: PatternsOption = None,
+    labels: LabelsOption = None,
+    architecture: WiringOption = Wiring.PERCEPTRON,
+    units: UnitsOption = None,
+    activation: HiddenOption = None,
+    damping: DampingOption = None,
     samples: SamplesOption = 10,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -82,29 +141,78 @@ def local_entropy(
     samples        how many of the samples converged there
 
     \b
-    Example
+    Examples
       fmjax local-entropy --size 1001 --alpha 0.5 --samples 5
+      fmjax local-entropy --patterns X.npy --labels y.npy --samples 2
     """
 
     def compute() -> Answer:
         import numpy as np
 
-        from fmjax.message_passing.experiment import average, measure_entropies
+        from fmjax.message_passing.experiment import average, measure_around, measure_entropies
 
         _check(samples, seed, out)
-        dataset = measure_entropies(size, alpha, seeds=range(seed, seed + samples), progress=bar)
+        about, committee = _network(architecture, units, activation)
+        options = {"seeds": range(seed, seed + samples), "damping": damping, "progress": bar}
+        own = _own(size, alpha, patterns, labels, 0.0, committee)
+        if own is not None:
+            dataset = measure_around(own, **options)
+        else:
+            dataset = measure_entropies(size, alpha, committee=committee, **options)  # pyright: ignore[reportArgumentType]
         gammas, means = dataset.gamma.to_numpy(), average(dataset)
         columns = ("distance", "entropy", "residual", "result")
-        document = _controls(dataset) | {
-            "samples": [
-                _sample(dataset, i) | {"rows": _rows(gammas, {name: dataset[name].to_numpy()[i] for name in columns})}
-                for i in range(samples)
-            ],
-            "rows": _rows(gammas, means),
-        }
+        document = (
+            _controls(dataset)
+            | about
+            | {
+                "samples": [
+                    _sample(dataset, i) | {"rows": _rows(gammas, {name: dataset[name].to_numpy()[i] for name in columns})}
+                    for i in range(samples)
+                ],
+                "rows": _rows(gammas, means),
+            }
+        )
         return Answer(document, bool(np.all(dataset.result == CONVERGED)), partial(_write, dataset, out) if out else None)
 
     run(compute, as_json)
+
+
+def _network(architecture: Wiring, units: int | None, activation: Activation | None) -> tuple[Document, "Committee | None"]:
+    """What is said of a committee, and the committee itself; nothing of a perceptron."""
+    from fmjax.message_passing import Committee
+
+    if architecture is Wiring.PERCEPTRON:
+        if units is not None or activation is not None:
+            flag = f"--units {units}" if units is not None else f"--activation {activation}"
+            raise ValueError(f"{flag} has no place in a perceptron: add --architecture {Wiring.COMMITTEE}")
+        return {}, None
+    if units is None:
+        raise ValueError(f"--architecture {architecture} needs hidden units: add --units K, like --units 5")
+    committee = Committee((activation or Activation.SIGN).value, units, tree=architecture is Wiring.COMMITTEE)
+    return {"architecture": architecture.value, "activation": committee.activation, "units": committee.units}, committee
+
+
+def _own(
+    size: int | None,
+    alpha: float | None,
+    patterns: Path | None,
+    labels: Path | None,
+    margin: float,
+    committee: "Committee | None",
+) -> "Instance | None":
+    """The instance of files; None where random ones are asked for."""
+    if patterns is None:
+        if labels is not None:
+            raise ValueError("--labels are those of --patterns: give both")
+        missing = [flag for flag, value in (("--size", size), ("--alpha", alpha)) if value is None]
+        if missing:
+            raise ValueError(f"{' and '.join(missing)} missing: give --size and --alpha, or a file of --patterns")
+        return None
+    if size is not None or alpha is not None:
+        raise ValueError("--size and --alpha are those of random patterns: leave them out with --patterns")
+    from fmjax.message_passing.files import read_instance
+
+    return read_instance(patterns, labels, margin, committee)
 
 
 def _check(samples: int, seed: int, out: Path | None) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,24 +11,25 @@ import numpy as np
 
 from fmjax.checks import whole
 from fmjax.message_passing.checks import check_request, seeds_of
+from fmjax.message_passing.committee import Committee
 from fmjax.message_passing.focusing import Focused, focusing
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
-from fmjax.message_passing.schedules import Schedule
+from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 from fmjax.progress import Progress, silent
 from fmjax.sentences import CONVERGED
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["average", "find_solutions", "measure_entropies"]
+__all__ = ["average", "find_in", "find_solutions", "measure_around", "measure_entropies"]
 
 _NOT_MEASURED = "there is no solution to measure around: "
 
 
-def instance_of(seed: int, size: int, alpha: float, margin: float = 0.0) -> Instance:
+def instance_of(seed: int, size: int, alpha: float, margin: float = 0.0, committee: Committee | None = None) -> Instance:
     """The random ±1 instance that `seed` stands for in every experiment."""
-    return Instance.random(jax.random.key(seed), size, alpha, margin)
+    return Instance.random(jax.random.key(seed), size, alpha, margin, committee=committee)
 
 
 def find_solutions(
@@ -39,6 +39,8 @@ def find_solutions(
     *,
     seeds: Sequence[int],
     schedule: Schedule | None = None,
+    committee: Committee | None = None,
+    damping: float | None = None,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Focusing belief propagation on one instance per seed, one after the other: memory for one of them.
@@ -49,6 +51,8 @@ def find_solutions(
         margin: of every pattern.
         seeds: one integer per sample.
         schedule: of `focusing`.
+        committee: None for perceptrons.
+        damping: of `focusing`.
         progress: wraps the loop over seeds.
 
     Returns:
@@ -59,12 +63,48 @@ def find_solutions(
         ValueError: a size, load, margin or seed that makes no sense.
     """
     (size, alpha, margin), seeds = check_request(size, alpha, margin), seeds_of(seeds)
-    rows = [_find(instance_of(seed, size, alpha, margin), schedule) for seed in progress(seeds, "samples")]
+    options = {"schedule": schedule, "damping": damping}
+    rows = [_find(instance_of(seed, size, alpha, margin, committee), options) for seed in progress(seeds, "samples")]
     return _dataset(rows, seeds, {"size": size, "alpha": alpha, "margin": margin})
 
 
+def find_in(
+    instance: Instance,
+    *,
+    seeds: Sequence[int],
+    schedule: Schedule | None = None,
+    damping: float | None = None,
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Focusing belief propagation on one's own instance, from a random field per seed.
+
+    Args:
+        instance: one, not a batch.
+        seeds: of the random fields, one integer per sample.
+        schedule: of `focusing`; of 1000 steps by default: patterns that are alike need much damping, which takes time.
+        damping: of `focusing`, 0.97 by default.
+        progress: wraps the loop over seeds.
+
+    Returns:
+        As `find_solutions`.
+
+    Raises:
+        ValueError: a seed or an option that makes no sense.
+    """
+    seeds, options = seeds_of(seeds), _for_alike(schedule, damping)
+    rows = [_find(instance, options | {"seed": seed}) for seed in progress(seeds, "samples")]
+    return _dataset(rows, seeds, _controls(instance))
+
+
 def measure_entropies(
-    size: int, alpha: float, *, seeds: Sequence[int], rows: int = 24, progress: Progress = silent
+    size: int,
+    alpha: float,
+    *,
+    seeds: Sequence[int],
+    rows: int = 24,
+    committee: Committee | None = None,
+    damping: float | None = None,
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """`find_solutions`, focusing up to the end of the schedule, and the local entropy around each of them.
 
@@ -73,23 +113,78 @@ def measure_entropies(
         alpha: patterns per weight.
         seeds: one integer per sample.
         rows: number of fields, from 0 up to where about ten weights differ from the solution (or 0.3 %).
+        committee: None for perceptrons.
+        damping: of `focusing` and `local_entropy`.
         progress: wraps the loop over seeds.
 
     Returns:
-        What `find_solutions` returns, and ``gamma`` per ``row``; ``distance``, ``entropy``, ``residual`` and ``result`` per
-        ``(sample, row)``. Samples without a solution have NaN, and a ``result`` that says so.
+        The solutions, and ``distance``, ``entropy``, ``residual``, ``result`` per ``(sample, row)``; samples without a
+        solution have NaN, and a ``result`` that says so.
 
     Raises:
         ValueError: a size, load, seed or number of rows that makes no sense.
     """
     (size, alpha, _), seeds = check_request(size, alpha), seeds_of(seeds)
-    gammas = default_fields(whole("rows", rows, 2), nearest=min(0.25, max(0.003, 20 / size)))
+    instances = (
+        (instance_of(seed, size, alpha, 0.0, committee), {"damping": damping}) for seed in progress(seeds, "samples")
+    )
+    return _measured(instances, seeds, {"size": size, "alpha": alpha, "margin": 0.0}, rows, damping)
+
+
+def measure_around(
+    instance: Instance,
+    *,
+    seeds: Sequence[int],
+    rows: int = 24,
+    damping: float | None = None,
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """`find_in`, focusing up to the end of the schedule, and the local entropy around each solution.
+
+    Args:
+        instance: one, not a batch.
+        seeds: of the random fields, one integer per sample.
+        rows: as for `measure_entropies`.
+        damping: of `focusing`, 0.97 by default, and `local_entropy`, 0.9 by default.
+        progress: wraps the loop over seeds.
+
+    Returns:
+        As `measure_entropies`.
+
+    Raises:
+        ValueError: a seed, an option or a number of rows that makes no sense.
+    """
+    seeds, options = seeds_of(seeds), _for_alike(None, damping)
+    instances = ((instance, options | {"seed": seed}) for seed in progress(seeds, "samples"))
+    return _measured(instances, seeds, _controls(instance), rows, 0.9 if damping is None else damping)
+
+
+def _for_alike(schedule: Schedule | None, damping: float | None) -> dict[str, Any]:
+    """Options of `focusing` for patterns that are alike."""
+    return {
+        "schedule": PseudoReinforcement(1000) if schedule is None else schedule,
+        "damping": 0.97 if damping is None else damping,
+        "random_field": 0.3,
+    }
+
+
+def _controls(instance: Instance) -> dict[str, Any]:
+    return {"size": instance.size, "alpha": instance.count / instance.size, "margin": instance.margin}
+
+
+def _measured(
+    instances: Iterable[tuple[Instance, dict[str, Any]]],
+    seeds: list[int],
+    controls: dict[str, Any],
+    rows: int,
+    damping: float | None,
+) -> xr.Dataset:
+    gammas = default_fields(whole("rows", rows, 2), nearest=min(0.25, max(0.003, 20 / controls["size"])))
     found, measured = [], []
-    for seed in progress(seeds, "samples"):
-        instance = instance_of(seed, size, alpha)
-        found.append(_find(instance, None, to_the_end=True))
-        measured.append(_measure(instance, found[-1], gammas))
-    dataset = _dataset(found, seeds, {"size": size, "alpha": alpha, "margin": 0.0})
+    for instance, options in instances:
+        found.append(_find(instance, options | {"to_the_end": True}))
+        measured.append(_measure(instance, found[-1], gammas, damping))
+    dataset = _dataset(found, seeds, controls)
     grid = ("sample", "row")
     units = {"distance": "1", "entropy": "nats per weight", "residual": "1"}
     columns = {name: (grid, np.stack([one[name] for one in measured]), {"units": unit}) for name, unit in units.items()}
@@ -120,28 +215,28 @@ def average(dataset: xr.Dataset) -> dict[str, np.ndarray]:
     return columns | {"result": np.array(sentences, dtype=object)}
 
 
-def _find(instance: Instance, schedule: Schedule | None, to_the_end: bool = False) -> dict[str, Any]:
+def _find(instance: Instance, options: dict[str, Any]) -> dict[str, Any]:
     jax.block_until_ready(instance.patterns)
     start = time.perf_counter()
-    found: Focused = jax.block_until_ready(focusing(instance, schedule, to_the_end=to_the_end))
+    found: Focused = jax.block_until_ready(focusing(instance, **options))
     seconds = time.perf_counter() - start
-    sums = np.asarray(instance.sums(found.weights), dtype=float)
+    totals = np.asarray(instance.totals(found.weights), dtype=float)
     return {
         "solved": bool(found.solved),
         "errors": int(found.errors),
         "sweeps": int(found.sweeps),
-        "min_stability": float(np.min(sums, initial=np.inf)) / math.sqrt(instance.size),
+        "min_stability": float(np.min(totals, initial=np.inf)) / instance.lattice.root,
         "seconds": round(seconds, 3),
         "outcome": str(found.result),
         "weights": np.asarray(found.weights),
     }
 
 
-def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray) -> dict[str, np.ndarray]:
+def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray, damping: float | None) -> dict[str, np.ndarray]:
     if not found["solved"]:
         nothing = {name: np.full(len(gammas), np.nan) for name in ("distance", "entropy", "residual")}
         return nothing | {"result": np.full(len(gammas), _NOT_MEASURED + found["outcome"], dtype=object)}
-    local = local_entropy(instance, found["weights"], gammas)
+    local = local_entropy(instance, found["weights"], gammas, damping=damping)
     columns = {name: np.asarray(getattr(local, name), dtype=float) for name in ("distance", "entropy", "residual")}
     return columns | {"result": np.asarray(local.result)}
 
