@@ -395,3 +395,13 @@ def test_the_gradient_of_a_spherical_capacity_in_the_slope_and_the_margin_is_tha
 
     at = jnp.array([0.3, 0.2])
     np.testing.assert_allclose(jax.grad(value)(at), differences(value, at, 1e-3), atol=1e-8)
+
+
+def test_far_from_a_reference_entropies_are_resolved_or_say_that_they_are_not():
+    """There solutions of units that jump end ever more steeply: most of their entropy lies on the last hundredth."""
+    local = fmjax.FranzParisi(fmjax.TreeCommittee("sign"), 0.1)
+    found, finer = (fmjax.curve(each, alpha=0.5, distance=[0.98, 0.995, 0.999]) for each in (local, local.resized(2.0)))
+    assert finer.converged.all()
+    assert found.converged.tolist() == [True, True, False]
+    assert found.result[2].startswith("the error estimate is as large as the answer")
+    assert np.all(np.abs(found.entropy - finer.entropy)[:2] < (found.error_estimate + finer.error_estimate)[:2])

@@ -18,7 +18,7 @@ from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
-from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, REFERENCE_FAILED, resolved
+from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, REFERENCE_FAILED, both_resolved
 from fmjax.solvers.saddle import (
     SaddlePoint,
     error_of,
@@ -84,7 +84,7 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     status = jnp.where(local | (distance < 0.5 * order.gap), track.status, BRANCH_ENDED)
     status = jnp.where(own.status == CONVERGED, status, COUNTED_FAILED)
     status = jnp.where(exists, status, REFERENCE_FAILED if local else COUNTED_FAILED)
-    status = resolved(status, 1.0 + jnp.abs(track.numbers[:, 1]), error_of(model, track.errors.T, track.numbers.T))
+    status = both_resolved(status, track.numbers.T, track.errors.T)
     known = jnp.where(status == CONVERGED, 1.0, jnp.nan)[:, None]
     found = track.fields * known, track.numbers * known, status
     return eqx.tree_at(lambda t: (t.fields, t.numbers, t.status), track, found)

@@ -25,6 +25,7 @@ __all__ = [
     "UNRESOLVED",
     "Outcome",
     "Symmetric",
+    "both_resolved",
     "known",
     "resolved",
 ]
@@ -49,9 +50,18 @@ class Symmetric(Outcome):
         return self.replicon > 0.0
 
 
-def resolved(status: Int[Array, "*batch"], size: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Array:
+def resolved(status: Int[Array, "*batch"], size: Float[Array, "*#batch"], error: Float[Array, "*#batch"]) -> Array:
     """The same status, but `UNRESOLVED` where the ``error`` of a converged number of this ``size`` is as large."""
     return jnp.where((status == CONVERGED) & ~(error < size), UNRESOLVED, status)
+
+
+def both_resolved(
+    status: Int[Array, "*batch"], numbers: Float[Array, " numbers *batch"], errors: Float[Array, " numbers *batch"]
+) -> Array:
+    """The same of entropy and slope, the first two numbers, each by its own error: one may be a thousand times the other."""
+    for number, error in zip(numbers[:2], errors[:2], strict=True):
+        status = resolved(status, 1.0 + jnp.abs(number), error)
+    return status
 
 
 _Found = TypeVar("_Found", bound=Outcome)

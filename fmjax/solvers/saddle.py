@@ -15,7 +15,7 @@ from fmjax.models import Model
 from fmjax.replica import Equilibrium, EquilibriumControls, EquilibriumOrder, Saddle
 from fmjax.solvers.implicit import implicit
 from fmjax.solvers.newton import Root, root_of
-from fmjax.solvers.outcome import Symmetric, known, resolved
+from fmjax.solvers.outcome import Symmetric, both_resolved, known
 
 __all__ = [
     "SaddlePoint",
@@ -132,7 +132,7 @@ def typical_point(root: Root, model: Model, alpha: Float[Array, ""]) -> SaddlePo
         order_of(root),
         jax.lax.stop_gradient((replicon, error_of(model, root.number_errors, root.numbers))),
     )
-    status = resolved(root.status, 1.0 + jnp.abs(slope), error)
+    status = both_resolved(root.status, root.numbers, root.number_errors)
     rest = (0.5 * order.gap, alpha, root.residual, replicon, error, root.steps, status)
     point = SaddlePoint(entropy, slope, order, None, *rest)
     return known(point, "entropy", "slope", "order", "replicon", "error_estimate", "distance")
