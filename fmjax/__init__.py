@@ -92,7 +92,8 @@ says of how far it can be trusted:
 
     residual        norm of the equations left over by Newton's method
     error_estimate  absolute bound on the error of the value, from the halves of every quadrature rule
-    replicon        positive where the replica-symmetric answer is locally stable
+    replicon        positive where the replica-symmetric answer is locally stable (``stable``); where it is not, see
+                    :func:`clusters`, and of spherical weights at capacity :func:`thresholds.one_step_capacity`
     result          "converged", or a sentence that says why not
 
 Entropies are natural logarithms per weight everywhere. The theory needs float64, and importing `fmjax` changes no
