@@ -233,7 +233,7 @@ class Instance(eqx.Module):
 
         def add(sums: Array, block: Array, start: Array, _: Array) -> Array:
             parts = block.reshape(len(block), units if tree else 1, -1)
-            return lax.dynamic_update_slice(sums, jnp.sum(parts * rows, axis=2, dtype=exact), (start, 0))
+            return lax.dynamic_update_slice(sums, jnp.sum(parts * rows[None], axis=2, dtype=exact), (start, 0))
 
         sums = over_blocks(self.patterns, exact, add, jnp.zeros((self.count, units), exact))
         return sums[:, 0] if self.committee is None else sums

@@ -63,6 +63,9 @@ class Equilibrium(Functional):
     Args:
         model: weights x architecture x constraint.
         nodes: quadrature nodes per dimension. 160 give 1e-14 wherever the entropy is positive.
+
+    Raises:
+        TypeError: ``model`` is none.
     """
 
     model: Model

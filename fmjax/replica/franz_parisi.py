@@ -80,6 +80,9 @@ class FranzParisi(Functional):
         reference_margin: margin of the reference, in units of the pre-activation, at most `thresholds.kappa_max`; a typical
             solution at that margin is drawn.
         nodes: nodes in ``x`` and in ``w`` of the energetic integral, and in ``x`` and in ``y`` of the entropic one.
+
+    Raises:
+        TypeError: ``model`` is none.
     """
 
     model: Model

@@ -62,6 +62,9 @@ class Functional(eqx.Module):
     ``controls`` is whatever the functional is evaluated at: a Module with an ``alpha``, and with a ``tilt`` between the
     twin rules of every integral, which is zero: the derivative of an answer with respect to it is an error estimate.
     ``model`` is that of the solutions that are counted. `fmjax.solve` and `fmjax.curve` take the functionals that there are.
+
+    Raises:
+        TypeError: ``model`` is none.
     """
 
     control: ClassVar[str]  # the control along which a slope is reported

@@ -138,6 +138,7 @@ def read(source: Path | str | Mapping[str, Any]) -> Plan:
 
     Raises:
         ValueError: the request makes no sense; the message says what is wrong with which key.
+        TypeError: it is neither a path nor a dictionary.
         OSError: the file cannot be read.
 
     Example:

@@ -48,6 +48,7 @@ def open_store(path: Path | str) -> xr.Dataset:
 
     Raises:
         ValueError: ``path`` is not a store of `sweep`.
+        TypeError: it is no path.
     """
     need("zarr")
     import zarr

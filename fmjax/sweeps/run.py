@@ -57,6 +57,7 @@ def sweep(
 
     Raises:
         ValueError: the request makes no sense, or ``out`` is there already, is in use, or holds another sweep.
+        TypeError: ``out`` is no path, or the request neither a path nor a dictionary.
         OSError: a block could not be written, or the scheduler was lost; finished blocks are kept.
     """
     plan, path = read(request), as_path("out", out).absolute()
@@ -101,6 +102,7 @@ def estimate(
 
     Raises:
         ValueError: as for `sweep`.
+        TypeError: as for `sweep`.
         OSError: the file cannot be read, or no scheduler answers.
 
     Example:
