@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 import jax
 
-__all__ = ["usual_arithmetic"]
+__all__ = ["numpy_rules", "usual_arithmetic"]
+
+
+@contextmanager
+def numpy_rules() -> Iterator[None]:
+    """NumPy's rules for mixed types and shapes, which users may have forbidden; also around a function."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 @contextmanager
@@ -19,6 +26,5 @@ def usual_arithmetic() -> Iterator[None]:
         ...     print((jax.numpy.arange(2) + 0.5).dtype)
         float64
     """
-    mixed = jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
-    with jax.enable_x64(True), mixed[0], mixed[1], jax.debug_nans(False):
+    with jax.enable_x64(True), numpy_rules(), jax.debug_nans(False):
         yield

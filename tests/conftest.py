@@ -42,15 +42,29 @@ def pytest_collection_modifyitems(items):
         raise pytest.UsageError(f"names that change from run to run, give their parameters ids: {unstable}")
 
 
+def resident():
+    """Memory of this process, bytes; zero where that is not known."""
+    memory = Path("/proc/self/statm")
+    return int(memory.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if memory.exists() else 0
+
+
+LEFT = {"after the last time": 0}
+
+
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """Compiled programs take memory, of all tests 6 GiB; what is freed the allocator keeps unless it is told otherwise."""
+    """Compiled programs take memory, of all tests 6 GiB; what is freed the allocator keeps unless it is told otherwise.
+
+    Not before half a GiB has come to what was left the last time, or programs would be compiled for every test.
+    """
     yield
-    memory = Path("/proc/self/statm")
-    if memory.exists() and int(memory.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 1 << 30:
+    if resident() > max(1 << 30, LEFT["after the last time"] + (1 << 29)):
+        if blocks := sys.modules.get("fmjax.sweeps.blocks"):
+            blocks.forget_programs()
         jax.clear_caches()
         gc.collect()
         getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
+        LEFT["after the last time"] = resident()
 
 
 @pytest.fixture(scope="session")

@@ -416,6 +416,9 @@ for instance in (one, *others):
 for schedule in (Reinforcement(20), Scoping(), Scoping(y=3.0)):
     focusing(one, schedule)
 polarisation(one, sweeps=3)
+committee = Instance.random(jax.random.key(0), 33, 0.2, committee=Committee("sign", 3))
+assert bool(focusing(committee).solved)
+committee.errors(np.ones(33))
 
 study = {"hidden": (9,), "patterns": (10, 20), "seeds": 2, "epochs": 2, "fractions": (0.0, 0.01, 0.02, 0.05), "draws": 1}
 assert np.isfinite(networks.run(dataclasses.replace(networks.STUDIES["digits"], **study)).loss).all()

@@ -170,7 +170,9 @@ for name in fmjax.__all__:
 changed = {name: value for name, value in jax.config.values.items() if settings.get(name) != value}
 assert not changed, changed
 # Those of OpenMP are scikit-learn's, which the classifier alone imports.
-assert {name: value for name, value in os.environ.items() if not name.startswith("KMP_")} == environment
+assert {name: value for name, value in os.environ.items() if not name.startswith("KMP_")} == {
+    name: value for name, value in environment.items() if not name.startswith("KMP_")
+}
 assert not xla_bridge.backends_are_initialized()
 """
     )

@@ -26,6 +26,7 @@ from fmjax.message_passing.messages import (
     usual_damping,
 )
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.precision import numpy_rules
 from fmjax.sentences import BELIEFS
 
 __all__ = ["Beliefs", "belief_propagation", "propagate"]
@@ -122,6 +123,7 @@ def belief_propagation(
 
 
 @eqx.filter_jit
+@numpy_rules()
 def _propagate(
     instance: Instance, fields: Array, start: Any, form: Form, damping: float, sweeps: int, tolerance: float
 ) -> Beliefs:

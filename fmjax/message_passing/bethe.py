@@ -15,6 +15,7 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, Edges, at_least, fitting, log_weights_of_edges, moments, node_arguments
 from fmjax.message_passing.passes import blocked_pass
 from fmjax.message_passing.units import by_unit, log_weights
+from fmjax.precision import numpy_rules
 from fmjax.special import log_2cosh, log_H
 
 __all__ = ["bethe_entropy", "bethe_free_entropy"]
@@ -80,6 +81,7 @@ def _checked(instance: Any, beliefs: Any) -> Beliefs:
 
 
 @eqx.filter_jit
+@numpy_rules()
 def _over_batch(value: Callable[[Instance, Beliefs], Array], instance: Instance, beliefs: Beliefs) -> Array:
     return instance.over_batch(value, beliefs)
 

@@ -17,6 +17,7 @@ from fmjax.message_passing.checks import activation_of
 from fmjax.message_passing.hidden import at_most_minus, leaky_moments, numerical_moments, sign_moments
 from fmjax.message_passing.lattice import Lattice
 from fmjax.models import ACTIVATIONS, LeakyReLU
+from fmjax.precision import numpy_rules
 from fmjax.special import log_H
 
 __all__ = ["Committee"]
@@ -110,6 +111,7 @@ class Committee(eqx.Module):
             return Lattice(math.sqrt(self.units * inputs), 1 if inputs % 2 else 2)
         return Lattice(math.sqrt(self.units), rounding=_ROUNDING)
 
+    @numpy_rules()
     def totals(
         self, sums: Float[Array, "*shape K"] | Int[Array, "*shape K"], inputs: int, binary: bool
     ) -> Float[Array, "*shape"] | Int[Array, "*shape"]:

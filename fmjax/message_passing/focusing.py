@@ -18,6 +18,7 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, forms_of, impossible, usual_damping
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.precision import numpy_rules
 from fmjax.sentences import FOCUSING
 
 __all__ = ["Focused", "FocusingState", "asked", "focus", "focusing", "iteration", "push_of", "pushed_field"]
@@ -152,6 +153,7 @@ class FocusingState(eqx.Module):
 
 
 @eqx.filter_jit
+@numpy_rules()
 def focus(
     instance: Instance,
     schedule: Schedule,

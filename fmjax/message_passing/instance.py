@@ -256,7 +256,7 @@ class Instance(eqx.Module):
         Raises:
             ValueError: as for `sums`.
         """
-        return self.totals(weights) / jnp.float32(self.lattice.root)
+        return self.totals(weights).astype(jnp.float32) / jnp.float32(self.lattice.root)
 
     def errors(self, weights: Handed) -> Int[Array, "*batch"]:
         """Number of patterns that ``weights`` (as for `sums`) violate: those of a sum below `threshold`.

@@ -18,6 +18,7 @@ from fmjax.message_passing.checks import fields_of, options_of, signs_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form, forms_of, usual_damping
 from fmjax.outcome import CONVERGED, Outcome
+from fmjax.precision import numpy_rules
 from fmjax.sentences import BELIEFS, FEW_FLIPS, LOCAL_ENTROPY
 
 __all__ = ["LocalEntropy", "default_fields", "local_entropy"]
@@ -113,6 +114,7 @@ def local_entropy(
 
 
 @eqx.filter_jit
+@numpy_rules()
 def _local_entropy(
     instance: Instance, references: Array, gammas: Array, form: Form, damping: float, sweeps: int, tolerance: float
 ) -> LocalEntropy:

@@ -14,6 +14,7 @@ from fmjax.message_passing.focusing import FocusingState, asked, iteration, push
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import FORMS, Form
 from fmjax.message_passing.schedules import Schedule
+from fmjax.precision import numpy_rules
 
 __all__ = ["Polarisation", "polarisation"]
 
@@ -83,6 +84,7 @@ def polarisation(
 
 
 @eqx.filter_jit
+@numpy_rules()
 def _watch(
     instance: Instance,
     schedule: Schedule,
