@@ -75,7 +75,7 @@ def capacity(model: Model) -> Threshold:
     Continuous ones: they shrink to a point, ``q -> 1``, at ``alpha_c = Q'(1) / (Q(1) E[distance^2])``, the distance of ``z ~
     N(0, 1)`` from the allowed set in deviations of the pre-activation (Gardner 1988); infinite where an activation jumps.
     Where the ``replicon`` is negative, as for every kinked activation and for negative margins, this is an upper bound;
-    `one_step_capacity` is a better one.
+    `one_step_capacity` is a better one. The replicon of kinked activations diverges as ``q -> 1``: it is given at 1 - 1e-6.
 
     Args:
         model: what is learned, at its own margin.

@@ -221,11 +221,10 @@ def options_of(dtype: Any, damping: Any, sweeps: Any, tolerance: Any, form: Any,
     if kind.name == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError('float64 needs jax.config.update("jax_enable_x64", True) at the start of the program')
     one_of("form", form, tuple(forms))
-    part = "must lie in [0, 1): the part of the old messages that is kept"
     tolerance = TOLERANCES[kind.name] if tolerance is None else tolerance
     return Options(
         kind,
-        number("damping", damping, lambda kept: 0 <= kept < 1, part),
+        number("damping", damping, lambda kept: 0 <= kept < 1, "must lie in [0, 1), the part of old messages that is kept"),
         sweeps_of(sweeps),
         number("tolerance", tolerance, lambda least: least > 0, "must be positive"),
     )

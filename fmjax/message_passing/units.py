@@ -60,7 +60,10 @@ def answers(
         sums = jnp.einsum(f"{places[0]},{places[1]}->rkc", parts, both, precision=lax.Precision.HIGHEST)
         labels = None if instance.labels is None else lax.dynamic_slice(instance.labels, (start,), (len(block),))
         mean = sums[..., 0] / math.sqrt(inputs) - V * lax.dynamic_slice(before, (start, 0), (len(block), units))
-        scalar = lambda mean, variance: jnp.sum(_log_weight(instance, mean, variance, labels))  # noqa: E731
+
+        def scalar(mean: Array, variance: Array) -> Array:
+            return jnp.sum(_log_weight(instance, mean, variance, labels))
+
         g, slope = jax.grad(scalar, (0, 1))(mean, jnp.broadcast_to(V, mean.shape))
         counted = jnp.where(fresh[:, None], g, 0)
         back = back + jnp.einsum(f"{places[0]},rk->kn", parts, counted, precision=lax.Precision.HIGHEST)
