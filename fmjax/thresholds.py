@@ -11,7 +11,6 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 from jaxtyping import Array, Float
@@ -37,9 +36,9 @@ from fmjax.solvers.folds import (
     touching_zero,
 )
 from fmjax.solvers.front import as_float64, in_float64
-from fmjax.solvers.scan import Scan, Start, flattest, lowest, start_at_zero_entropy, start_in_loads, start_in_margins
 from fmjax.solvers.shrinking import lowest_load
 from fmjax.solvers.spinodal import end_of_branch
+from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_at_zero_entropy, start_in_loads, start_in_margins
 from fmjax.solvers.threshold import (
     Threshold,
     check_continuous,
@@ -198,7 +197,7 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     """
     check_reference(model, alpha)
     model, alpha = as_float64((model, alpha))
-    return around_reference(critical_point(touching_zero, partial(start_in_margins, lowest), (model, alpha)), model, alpha)
+    return around_reference(critical_point(touching_zero, partial(start_in_margins, TOUCHING), (model, alpha)), model, alpha)
 
 
 @in_float64
@@ -214,9 +213,7 @@ def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     """
     check_reference(model, alpha)
     model, alpha = as_float64((model, alpha))
-    return around_reference(
-        critical_point(fold_in_margin, partial(start_in_margins, flattest), (model, alpha)), model, alpha
-    )
+    return around_reference(critical_point(fold_in_margin, partial(start_in_margins, FOLDING), (model, alpha)), model, alpha)
 
 
 @in_float64
@@ -228,8 +225,8 @@ def alpha_u(model: Model) -> Threshold:
 
     With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
     the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
-    ``alpha'_U`` lies below it. Where no load from a thirtieth of the largest one on separates monotonic local
-    entropies from others, ``result`` says so and the numbers are NaN.
+    ``alpha'_U`` lies below it. Where no load at which `kappa_max` is known separates monotonic local entropies from
+    others, ``result`` says so and the numbers are NaN.
 
     Of a narrow `SymmetricMargin` it is ``kappa^2 (ln(1/kappa) + 1.07)`` (measured for margins from 0.05 to 0.1), a small
     part of the capacity ``ln 2 / ln(1/kappa)``: it scales like the loads above which stable algorithms are known to fail
@@ -244,7 +241,7 @@ def alpha_u(model: Model) -> Threshold:
     """
     check_discrete(model)
     model = as_float64(model)
-    return load_around_reference(critical_point(fold_in_alpha, start_at_zero_entropy, (model,)), model)
+    return load_around_reference(critical_point(fold_in_alpha, partial(start_at_zero_entropy, FOLDING), (model,)), model)
 
 
 @in_float64
@@ -263,7 +260,7 @@ def robust_alpha_u(model: Model) -> Threshold:
         ValueError: a margin of more than 20 deviations of the pre-activation, a teacher, or weights that are not binary.
         TypeError: what is no model.
     """
-    return _of_ensemble(ensemble_fold, flattest, model, math.inf)
+    return _of_ensemble(ensemble_fold, FOLDING, model, math.inf)
 
 
 @in_float64
@@ -282,10 +279,10 @@ def robust_capacity(model: Model, replicas: float = math.inf) -> Threshold:
         ValueError: another number of replicas; otherwise as for `robust_alpha_u`.
         TypeError: as for `robust_alpha_u`.
     """
-    return _of_ensemble(ensemble_touching_zero, lowest, model, replicas)
+    return _of_ensemble(ensemble_touching_zero, TOUCHING, model, replicas)
 
 
-def _of_ensemble(system: System, chosen: Callable[[Scan], Start], model: Model, replicas: float) -> Threshold:
+def _of_ensemble(system: System, event: Event, model: Model, replicas: float) -> Threshold:
     check_margin(model)
     functional = as_float64(RobustEnsemble(model, replicas))
-    return between_replicas(functional, critical_point(system, partial(start_in_loads, chosen), (functional,)))
+    return between_replicas(functional, critical_point(system, partial(start_in_loads, event), (functional,)))

@@ -29,7 +29,7 @@ from fmjax.replica import (
 from fmjax.solvers.implicit import along, slopes_of, still
 from fmjax.solvers.newton import root_of
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
-from fmjax.solvers.scan import Start
+from fmjax.solvers.start import Start
 
 __all__ = [
     "CriticalPoint",
