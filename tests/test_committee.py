@@ -309,6 +309,7 @@ def test_the_gradient_of_alpha_u_over_alpha_c_in_the_activation_is_that_of_its_d
         (lambda u: 0.1 + 0.0 * u, ["zero variance", "0.1"]),
         (lambda u: -0.0 * u, ["zero variance", "is 0 everywhere"]),
         (fmjax.Hermite(jnp.zeros(2)), ["zero variance"]),
+        (fmjax.LeakyReLU(True), ["parameters of LeakyReLU", "not True and False"]),
         (jnp.log, ["finite", "nan"]),
         (lambda u: 1.0 / u, ["finite", "at 0", "inf"]),
         (fmjax.LeakyReLU(jnp.nan), ["finite", "nan"]),

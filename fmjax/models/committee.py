@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import as_numbers
 from fmjax.models.activation import ACTIVATIONS, REACH, Activation, spread
 from fmjax.models.architecture import Architecture
 from fmjax.precision import usual_arithmetic
@@ -185,6 +186,8 @@ def _checked(activation: Any, kinks: Any) -> tuple[Callable, tuple[float, ...]]:
     if not callable(activation):
         message = f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh"
         raise ValueError(message)  # noqa: TRY004, as for everything that an activation may not be
+    for parameter in filter(eqx.is_array_like, jax.tree.leaves(activation)):
+        as_numbers(f"parameters of {type(activation).__name__}", parameter)
     places = np.atleast_1d(np.asarray(kinks, float))
     if places.ndim != 1 or not np.isfinite(places).all():
         raise ValueError(f"kinks = {kinks!r} are not places of an activation: give finite numbers, like kinks=(-1.0, 1.0)")
