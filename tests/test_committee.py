@@ -323,7 +323,17 @@ def test_the_gradient_of_alpha_u_over_alpha_c_in_the_activation_is_that_of_its_d
     ],
     ids=[
         *("number", "nothing", "of two numbers", "Python's if", "numpy", "unknown name", "vector", "truth value"),
-        *("constant", "zero", "zero sum", "log", "pole", "slope not a number", "infinite variance", "overflow"),
+        *(
+            "constant",
+            "zero",
+            "zero sum",
+            "slope of a truth value",
+            "log",
+            "pole",
+            "slope not a number",
+            "infinite variance",
+            "overflow",
+        ),
         *("square", "cosine", "modulus", "even sum", "kink not named"),
     ],
 )

@@ -3,9 +3,12 @@
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import norm
 
 import fmjax
+from fmjax.reproduce import symmetric as figure
+from fmjax.reproduce.engine import Engine
 from tests.oracles import literature, symmetric as oracle
 
 
@@ -146,3 +149,31 @@ def test_replicas_exist_at_any_distance_up_to_published_loads(replicas):
 def test_what_makes_no_sense_is_refused_by_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# The figure -----------------------------------------------------------------------------------------------------------
+
+
+def parts_of_the_capacity(quantity, block, *, margin, constraint, **controls):
+    """In place of the sweep engine: thresholds of which one was not found."""
+    assert constraint == "symmetric"
+    capacity = -np.log(2) / np.log(1.0 - 2.0 * norm.sf(margin))
+    value = {"capacity": 1.0, "alpha-u": 0.5, "robust-capacity": 0.9}[quantity] * capacity
+    result = np.full(value.shape, "converged", dtype=object)
+    if quantity == "alpha-u":
+        value[2], result[2] = np.nan, "no solution was found nearby"
+    names = {"value": value, "error_estimate": 1e-9 * capacity, "distance": 0.01 * capacity, "result": result}
+    return xr.Dataset({name: ("margin", values) for name, values in names.items()})
+
+
+def test_the_figure_shows_parts_of_the_capacity_where_they_were_found(monkeypatch):
+    monkeypatch.setattr(Engine, "grid", staticmethod(parts_of_the_capacity))
+    data = figure.compute(True)
+    assert all(data[name].dims == ("margin",) for name in ("capacity", "alpha_u_result", "alpha_u_error_estimate"))
+    assert data.robust_capacity.dims == ("replicas", "margin")
+    axes = figure.draw(data).axes[0]
+    drawn = {line.get_label(): np.asarray(line.get_ydata()) for line in axes.lines}
+    ends = drawn[r"$\alpha'_U$"]
+    assert np.flatnonzero(np.isnan(ends)).tolist() == [2]
+    np.testing.assert_allclose(np.delete(ends, 2), 0.5)
+    np.testing.assert_allclose(drawn["$y=2$ replicas"], 0.9)

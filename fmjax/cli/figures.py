@@ -20,6 +20,7 @@ class Figure(StrEnum):
     DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
     ONE_STEP = "one-step"
+    SYMMETRIC = "symmetric"
 
 
 QuickOption = Annotated[
@@ -29,7 +30,9 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 
 def figure(
-    name: Annotated[Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, or one-step.")],
+    name: Annotated[
+        Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, one-step, or symmetric.")
+    ],
     out: OutOption,
     quick: QuickOption = False,
     workers: WorkersOption = None,
@@ -52,6 +55,7 @@ def figure(
     8              binary networks on images: error, overlap, local energy
     phase-diagram  kappa_min, kappa_u, kappa_max, alpha'_U against load and margin
     one-step       one step of replica-symmetry breaking, and the robust ensemble
+    symmetric      phases of the symmetric perceptron, against margin and load
 
     \b
     Example

@@ -20,6 +20,7 @@ from fmjax.reproduce import (
     phase_diagram,
     report,
     statements,
+    symmetric,
     typical_distance,
 )
 from fmjax.reproduce.at_kappa_max import AtKappaMax
@@ -41,6 +42,7 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "8": deep_networks,
     "phase-diagram": phase_diagram,
     "one-step": one_step,
+    "symmetric": symmetric,
 }
 # Results that are answers and not failures: the branch ends there, no such threshold exists.
 _ANSWERS = {THEORY[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}
