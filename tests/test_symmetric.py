@@ -168,7 +168,8 @@ def parts_of_the_capacity(quantity, block, *, margin, constraint, **controls):
 
 def test_the_figure_shows_parts_of_the_capacity_where_they_were_found(monkeypatch):
     monkeypatch.setattr(Engine, "grid", staticmethod(parts_of_the_capacity))
-    data = figure.compute(True)
+    data = figure.compute(False)
+    assert figure.compute(True).robust_capacity.shape == (0, len(figure.settings(True)["margin"]))
     assert all(data[name].dims == ("margin",) for name in ("capacity", "alpha_u_result", "alpha_u_error_estimate"))
     assert data.robust_capacity.dims == ("replicas", "margin")
     axes = figure.draw(data).axes[0]
