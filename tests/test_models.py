@@ -56,7 +56,7 @@ REFUSING = {
     ),
     "storage": dict.fromkeys(("perfect_generalisation", "spinodal"), "teacher=True"),
     "teacher-student": {
-        **dict.fromkeys(("robust_capacity", "robust_alpha_u"), "random labels|binary weights"),
+        **dict.fromkeys(("robust_capacity", "robust_alpha_u"), "infinitely many replicas of a teacher|binary weights"),
         "one_step_capacity": "spherical weights",
     },
     "symmetric": {"robust_alpha_u": "no limit with a SymmetricMargin|binary weights"},

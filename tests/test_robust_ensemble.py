@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import fmjax
 from fmjax.cli import app
 from fmjax.replica import RobustEnsembleControls, RobustEnsembleOrder
+from tests.oracles import literature
 
 ALPHA = 0.6
 DISTANCES = np.asarray([0.3, 0.2, 0.1, 0.05, 0.02, 0.01])
@@ -93,10 +94,10 @@ def test_every_row_converges_and_the_slope_is_that_of_the_entropy(curves, y):
 
 def test_one_replica_has_the_entropy_of_typical_solutions_at_every_overlap(typical):
     one = fmjax.RobustEnsemble(fmjax.Perceptron(), 1.0)
-    q0, q0_hat = typical.order.q, typical.order.q_hat
+    q0, q0_hat, none = typical.order.q, typical.order.q_hat, jnp.zeros(())
     for distance in (0.2, 0.05):
         q1 = jnp.asarray(1.0 - 2.0 * distance)
-        order = RobustEnsembleOrder(q1=q1, q0=q0, q0_hat=q0_hat, stretch=q1 - q0, stretch_hat=jnp.asarray(0.7))
+        order = RobustEnsembleOrder(q1, q0, q0_hat, stretch=q1 - q0, stretch_hat=jnp.asarray(0.7), R=none, R_hat=none)
         value = jax.jit(one)(order, RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(distance)))
         assert float(value) == pytest.approx(float(typical.entropy), abs=1e-12)
 
@@ -166,10 +167,10 @@ def test_other_weights_than_binary_ones_are_refused():
         fmjax.RobustEnsemble(fmjax.Perceptron(weights=fmjax.Spherical()), math.inf)
 
 
-@pytest.mark.parametrize("y", [3.0, math.inf])
-def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_them(y):
-    functional = fmjax.RobustEnsemble(fmjax.TreeCommittee("tanh"), y)
-    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, 0.7])
+@pytest.mark.parametrize(("y", "teacher"), [(3.0, False), (3.0, True), (math.inf, False)])
+def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_them(y, teacher):
+    functional = fmjax.RobustEnsemble(fmjax.TreeCommittee("tanh", teacher=teacher), y)
+    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, *[0.6] * teacher, 0.7])
     saddle = jax.jit(fmjax.RobustEnsemble.saddle)(functional, fields, RobustEnsembleControls(alpha, jnp.asarray(math.nan)))
     assert jnp.all(jnp.abs(saddle.residual) > 0.01)
     controls = RobustEnsembleControls(alpha, jax.nn.sigmoid(saddle.position))
@@ -177,6 +178,7 @@ def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value
     assert value == pytest.approx(float(saddle.value), abs=1e-12)
     assert slope.q0_hat == pytest.approx(0.0, abs=1e-9)
     assert slope.stretch_hat == pytest.approx(0.0, abs=1e-9)
+    assert slope.R_hat == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_entropy_of_infinitely_many_replicas_touches_a_slope_of_zero_at_its_alpha_u():
@@ -221,7 +223,7 @@ def test_replicas_that_are_copies_of_one_solution_share_its_entropy(typical):
     ("model", "replicas", "error", "named"),
     [
         (fmjax.Perceptron(), 100.0, ValueError, "up to 64"),
-        (fmjax.Perceptron(teacher=True), 4.0, ValueError, "random labels"),
+        (fmjax.Perceptron(teacher=True), math.inf, ValueError, "infinitely many replicas of a teacher's students"),
         (fmjax.Perceptron(weights=fmjax.Spherical()), 4.0, ValueError, "binary weights"),
         (fmjax.Perceptron(), -math.inf, ValueError, "replicas must be a number from 1 up to 64, or inf, not -inf"),
         (fmjax.Perceptron(margin=30.0), 4.0, ValueError, "margins between"),
@@ -246,3 +248,33 @@ def test_the_derivative_of_the_capacity_of_replicas_in_the_margin_is_that_of_dif
     step = 1e-3
     differences = (value(step) - value(-step)) / (2 * step)
     assert jax.grad(value)(0.0) == pytest.approx(float(differences), abs=1e-5)
+
+
+# Students of a teacher ------------------------------------------------------------------------------------------------
+
+STUDENTS = fmjax.Perceptron(teacher=True)
+
+
+@pytest.mark.parametrize(("y", "entropy"), list(literature.REPLICAS_OF_STUDENTS.items()))
+def test_replicas_of_students_have_the_entropy_of_an_independent_program_and_the_slope_of_its_differences(y, entropy):
+    step = 1e-4
+    found = fmjax.curve(fmjax.RobustEnsemble(STUDENTS, y), alpha=1.0, distance=[0.1 - step, 0.1, 0.1 + step])
+    assert found.entropy[1] == pytest.approx(entropy, abs=1e-10)
+    assert found.slope[1] == pytest.approx(float(found.entropy[2] - found.entropy[0]) / (2 * step), abs=1e-6)
+
+
+def test_replicas_of_students_at_the_distance_of_typical_ones_are_those_and_closer_ones_know_less_of_the_teacher():
+    typical = fmjax.solve(fmjax.Equilibrium(STUDENTS), alpha=1.0)
+    found = fmjax.curve(
+        fmjax.RobustEnsemble(STUDENTS, 3.0), alpha=1.0, distance=typical.distance * jnp.array([1 - 1e-6, 0.5, 0.01])
+    )
+    assert found.entropy[0] == pytest.approx(float(typical.entropy), abs=1e-9)
+    assert found.order.R[0] == pytest.approx(float(typical.order.q), abs=1e-5)
+    assert abs(found.slope[0]) < 1e-4
+    assert jnp.all(jnp.sqrt(found.order.q0) > found.order.R)
+
+
+def test_the_load_up_to_which_replicas_of_students_exist_is_the_published_one():
+    found = fmjax.thresholds.robust_capacity(STUDENTS, 4.0)
+    assert found.error_estimate < 1e-11
+    assert abs(found.value - literature.ROBUST_CAPACITY_OF_STUDENTS.value) < literature.ROBUST_CAPACITY_OF_STUDENTS.error

@@ -76,9 +76,9 @@ def files(path):
         (
             {
                 "quantity": "robust-ensemble",
-                "grid": {"alpha": 0.5, "replicas": 3, "distance": 0.1, "task": "teacher-student"},
+                "grid": {"alpha": 0.5, "replicas": math.inf, "distance": 0.1, "task": "teacher-student"},
             },
-            ["task", "teacher-student", "storage"],
+            ["infinitely many replicas of a teacher", "12"],
         ),
         (
             {

@@ -6,6 +6,7 @@ from fmjax.quantities.quantity import Control, Late, Output
 NATS = "nats per weight"
 SOLVED = "fmjax.quantities.solved"  # where the functions of the theory are
 MODEL_OF = Late(f"{SOLVED}:model_of")
+ENSEMBLE_OF = Late(f"{SOLVED}:ensemble_of")
 
 # The parts of a model: of every quantity of the theory.
 MODEL = {

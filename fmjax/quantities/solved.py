@@ -27,6 +27,11 @@ def model_of(values: Values) -> Model:
     return named_model(**parts)
 
 
+def ensemble_of(values: Values) -> RobustEnsemble:
+    """Replicas of the model that the controls choose, or what is wrong with them as a `ValueError`."""
+    return RobustEnsemble(model_of(values), values["replicas"])
+
+
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:
     """Outputs that mean something only where a solve converged: NaN elsewhere, so that nobody draws them."""
     where = jnp.where if is_traced(status) else np.where  # for one answer nothing more is compiled
@@ -111,7 +116,7 @@ def read_one_step(model: Model, found: ClusterPoint) -> dict[str, Any]:
 
 def robust_ensemble(values: Values) -> dict[str, Any]:
     """A curve of the entropy of replicas."""
-    functional = RobustEnsemble(model_of(values), values["replicas"])
+    functional = ensemble_of(values)
     found = curve(functional, alpha=values["alpha"], distance=values["distance"])
     numbers = {
         "entropy": found.entropy,
@@ -120,6 +125,7 @@ def robust_ensemble(values: Values) -> dict[str, Any]:
         "conjugate": found.order.q0_hat,
         "stretch": found.order.stretch,
         "stretch_conjugate": found.order.stretch_hat,
+        **_of_teacher(functional.model, found.order),
         "error_estimate": found.error_estimate,
     }
     return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}

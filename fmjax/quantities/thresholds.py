@@ -6,6 +6,7 @@ from fmjax.quantities.parts import (
     ALPHA,
     CONTINUOUS,
     DISCRETE,
+    ENSEMBLE_OF,
     LEARNABLE,
     MARGIN,
     MODEL,
@@ -42,7 +43,7 @@ def _threshold(
         Late(f"{SOLVED}:threshold", (f"fmjax.thresholds:{function}", arguments)),
         block=block,
         seconds=seconds,
-        check=MODEL_OF,
+        check=ENSEMBLE_OF if "replicas" in controls else MODEL_OF,
         details=details,
         example=f"threshold {function.replace('_', '-')} {example}".rstrip(),
     )
@@ -122,7 +123,7 @@ THRESHOLDS: dict[str, Quantity] = {
     "robust-capacity": _threshold(
         "robust_capacity",
         "load up to which replicas exist at any distance",
-        {"margin": MARGIN, "replicas": REPLICAS, **DISCRETE, **RANDOM_LABELS},
+        {"margin": MARGIN, "replicas": REPLICAS, **DISCRETE},
         "Beyond it, there are no groups of Y solutions at some mutual distance.",
         "--replicas 4",
         1,

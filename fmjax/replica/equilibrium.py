@@ -14,7 +14,7 @@ from fmjax.quadrature import Layered, twins
 from fmjax.replica.clusters import Clusters, Inside
 from fmjax.replica.functional import Average, Functional, Kernels, Magnetisations, Saddle, Tilted
 from fmjax.replica.stability import replicon
-from fmjax.special import log_H, mills_ratio
+from fmjax.replica.teacher import Label
 
 __all__ = ["Equilibrium", "EquilibriumControls", "EquilibriumOrder"]
 
@@ -141,16 +141,13 @@ class Equilibrium(Functional):
         scale, width = jnp.sqrt(far.value[0] + _FAINT), jnp.sqrt(close.value[0])
         edges = constraint.edges()
         slopes, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
-        along = far.value[1] / scale
-        rest = jnp.sqrt(1.0 - along**2)
-        if self.model.teacher:
-            slopes, offsets = jnp.append(slopes, along / rest), jnp.append(offsets, 0.0)
+        label = Label(far.value[1] / scale) if self.model.teacher else None
+        if label is not None:
+            slopes, offsets = jnp.append(slopes, label.steepness), jnp.append(offsets, 0.0)
         u, probability = Layered(self.nodes)(slopes, offsets)
         change = jnp.zeros_like(u)
-        if self.model.teacher:
-            label = -along * u / rest
-            probability = 2.0 * probability * jnp.exp(log_H(label))
-            change = probability * mills_ratio(label) / rest
+        if label is not None:
+            probability, change = label(u, probability)
         over = Average(probability, twins(self.nodes), controls.tilt)
         return Tilted.of(constraint, scale * u, width, over, inside), change, close, far
 

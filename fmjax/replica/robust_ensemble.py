@@ -17,6 +17,7 @@ from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Kernels, Saddle
+from fmjax.replica.teacher import Label
 from fmjax.special import log_2cosh
 
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder"]
@@ -40,7 +41,7 @@ class RobustEnsembleOrder(eqx.Module):
 
     ``q1``: overlap of two replicas of one ensemble (given); ``q0``: of replicas of two ensembles on the same patterns;
     ``q0_hat``: conjugate of ``q0``; ``stretch = y (q1 - q0)`` and ``stretch_hat = y (q1_hat - q0_hat)``, which stay finite
-    as ``y -> inf``.
+    as ``y -> inf``; ``R``: overlap with the teacher (zero for random labels), ``R_hat``: its conjugate.
     """
 
     q1: Float[Array, "*batch"]
@@ -48,13 +49,16 @@ class RobustEnsembleOrder(eqx.Module):
     q0_hat: Float[Array, "*batch"]
     stretch: Float[Array, "*batch"]
     stretch_hat: Float[Array, "*batch"]
+    R: Float[Array, "*batch"]
+    R_hat: Float[Array, "*batch"]
 
 
 class _Slopes(eqx.Module):
-    """Of the kernel: at ``q0``, between groups, and at ``q1``, inside one; ``rising = y (Q'(q1) - Q'(q0))``."""
+    """Of the kernel: at ``q0``, between groups, at ``q1``, inside one, and at ``R``; ``rising = y (Q'(q1) - Q'(q0))``."""
 
     between: _Scalar
     inside: _Scalar
+    teacher: _Scalar
     rising: _Scalar
 
 
@@ -99,6 +103,11 @@ class RobustEnsemble(Functional):
 
     in terms of the mean weight ``m`` and the force ``f`` of one replica.
 
+    With a teacher, whose overlap with every replica is ``R = E[<m>]``, ``phi`` has the term ``-R R^``, weights feel ``R^``
+    beside the shared field, and a pattern of shared field ``x`` comes with twice the probability of its label,
+    ``2 H(-R x / sqrt(q0 - R²))``; a third field is ``R^ = alpha E[<f> f*]``, with the force ``f*`` of the label on the
+    teacher. At the distance of typical solutions, ``q1 = q0`` and at margin 0 ``R = q0``.
+
     Args:
         model: weights x architecture x constraint; the weights are binary.
         replicas: ``y``, from 1 (typical solutions) to 64, beyond which the inner integrals are not resolved, or infinite.
@@ -106,7 +115,8 @@ class RobustEnsemble(Functional):
 
     Raises:
         ValueError: another number of replicas, infinitely many with an even constraint (groups and their opposites, which
-            have no overlap, leave no finite ``D``), a model with a teacher, or weights that are not binary.
+            have no overlap, leave no finite ``D``) or with a teacher (whose field moves the cusp of a weight away from
+            zero: not implemented), or weights that are not binary.
         TypeError: clusters of replicas, which are a cluster already.
     """
 
@@ -127,8 +137,8 @@ class RobustEnsemble(Functional):
         if not isinstance(weights, Binary):
             kind = type(weights).__name__
             raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004  (part of a model)
-        if self.model.teacher:
-            raise ValueError("a robust ensemble of a teacher's students is not implemented: use random labels")
+        if self.model.teacher and math.isinf(self.replicas):
+            raise ValueError("infinitely many replicas of a teacher's students are not implemented: try 12")
 
     @property
     def reference(self) -> Equilibrium:
@@ -141,54 +151,66 @@ class RobustEnsemble(Functional):
 
     @property
     def positive(self) -> np.ndarray:
-        """Both."""
-        return np.array([True, True])
+        """All but that of the teacher."""
+        return np.array([True, *[False] * self.model.teacher, True])
 
     @property
     def scale(self) -> np.ndarray:
         """The amplitude becomes exponentially small as ``d -> 0`` for infinitely many replicas, and still counts."""
-        return np.array([1e-6, 1e-3])
+        return np.array([1e-6, *[1e-3] * self.model.teacher, 1e-3])
 
     def saddle(
-        self, fields: Float[Array, " 2"], controls: RobustEnsembleControls, clusters: Clusters | None = None
+        self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
     ) -> Saddle:
-        """What ``sqrt(q0_hat)`` and ``D^`` imply; replicas are a cluster already."""
+        """What ``sqrt(q0_hat)``, with a teacher ``R_hat``, and ``D^`` imply; replicas are a cluster already."""
         if clusters is not None:
             raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
-        amplitude, stretch_hat = fields
+        amplitude, R_hat, stretch_hat = fields if self.model.teacher else (fields[0], jnp.zeros_like(fields[0]), fields[1])
         share = 1.0 / self.replicas  # zero for infinitely many
-        site, over_site = self._site(amplitude, stretch_hat, controls)
-        gap, scatter, entropic, q0 = over_site(site.bend, site.scatter, site.potential, site.slope**2)
+        site, over_site = self._site(amplitude, R_hat, stretch_hat, controls)
+        teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
+        gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, teacher)
         stretch = scatter + self._cusp(site, amplitude)
-        pattern, over, slopes = self._pattern(gap, stretch, q0, controls)
-        common, single, energetic = over(pattern.slope**2, pattern.scatter, pattern.potential)
+        pattern, over, label_change, slopes = self._pattern(gap, stretch, q0, R, controls)
+        chance = over.probability
+        terms = (
+            chance * pattern.slope**2,
+            chance * pattern.scatter,
+            chance * pattern.potential,
+            label_change * pattern.slope,
+        )
+        common, single, energetic, label = over.sums(*terms)
         q1, q0_hat = 1.0 - gap, amplitude**2
         implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
-        interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch)
+        interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch) - R * R_hat
+        residual = [amplitude - jnp.sqrt(controls.alpha * slopes.between * common)]
+        if self.model.teacher:
+            residual.append(R_hat - controls.alpha * slopes.teacher * label)
         return Saddle(
-            residual=jnp.stack([amplitude - jnp.sqrt(controls.alpha * slopes.between * common)]),
+            residual=jnp.stack(residual),
             position=jnp.log(gap) - jnp.log(2.0 - gap),
             value=interaction + entropic + controls.alpha * energetic,
             slope=(1.0 - share) * (stretch_hat - implied),
             replicon=jnp.asarray(jnp.nan),
-            order=RobustEnsembleOrder(q1, q1 - share * stretch, q0_hat, stretch, stretch_hat),
+            order=RobustEnsembleOrder(q1, q1 - share * stretch, q0_hat, stretch, stretch_hat, R, R_hat),
         )
 
     def __call__(self, order: RobustEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
         """The free entropy of any order parameters."""
         share = 1.0 / self.replicas  # zero for infinitely many
         gap = 2.0 * controls.distance
-        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, controls)
+        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.R_hat, order.stretch_hat, controls)
         q0 = 1.0 - gap - share * order.stretch
-        pattern, over, _ = self._pattern(gap, order.stretch, q0, controls)
+        pattern, over, *_ = self._pattern(gap, order.stretch, q0, order.R, controls)
         single = (order.q0_hat + share * order.stretch_hat) * gap
         interaction = -0.5 * (single + (1.0 - gap) * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
-        return interaction + entropic + controls.alpha * energetic
+        return interaction - order.R * order.R_hat + entropic + controls.alpha * energetic
 
-    def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " 2"]:
+    def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
         """The fields at the distance of ``typical`` solutions, where replicas do not interact; any ``reference`` will do."""
-        return jnp.stack([jnp.sqrt(typical.q_hat), jnp.zeros_like(typical.q_hat)])
+        teacher = [typical.R_hat] if self.model.teacher else []
+        return jnp.stack([jnp.sqrt(typical.q_hat), *teacher, jnp.zeros_like(typical.q_hat)])
 
     @property
     def infinite(self) -> bool:
@@ -196,16 +218,16 @@ class RobustEnsemble(Functional):
         return math.isinf(self.replicas)
 
     def _site(
-        self, amplitude: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
+        self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average]:
-        """A weight of a group in fields ``sqrt(q0_hat) x``."""
+        """A weight of a group in fields ``sqrt(q0_hat) x + R_hat``."""
         if self.infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
             x, probability = Layered(2 * self.nodes[0])(jnp.array([_CUSP]), jnp.zeros(1), 0.0, 9.0)
             probability = 2.0 * probability
         else:  # all replicas of a group turn together, the faster the more there are
-            x, probability = Layered(self.nodes[0])(self.replicas * amplitude[None], jnp.zeros(1))
+            x, probability = Layered(self.nodes[0])(self.replicas * amplitude[None], self.replicas * R_hat[None])
         over = Average(probability, twins(x.size), controls.tilt)
-        field = amplitude * x
+        field = amplitude * x + R_hat
         if self.infinite:
             stretch = jnp.sqrt(stretch_hat + FAINT)
             start = jnp.broadcast_to(stretch, field.shape)
@@ -222,26 +244,35 @@ class RobustEnsemble(Functional):
         return site.slope[0] * math.sqrt(2.0 / math.pi) / amplitude
 
     def _pattern(
-        self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, controls: RobustEnsembleControls
-    ) -> tuple[blocks.Block, Average, _Slopes]:
-        """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge."""
+        self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, R: _Scalar, controls: RobustEnsembleControls
+    ) -> tuple[blocks.Block, Average, Float[Array, " x"], _Slopes]:
+        """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge, and where a teacher decides.
+
+        Also how the probability of a field changes with the teacher's own mean.
+        """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
         apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
         close = Kernels.beside_one(architecture, gap, apart)
-        kernel0, width = architecture.kernel(q0), jnp.sqrt(close.value[0])
+        far, width = Kernels.of(architecture, q0, R), jnp.sqrt(close.value[0])
         if self.infinite:
             rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
             rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
-        slopes = _Slopes(between=close.slope[1], inside=close.slope[0], rising=rising)
-        edges, scale = constraint.edges(), jnp.sqrt(kernel0 + _NONE)
+        slopes = _Slopes(between=close.slope[1], inside=close.slope[0], teacher=far.slope[1], rising=rising)
+        edges, scale = constraint.edges(), jnp.sqrt(far.value[0] + _NONE)
         steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
         if self.infinite:
             # The maximum is singular deeper inside the allowed set: where 1 = top^2 d^2 ln H, in complex fields.
             deep = jnp.sqrt(4.0 + 2.0 * jnp.log1p(rise / width**2))
             inwards = jnp.where(edges == constraint.support()[0], 1.0, -1.0)
             steep, offsets = steep * deep / 1.7, (offsets - inwards * deep) * deep / 1.7
+        label = Label(far.value[1] / scale) if self.model.teacher else None
+        if label is not None:
+            steep, offsets = jnp.append(steep, label.steepness), jnp.append(offsets, 0.0)
         x, probability = Layered(self.nodes[0])(steep, offsets)
+        change = jnp.zeros_like(x)
+        if label is not None:
+            probability, change = label(x, probability)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
         if self.infinite:
             top = jnp.sqrt(rise + FAINT)
@@ -251,11 +282,11 @@ class RobustEnsemble(Functional):
                 constraint, width = inputs
                 return constraint.log_weight(at, width)
 
-            return blocks.largest(log_weight, (constraint, width), field, top, start), over, slopes
+            return blocks.largest(log_weight, (constraint, width), field, top, start), over, change, slopes
         size = jnp.asarray(self.replicas)
         spread = jnp.sqrt((rise + FAINT) / size)
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
-        return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, slopes
+        return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, change, slopes
 
     def resized(self, factor: float) -> RobustEnsemble:
         """``factor`` times as many nodes in every dimension."""

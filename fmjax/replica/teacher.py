@@ -7,6 +7,7 @@ with twice the probability that ``u* > 0`` given whatever else is known of its p
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +16,34 @@ from jaxtyping import Array, Float
 
 from fmjax.special import log_H, mills_ratio
 
-__all__ = ["probability_given_tail"]
+__all__ = ["Label", "probability_given_tail"]
 
 _NODES = 24
 _SHARE, _WEIGHT = (column / 2 for column in np.polynomial.legendre.leggauss(_NODES))
 _SHARE = 0.5 + _SHARE  # on [0, 1]
+
+
+class Label(NamedTuple):
+    """That of a teacher whose pre-activation is correlated with a frozen field: ``along`` their correlation."""
+
+    along: Float[Array, ""]
+
+    @property
+    def steepness(self) -> Float[Array, ""]:
+        """How fast the label is decided with the field, which is in deviations."""
+        return self.along / self._rest
+
+    @property
+    def _rest(self) -> Float[Array, ""]:
+        return jnp.sqrt(1.0 - self.along**2)
+
+    def __call__(
+        self, u: Float[Array, " u"], probability: Float[Array, " u"]
+    ) -> tuple[Float[Array, " u"], Float[Array, " u"]]:
+        """``2 P[u* > 0 | u]`` times the ``probability`` of each field ``u``, and its derivative in the mean of ``u*``."""
+        label = -self.steepness * u
+        probability = 2.0 * probability * jnp.exp(log_H(label))
+        return probability, probability * mills_ratio(label) / self._rest
 
 
 def _normal_density(x):

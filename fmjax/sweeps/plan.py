@@ -198,8 +198,8 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
 
 
 def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
-    """Refuse parts of a model that are possible each, and not together."""
-    words = [key for key, control in quantity.controls.items() if control.words or (control.optional and key in values)]
+    """Refuse what is possible each, and not together: parts of a model, and its replicas."""
+    words = [key for key, control in quantity.controls.items() if (key in values if control.optional else control.static)]
     if quantity.check is not None:
         with usual_arithmetic():
             for together in product(*(np.atleast_1d(values[key]).tolist() for key in words)):

@@ -61,6 +61,11 @@ PERFECT_GENERALISATION = Enclosure(1.245, 1.249, f"{GYORGYI}; {SOMPOLINSKY}")
 # Symmetric binary perceptron of margin 1: loads up to which 2, and 4, solutions exist at any mutual distance.
 SYMMETRIC_REPLICAS = {2: Published(1.7001, 5e-5, SYMMETRIC_DENSE), 4: Published(1.6578, 5e-5, SYMMETRIC_DENSE)}
 
+# Students of a teacher, binary weights: entropy of y of them at alpha = 1, q1 = 0.8; the load up to which 4 exist at any
+# mutual distance, in print the least over y.
+REPLICAS_OF_STUDENTS = {2.0: 0.0876715773, 3.0: 0.0815736440, 4.0: 0.0788171869}  # the project's specification
+ROBUST_CAPACITY_OF_STUDENTS = Published(1.154, 5e-4, "arXiv:2607.27000, as quoted in the project's specification")
+
 
 def spherical_capacity(margin):
     """Gardner's capacity of the spherical perceptron: 1/alpha_c = ∫_{-kappa}^∞ Dx (x + kappa)², in closed form."""
