@@ -144,7 +144,7 @@ def no_theory(monkeypatch):
         (["focusing", "--size", "11", "--alpha", "0.5", "--samples", "0"], ["--samples", "0"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--seed", "-1"], ["--seed", "-1"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--out", "nowhere/x.nc"], ["--out", "nowhere"]),
-        (["local-entropy", "--size", "11", "--alpha", "0.5", "--margin", "0.1"], ["--margin"]),
+        (["local-entropy", "--size", "11", "--alpha", "0.5", "--margin", "some"], ["--margin", "some"]),
         (["local-entropy", "--size", "11"], ["--alpha", "--patterns"]),
         (["focusing", "--size", "11", "--patterns", "X.npy"], ["--size", "--patterns"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--labels", "y.npy"], ["--labels", "--patterns"]),
@@ -588,6 +588,19 @@ def test_local_entropy_gives_rows_per_sample_and_their_average():
     distances = [row["distance"] for row in document["rows"]]
     assert distances == sorted(distances, reverse=True)
     assert document["rows"][0]["gamma"] == 0
+
+
+def test_the_margin_of_local_entropy_is_that_of_the_solutions_found_and_counted():
+    """A margin inside a step of the lattice changes nothing; a larger one leaves fewer solutions, found at that margin."""
+    request = ("local-entropy", "--size", 501, "--alpha", 0.4, "--samples", 1)
+    step = 2 / math.sqrt(501)  # sums of 501 signs are odd: the smallest that is positive is 1
+    none, inside, wide = (answer(*request, "--margin", margin) for margin in (0.0, 0.49 * step, 0.3))
+    assert [document["margin"] for document in (none, inside, wide)] == [0.0, 0.49 * step, 0.3]
+    assert none["rows"] == inside["rows"]
+    assert wide["samples"][0]["solved"]
+    assert wide["samples"][0]["min_stability"] >= 0.3
+    assert wide["rows"][0]["gamma"] == none["rows"][0]["gamma"] == 0  # no field: solutions at any distance
+    assert 0 < wide["rows"][0]["entropy"] < none["rows"][0]["entropy"] - 0.05
 
 
 def test_a_missing_library_for_the_file_is_named_before_anything_runs(monkeypatch, tmp_path):

@@ -119,6 +119,7 @@ def local_entropy(
     alpha: LoadOption = None,
     patterns: PatternsOption = None,
     labels: LabelsOption = None,
+    margin: MarginOption = 0.0,
     architecture: WiringOption = Wiring.PERCEPTRON,
     units: UnitsOption = None,
     activation: HiddenOption = None,
@@ -130,8 +131,9 @@ def local_entropy(
 ) -> None:
     """Entropy of solutions around those that focusing finds.
 
-    Focusing goes on after its first solution, which lies at the edge of a flat
-    region, to the end of its schedule.
+    All of them satisfy every pattern at --margin. Focusing goes on after its
+    first solution, which lies at the edge of a flat region, to the end of its
+    schedule.
 
     \b
     gamma          field along the solution that was found
@@ -143,6 +145,7 @@ def local_entropy(
     \b
     Examples
       fmjax local-entropy --size 1001 --alpha 0.5 --samples 5
+      fmjax local-entropy --size 1001 --alpha 0.5 --margin 0.1 --samples 5
       fmjax local-entropy --patterns X.npy --labels y.npy --samples 2
     """
 
@@ -154,11 +157,12 @@ def local_entropy(
         _check(samples, seed, out)
         about, committee = _network(architecture, units, activation)
         options = {"seeds": range(seed, seed + samples), "damping": damping, "progress": bar}
-        own = _own(size, alpha, patterns, labels, 0.0, committee)
+        own = _own(size, alpha, patterns, labels, margin, committee)
         if own is not None:
             dataset = measure_around(own, **options)
         else:
-            dataset = measure_entropies(size, alpha, committee=committee, **options)  # pyright: ignore[reportArgumentType]
+            options |= {"committee": committee}
+            dataset = measure_entropies(size, alpha, margin, **options)  # pyright: ignore[reportArgumentType]
         gammas, means = dataset.gamma.to_numpy(), average(dataset)
         columns = ("distance", "entropy", "residual", "result")
         document = (

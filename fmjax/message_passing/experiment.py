@@ -99,6 +99,7 @@ def find_in(
 def measure_entropies(
     size: int,
     alpha: float,
+    margin: float = 0.0,
     *,
     seeds: Sequence[int],
     rows: int = 24,
@@ -111,6 +112,7 @@ def measure_entropies(
     Args:
         size: number of weights.
         alpha: patterns per weight.
+        margin: of every pattern, for the solutions that are found and for those that are counted.
         seeds: one integer per sample.
         rows: number of fields, from 0 up to where about ten weights differ from the solution (or 0.3 %).
         committee: None for perceptrons.
@@ -122,13 +124,13 @@ def measure_entropies(
         solution have NaN, and a ``result`` that says so.
 
     Raises:
-        ValueError: a size, load, seed or number of rows that makes no sense.
+        ValueError: a size, load, margin, seed or number of rows that makes no sense.
     """
-    (size, alpha, _), seeds = check_request(size, alpha), seeds_of(seeds)
+    (size, alpha, margin), seeds = check_request(size, alpha, margin), seeds_of(seeds)
     instances = (
-        (instance_of(seed, size, alpha, 0.0, committee), {"damping": damping}) for seed in progress(seeds, "samples")
+        (instance_of(seed, size, alpha, margin, committee), {"damping": damping}) for seed in progress(seeds, "samples")
     )
-    return _measured(instances, seeds, {"size": size, "alpha": alpha, "margin": 0.0}, rows, damping)
+    return _measured(instances, seeds, {"size": size, "alpha": alpha, "margin": margin}, rows, damping)
 
 
 def measure_around(
