@@ -1,6 +1,7 @@
 """Figures and report: what is drawn, what the report needs, what a directory of results survives."""
 
 import json
+import math
 import os
 import re
 from html.parser import HTMLParser
@@ -92,6 +93,7 @@ def phases(lost=()):
         measured_result=(("sample", "field"), np.full((2, 3), "converged", dtype=object)),
         solved=("sample", [True, True]),
         experiment_size=501,
+        experiment_units=1,
         **{f"mean_{name}": ("field", [0.3, 0.1, 0.015]) for name in ("distance", "entropy")},
         **{f"std_{name}": ("field", [0.02, 0.01, 0.001]) for name in ("distance", "entropy")},
     )
@@ -99,6 +101,16 @@ def phases(lost=()):
 
 def loads(lost=()):
     return curves("alpha", [0.73, 0.76, 0.79], lost)
+
+
+def tried():
+    """Loads, and an experiment on committees at another one with its own curve."""
+    whole = loads()
+    own = whole.isel(alpha=[0]).rename(alpha="experiment").drop_vars("experiment")
+    own = own.rename({name: f"experiment_{name}" for name in (*own.data_vars, "distance", "reference_margin")})
+    points = phases()[["measured_result", "mean_distance", "mean_entropy", "std_distance", "std_entropy"]]
+    about = {"experiment_alpha": 0.5, "experiment_size": 501, "experiment_units": 9}
+    return whole.merge(own).merge(points.drop_vars(points.coords), compat="override").assign(about)
 
 
 def diagram(**changes):
@@ -221,6 +233,53 @@ def test_entropy_and_slope_at_kappa_max_have_the_same_curves():
     assert len(lines(inset)) == 3
     assert np.isnan(lines(right)[2][0, 1])
     assert np.isfinite(lines(right)[1]).all()
+
+
+def test_what_was_found_on_committees_is_laid_over_the_curve_at_its_load():
+    data = tried()
+    data.measured_result[1, 2] = "the number of sweeps ran out"
+    data.experiment_result[0, 0] = ENDED
+    left, right, third = at_kappa_max.draw(data).axes
+    assert len(lines(left)) == len(lines(right)) == 3
+    (curve,) = lines(third)
+    assert curve[0, 0] == data.experiment_distance[1]  # as the first point did not converge
+    assert curve[-1, 1] == pytest.approx(float(data.experiment_entropy[0, -1]))
+    closed, hollow = (bars.lines[0] for bars in third.containers)
+    assert closed.get_ydata().tolist() == [0.3, 0.1]
+    assert hollow.get_ydata().tolist() == [0.015]
+    assert "$N=501$, $K=9$" in third.containers[0].get_label()
+
+
+@pytest.mark.parametrize(
+    ("figure", "margin", "units", "inputs"),
+    [(at_kappa_max.RELU, 0.5 / math.sqrt(50 * 21), 50, 21), (at_kappa_max.SIGN, 0.0, 9, 111)],
+)
+def test_committees_are_compared_with_the_theory_at_the_middle_of_their_lattice(figure, margin, units, inputs, monkeypatch):
+    """Sums of ReLU units of an odd number of inputs are whole numbers, those of an odd number of signs are odd."""
+    asked = {}
+
+    class Silent(engine.Engine):
+        def grid(self, quantity, block=None, **controls):
+            asked[quantity, tuple(controls["alpha"])] = controls
+            values = xr.Dataset(coords={"alpha": controls["alpha"], "distance": controls.get("distance", [0.1])})
+            grid = ("alpha",) if quantity == "kappa-max" else ("alpha", "distance")
+            shape = [values.sizes[name] for name in grid]
+            numbers = ("entropy", "slope", "replicon", "residual", "error_estimate", "value")
+            found = values.assign({name: (grid, np.full(shape, 0.3)) for name in numbers})
+            return found.assign(result=(grid, np.full(shape, "converged", dtype=object)))
+
+    def measure(alpha, size, committee, **_):
+        assert (committee.tree, committee.units, size) == (True, units, inputs * units)
+        return {"experiment_size": size}
+
+    monkeypatch.setattr(at_kappa_max, "experiment_variables", measure)
+    found = figure.compute(True, Silent())
+    assert float(found.experiment_margin) == pytest.approx(margin, abs=1e-15)
+    controls = asked["franz-parisi", (0.5,)]
+    assert controls["margin"] == float(found.experiment_margin)
+    np.testing.assert_array_equal(controls["reference_margin"]["values"], [0.3])
+    assert found.experiment_entropy.shape == (1, found.sizes["experiment_distance"])
+    assert found.sizes["alpha"] == len(figure.settings(True)["alpha"])
 
 
 @pytest.mark.parametrize(("draw", "data"), [(franz_parisi.draw, phases), (at_kappa_max.draw, loads)])

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmjax.progress import Progress
 from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, along
-from fmjax.reproduce.plotting import binary_entropy, canvas, converged, each, letter, mark_unstable, smooth_line, styled
+from fmjax.reproduce.experiment import draw_points, experiment_variables
+from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, mark_unstable, smooth_line, styled
 
 TITLE = "Local entropy around references of growing margin"
 CAPTION = (
@@ -85,24 +84,6 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     )
 
 
-def experiment_variables(alpha: float, size: int, samples: int, fields: int, progress: Progress) -> dict[str, Any]:
-    """Local entropies around solutions that were found, over ``("sample", "field")``, and their averages."""
-    from fmjax.message_passing.experiment import average, measure_entropies
-
-    measured = measure_entropies(size, alpha, seeds=range(samples), rows=fields, progress=progress)
-    means, grid = average(measured), ("sample", "field")
-    units = {"distance": "1", "entropy": "nats per weight"}
-    return {
-        "gamma": ("field", measured.gamma.to_numpy(), {"units": "1", "long_name": "field along the solution"}),
-        "solved": ("sample", measured.solved.to_numpy(), {"long_name": "focusing found a solution"}),
-        **{f"measured_{name}": (grid, measured[name].to_numpy(), {"units": unit}) for name, unit in units.items()},
-        **{f"mean_{name}": ("field", means[name], {"units": unit}) for name, unit in units.items()},
-        **{f"std_{name}": ("field", means[f"{name}_std"], {"units": unit}) for name, unit in units.items()},
-        "measured_result": (grid, measured.result.to_numpy()),
-        "experiment_size": ((), size, {"units": "weights"}),
-    }
-
-
 _SYMBOLS = {"kappa_min": r"=\kappa_{\min}", "kappa_u": r"=\kappa_u", "kappa_max": r"=\kappa_{\max}"}
 
 
@@ -123,22 +104,10 @@ def draw(dataset: xr.Dataset) -> Figure:
                 smooth_line(place, part.distance, part.entropy, part.slope, part.result, label=label, **style)
                 mark_unstable(place, part.distance, part.entropy, part.replicon, part.result, color)
         for place in (left, right):
-            _points(place, dataset)
+            draw_points(place, dataset)
         left.set(xlim=(0, 0.5), ylim=(None, 0.98))
         left.legend(loc="upper left", ncols=2, columnspacing=1.0)
         right.set(xlim=(0, 0.02), ylim=(-0.015, 0.05), xticks=[0, 0.005, 0.01, 0.015, 0.02])
         letter(left, "a")
         letter(right, "b")
     return figure
-
-
-def _points(axes: Axes, dataset: xr.Dataset) -> None:
-    """Mean over samples with its standard deviation; open symbols where some sample did not converge."""
-    whole = converged(dataset.measured_result).all(axis=0)
-    size = f"BP, $N={int(dataset.experiment_size)}$"
-    for which, face, label in ((whole, "black", size), (~whole, "white", "BP, not all converged")):
-        at = dataset.isel(field=np.flatnonzero(which & np.isfinite(dataset.mean_entropy.to_numpy())))
-        if at.sizes["field"]:
-            places, spread = (at.mean_distance, at.mean_entropy), {"xerr": at.std_distance, "yerr": at.std_entropy}
-            style = {"color": "black", "markerfacecolor": face, "markersize": 3.0, "elinewidth": 0.7, "zorder": 4}
-            axes.errorbar(*places, **spread, fmt="o", label=label, **style)
