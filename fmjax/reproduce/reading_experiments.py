@@ -1,12 +1,13 @@
 """What solutions that were found, by message passing and by gradient, say about the paper's statements."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicHermiteSpline
 
-from fmjax.reproduce.evidence import Absent, Found, Run, phase, printed_error
+from fmjax.reproduce.evidence import Absent, Curve, Found, Run, curve_of, phase, printed_error
 from fmjax.reproduce.plotting import converged
 
 PAPER_DATA = ("mnist-odd-even", "fashion-mnist", "cifar10")
@@ -38,20 +39,55 @@ def found_in_flat_regions(run: Run) -> Found:
     return Found(number, bool((np.diff(entropy) > 0).all() and entropy[0] > 2 * scatter[0]), error=printed_error(scatter))
 
 
-def above_kappa_max(run: Run) -> Found:
-    """Measured entropies minus the curve at kappa_max, at small distances, in standard errors of the mean."""
-    _, curve = phase(run, "kappa_max")
-    distance, entropy, scatter = _measured(run.figures["3"])
+class _Excess(NamedTuple):
+    """Measured entropies minus those of a curve, and their standard errors, at small distances."""
+
+    distance: np.ndarray
+    value: np.ndarray
+    scatter: np.ndarray
+
+    @property
+    def range(self) -> str:
+        """Least and largest, as text."""
+        places = (self.value.argmin(), self.value.argmax())
+        low, high = (f"{self.value[at]:+.4f} (d = {self.distance[at]:.3f})" for at in places)
+        return f"between {low} and {high} from the curve"
+
+
+def _excess(dataset: xr.Dataset, curve: Curve) -> _Excess:
+    distance, entropy, scatter = _measured(dataset)
     small = (distance < _SMALL) & (distance >= curve.distance[0])
     if not small.any():
         raise Absent("no distance below 0.1 was measured")
-    at, scatter = distance[small], scatter[small]
-    excess = entropy[small] - CubicHermiteSpline(curve.distance, curve.entropy, curve.slope)(at)
-    low, high = excess.argmin(), excess.argmax()
-    number = f"between {excess[low]:+.4f} (d = {at[low]:.3f}) and {excess[high]:+.4f} (d = {at[high]:.3f}) from the curve"
-    below = at[excess < -2 * scatter]
+    theory = CubicHermiteSpline(curve.distance, curve.entropy, curve.slope)(distance[small])
+    return _Excess(distance[small], entropy[small] - theory, scatter[small])
+
+
+def above_kappa_max(run: Run) -> Found:
+    """Measured entropies minus the curve at kappa_max, at small distances, in standard errors of the mean."""
+    _, curve = phase(run, "kappa_max")
+    excess = _excess(run.figures["3"], curve)
+    below = excess.distance[excess.value < -2 * excess.scatter]
     reason = f"below it, by more than two standard errors, for d in [{below[0]:.3f}, {below[-1]:.3f}]" if len(below) else ""
-    return Found(number, not len(below), reason, printed_error(scatter))
+    return Found(excess.range, not len(below), reason, printed_error(excess.scatter))
+
+
+def committees(figure: str, least: float, most: float, beyond: float = 0.0) -> Callable[[Run], Found]:
+    """Figures 6 and 7: measured entropies minus the curve lie in an interval, for ``beyond < d < 0.1``."""
+
+    def read(run: Run) -> Found:
+        dataset = run.figures[figure].isel(experiment=0)
+        excess = _excess(dataset, curve_of(dataset, "the curve of the experiment", "experiment_"))
+        chosen = excess.distance > beyond
+        if not chosen.any():
+            raise Absent(f"no distance between {beyond:g} and {_SMALL:g} was measured", excess.range)
+        value, slack = excess.value[chosen], 2 * excess.scatter[chosen]
+        solved, size, units = (dataset[name] for name in ("solved", "experiment_size", "experiment_units"))
+        number = f"{excess.range}, N = {int(size)}, K = {int(units)}, {int(solved.sum())} of {solved.size} instances solved"
+        holds = bool((value > least - slack).all() and (value < most + slack).all() and solved.all())
+        return Found(number, holds, error=printed_error(excess.scatter))
+
+    return read
 
 
 # Networks -------------------------------------------------------------------------------------------------------------

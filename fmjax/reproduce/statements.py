@@ -27,6 +27,7 @@ class Statement(NamedTuple):
 
 _PHASES = "Figure 3"
 _NETWORKS = "Figure 8"
+_BEYOND = "Beyond the paper"
 
 STATEMENTS = (
     Statement("Solutions of larger margin lie closer together, at every load.", "Figure 2", theory.closer, ("2",)),
@@ -90,6 +91,16 @@ STATEMENTS = (
         "Tree committees of sign units: φ at κ_max is monotonic up to a load α′_U, and not beyond.",
         *("Figure 7", theory.loads("7", "alpha_u, sign committee"), ("7",)),
         ("alpha_u, sign committee", "capacity, sign committee"),
+    ),
+    Statement(
+        "Tree committees of ReLU units: at small distances (d < 0.1) the entropy around solutions that focusing BP finds "
+        "lies at most 0.002 below the curve of κ̃ = κ_max and at most 0.01 above.",
+        *(f"{_BEYOND}, figure 6", experiments.committees("6", least=-0.002, most=0.01), ("6",)),
+    ),
+    Statement(
+        "Tree committees of sign units: there (0.05 < d < 0.1) it lies above the curve of κ̃ = κ_max, by 0.02 to 0.05: "
+        "solutions that focusing BP finds are none of its typical references.",
+        *(f"{_BEYOND}, figure 7", experiments.committees("7", least=0.02, most=0.05, beyond=0.05), ("7",)),
     ),
     Statement(
         "Multilayer networks learn up to a threshold P, with errors beyond it.",
