@@ -53,6 +53,10 @@ plt.show()
 # their region (smallest stability 0.016 at $N = 4001$, `fmjax local-entropy`); those it ends with (0.25) lie on it or above, as the
 # paper says ($N = 10001$, 10 instances: between −0.0002 and +0.0078).
 #
+# The same holds of trees of ReLU units at $\alpha = 0.5$ ($K = 50$, $N = 1050$, figure 6: between −0.0002 and +0.0081, in the theory at the
+# margin half way between two sums). On trees of sign units the entropy around what focusing finds is larger than around typical solutions
+# of any margin: +0.04 at $d = 0.06$ ($K = 9$, $N = 999$, figure 7), of which the finite $K$ is a part (+0.03 for $K = 25$).
+#
 # ## Committees, and the distance at which flat regions disappear
 #
 # Thresholds at margin 0, a stage of `fmjax reproduce --out out`; error estimates below 2e-12. The fold at which flat regions disappear lies at a small distance for all of
