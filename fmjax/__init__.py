@@ -50,6 +50,9 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     q1          overlap of any two of them; their entropy is per weight and replica
     q0          overlap of replicas of two such groups
 
+Around a common centre, any weights at distance d from all of them (:class:`CentredEnsemble`), they also say how rare such
+regions are: their local entropy and the entropy of centres add up to ``order``.
+
 **Thresholds of the landscape** (:mod:`thresholds`). As the reference margin grows at fixed alpha:
 
     kappa_min   above it, phi(d) is nowhere negative: the reference is no longer cut off from the rest

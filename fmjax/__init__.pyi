@@ -21,7 +21,12 @@ from .models import (
     SymmetricMargin as SymmetricMargin,
     TreeCommittee as TreeCommittee,
 )
-from .replica import Equilibrium as Equilibrium, FranzParisi as FranzParisi, RobustEnsemble as RobustEnsemble
+from .replica import (
+    CentredEnsemble as CentredEnsemble,
+    Equilibrium as Equilibrium,
+    FranzParisi as FranzParisi,
+    RobustEnsemble as RobustEnsemble,
+)
 from .solvers import clusters as clusters, curve as curve, solve as solve
 from .solvers.ascent import climb as climb
 from .sweeps import open as open, sweep as sweep  # noqa: A004  (after xarray's open_dataset and open_zarr)

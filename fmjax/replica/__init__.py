@@ -1,5 +1,6 @@
 """Free-entropy functionals and their order parameters."""
 
+from fmjax.replica.centred_ensemble import CentredEnsemble, CentredEnsembleOrder
 from fmjax.replica.clusters import Broken, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi
@@ -11,6 +12,8 @@ from fmjax.replica.stability import replicon
 
 __all__ = [
     "Broken",
+    "CentredEnsemble",
+    "CentredEnsembleOrder",
     "Clusters",
     "Equilibrium",
     "EquilibriumControls",

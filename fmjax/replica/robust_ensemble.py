@@ -20,7 +20,7 @@ from fmjax.replica.functional import Average, Functional, Kernels, Saddle
 from fmjax.replica.teacher import Label
 from fmjax.special import log_2cosh
 
-__all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder"]
+__all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder", "replicas_of"]
 
 _Scalar = Float[Array, ""]
 _NONE = 1e-30  # the same for an overlap that is computed without cancellation
@@ -62,7 +62,12 @@ class _Slopes(eqx.Module):
     rising: _Scalar
 
 
-def _replicas_of(replicas: Any) -> float:
+def replicas_of(replicas: Any) -> float:
+    """A number of replicas.
+
+    Raises:
+        ValueError: it is none.
+    """
     allowed = f"must be a number from 1 up to {_MOST:g}, or inf"
     return number("replicas", replicas, lambda y: 1 <= y <= _MOST or y == math.inf, allowed, infinite=True)
 
@@ -121,7 +126,7 @@ class RobustEnsemble(Functional):
     """
 
     model: Model
-    replicas: float = eqx.field(static=True, converter=_replicas_of)
+    replicas: float = eqx.field(static=True, converter=replicas_of)
     nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
 
     control: ClassVar[str] = "distance"
@@ -144,6 +149,10 @@ class RobustEnsemble(Functional):
     def reference(self) -> Equilibrium:
         """The functional of typical solutions, as far apart as which replicas do not interact."""
         return Equilibrium(self.model)
+
+    def farthest(self, typical: EquilibriumOrder) -> _Scalar:
+        """Where the curve starts: the distance of typical solutions, beyond which replicas do not attract each other."""
+        return 0.5 * typical.gap
 
     def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> RobustEnsembleControls:
         """Those of `saddle`, whatever the ``reference``: the distance follows from the fields."""
@@ -171,7 +180,7 @@ class RobustEnsemble(Functional):
         teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
         gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, teacher)
         stretch = scatter + self._cusp(site, amplitude)
-        pattern, over, label_change, slopes = self._pattern(gap, stretch, q0, R, controls)
+        pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, controls)
         chance = over.probability
         terms = (
             chance * pattern.slope**2,
@@ -201,7 +210,7 @@ class RobustEnsemble(Functional):
         gap = 2.0 * controls.distance
         site, over_site = self._site(jnp.sqrt(order.q0_hat), order.R_hat, order.stretch_hat, controls)
         q0 = 1.0 - gap - share * order.stretch
-        pattern, over, *_ = self._pattern(gap, order.stretch, q0, order.R, controls)
+        pattern, over, *_ = self.pattern(gap, order.stretch, q0, order.R, controls)
         single = (order.q0_hat + share * order.stretch_hat) * gap
         interaction = -0.5 * (single + (1.0 - gap) * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
@@ -243,7 +252,7 @@ class RobustEnsemble(Functional):
             return jnp.zeros_like(amplitude)
         return site.slope[0] * math.sqrt(2.0 / math.pi) / amplitude
 
-    def _pattern(
+    def pattern(
         self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, R: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average, Float[Array, " x"], _Slopes]:
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge, and where a teacher decides.

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fmjax.compilation import Call, Program, compile_ahead, run
-from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
+from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
@@ -32,7 +32,7 @@ from fmjax.solvers.saddle import (
 __all__ = ["NO_SOLUTIONS", "Curve", "curve_of", "follow", "position_of", "typical_of"]
 
 _Scalar = Float[Array, ""]
-_Local = FranzParisi | RobustEnsemble
+_Local = FranzParisi | RobustEnsemble | CentredEnsemble
 NO_SOLUTIONS = -1e-9  # an entropy below it
 
 
@@ -69,7 +69,7 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     """The curve from where it starts, solutions that are `typical_of` it, without derivatives."""
     reference, own = typical
     order, model = order_of(reference), functional.model
-    local = isinstance(functional, FranzParisi)  # replicas lie no further apart than typical solutions
+    local = isinstance(functional, FranzParisi)
     track = Follower()(
         _equations,
         (functional, alpha, order),
@@ -81,7 +81,8 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
         both=local,
     )
     exists = (reference.status == CONVERGED) & ~(local & model.weights.discrete & ~(reference.numbers[0] > NO_SOLUTIONS))
-    status = jnp.where(local | (distance < 0.5 * order.gap), track.status, BRANCH_ENDED)
+    reached = True if isinstance(functional, FranzParisi) else distance < functional.farthest(order)
+    status = jnp.where(reached, track.status, BRANCH_ENDED)
     status = jnp.where(own.status == CONVERGED, status, COUNTED_FAILED)
     status = jnp.where(exists, status, REFERENCE_FAILED if local else COUNTED_FAILED)
     status = both_resolved(status, track.numbers.T, track.errors.T)

@@ -16,6 +16,7 @@ from fmjax.checks import as_array, is_traced
 from fmjax.compilation import Program
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
+    CentredEnsemble,
     Equilibrium,
     EquilibriumControls,
     FranzParisi,
@@ -113,6 +114,7 @@ def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
         )
 
 
+_AtDistances = FranzParisi | RobustEnsemble | CentredEnsemble
 _FEWEST = 8  # distances that a program is compiled for
 
 
@@ -151,12 +153,12 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
 
 
 @in_float64
-def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _Real | _Reals) -> SaddlePoint:
+def curve(functional: _AtDistances, *, alpha: _Real, distance: _Real | _Reals) -> SaddlePoint:
     """Entropy at many distances: of solutions around one reference, or of replicas that lie at this distance.
 
     Args:
         functional: `FranzParisi`, followed from its maximum towards both ends, or `RobustEnsemble`, followed inwards from
-            the distance of typical solutions, where it ends.
+            the distance of typical solutions, where it ends, or `CentredEnsemble`, followed inwards from 1/2.
         alpha: patterns per weight, positive.
         distance: Hamming distances per weight in (0, 1), shape ``(n,)``, in any order; of replicas, in (0, 0.5). Up to
             8, 16, 32, ... of them share a compiled program.
@@ -171,12 +173,12 @@ def curve(functional: FranzParisi | RobustEnsemble, *, alpha: _Real, distance: _
         ValueError: as for `solve`; distances that are not an array of one dimension.
         TypeError: another functional.
     """
-    _check(functional, (FranzParisi, RobustEnsemble), alpha, distance)
+    _check(functional, (FranzParisi, RobustEnsemble, CentredEnsemble), alpha, distance)
     distance = _as_distances(distance)
     return _along(functional, alpha, distance, np.s_[: distance.shape[0]])
 
 
-def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: Any) -> Curve:
+def _followed(functional: _AtDistances, alpha: _Real, distance: Any) -> Curve:
     """A curve by a program that is compiled for the next power of two of distances, the last of which is repeated.
 
     A program takes seconds to compile and a row a fraction of a millisecond.
@@ -199,7 +201,7 @@ def _followed(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: 
     return found
 
 
-def _along(functional: FranzParisi | RobustEnsemble, alpha: _Real, distance: Any, rows: Any) -> SaddlePoint:
+def _along(functional: _AtDistances, alpha: _Real, distance: Any, rows: Any) -> SaddlePoint:
     """Some ``rows`` of a curve."""
     found = _followed(functional, alpha, distance).points
     if not is_concrete(found):

@@ -1,0 +1,224 @@
+"""Entropy of several solutions around a common centre: how many there can be at a distance from the best of all weights."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fmjax.models import Model
+from fmjax.quadrature import Layered, offset, twins
+from fmjax.replica import blocks
+from fmjax.replica.clusters import FAINT, Clusters
+from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
+from fmjax.replica.functional import Average, Functional, Saddle
+from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, replicas_of
+from fmjax.special import log_2cosh
+
+__all__ = ["CentredEnsemble", "CentredEnsembleOrder"]
+
+_Scalar = Float[Array, ""]
+
+
+class CentredEnsembleOrder(eqx.Module):
+    """Order parameters of replicas around a centre, and the entropies of both.
+
+    ``q1``: overlap of two replicas around one centre; ``q0``: around two centres; ``p = 1 - 2d``: of a replica and its
+    centre (given); ``q0_hat, p_hat``: conjugates; ``stretch = y (q1 - q0)``, ``stretch_hat = y (q1_hat - q0_hat)``.
+    ``local_entropy``: of the solutions around such a centre, ``S_I = dF/dy``; ``centre_entropy``: of the centres, ``S_E = F
+    - y S_I``, negative where there are none: all in nats per weight.
+    """
+
+    q1: Float[Array, "*batch"]
+    q0: Float[Array, "*batch"]
+    p: Float[Array, "*batch"]
+    q0_hat: Float[Array, "*batch"]
+    p_hat: Float[Array, "*batch"]
+    stretch: Float[Array, "*batch"]
+    stretch_hat: Float[Array, "*batch"]
+    local_entropy: Float[Array, "*batch"]
+    centre_entropy: Float[Array, "*batch"]
+
+
+class _Site(eqx.Module):
+    """A weight of a group in each of its fields: free entropy per replica, means over replicas and over the centre.
+
+    ``slope``: of the weight; ``scatter``: y times its variance; ``bend``: of ``1 - w²`` of one replica; ``away``: of ``1 - w
+    w~``; ``energy``: of the free entropy of one replica.
+    """
+
+    potential: Float[Array, " x"]
+    slope: Float[Array, " x"]
+    scatter: Float[Array, " x"]
+    bend: Float[Array, " x"]
+    away: Float[Array, " x"]
+    energy: Float[Array, " x"]
+
+
+class CentredEnsemble(Functional):
+    r"""Entropy of ``y`` solutions at distance ``d``, ``p = 1 - 2d``, from any weights ``w~`` (Baldassi et al., PRL 2015).
+
+        F = ext  -(y/2) q1^ [1 + (y-1) q1] + (y²/2) q0 q0^ - y p p^ + G_S + alpha G_E
+        G_S = ∫Dx ln sum_{s=+-1} ∫Du [2cosh(sqrt(q0^) x + sqrt(q1^ - q0^) u + p^ s)]^y
+        G_E = ∫Dx ln ∫Du H( (kappa - sqrt(q0) x - sqrt(q1 - q0) u)/sqrt(1-q1) )^y
+
+    in nats per weight, over ``q0, q0^, q1, q1^, p^``. The centre is binary and need not solve anything. ``F`` counts centres
+    with ``y`` solutions each: centres are chosen with the ``y``-th power of the number of solutions around them, so that
+
+        S_I = dF/dy,    S_E = F - y S_I,    dF/dd = 2 y p^
+
+    are the local entropy around a centre, the entropy of centres that have it, and the slope. The larger ``y``, the denser
+    and rarer the regions; below ``S_E = 0`` there are none. ``y = 1`` is the binary entropy of ``d`` beside the entropy of
+    typical solutions. At ``d = 1/2`` the centre says nothing and replicas are typical solutions; the curve is followed from
+    there.
+
+    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, and ``F`` is stationary where
+
+        q0 = E[<m>²],  q1 = E[<m²>],  p = E[<w~ m>],  q0^ = alpha E[<f>²],  q1^ = alpha E[<f²>]
+
+    with means ``<.>`` over the centre and the replicas of a group, of the mean weight ``m`` and the force ``f`` of one.
+
+    Args:
+        model: weights x architecture x constraint; the weights are binary.
+        replicas: ``y``, from 1 to 64.
+        nodes: of the outer and of the inner integrals.
+
+    Raises:
+        ValueError: another number of replicas, a model with a teacher, or weights that are not binary.
+        TypeError: clusters of replicas, which are a cluster already.
+
+    Example:
+        >>> import fmjax
+        >>> dense = fmjax.CentredEnsemble(fmjax.Perceptron(), replicas=10)
+        >>> order = fmjax.curve(dense, alpha=0.6, distance=[0.02]).order
+        >>> print(f"{order.local_entropy[0]:.8f} {order.centre_entropy[0]:.8f}")
+        0.07185473 0.04064984
+    """
+
+    model: Model
+    replicas: float = eqx.field(static=True, converter=replicas_of)
+    nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
+
+    control: ClassVar[str] = "distance"
+    order: ClassVar[type[CentredEnsembleOrder]] = CentredEnsembleOrder
+
+    def __check_init__(self):
+        if math.isinf(self.replicas):
+            raise ValueError("infinitely many replicas around a centre are not implemented: try 12")
+        if self.model.teacher:
+            raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
+        RobustEnsemble(self.model, self.replicas)
+
+    @property
+    def reference(self) -> Equilibrium:
+        """The functional of typical solutions, which replicas are where the centre says nothing."""
+        return Equilibrium(self.model)
+
+    def farthest(self, typical: EquilibriumOrder) -> _Scalar:
+        """A half: there the curve starts."""
+        return jnp.full_like(typical.gap, 0.5)
+
+    def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> RobustEnsembleControls:
+        """Those of `saddle`, whatever the ``reference``: the distance follows from the fields."""
+        return RobustEnsembleControls(alpha, jnp.zeros(()), tilt)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """All but the pull to the centre."""
+        return np.array([True, True, False])
+
+    @property
+    def scale(self) -> np.ndarray:
+        """That of the amplitude is small: it counts in the exponent of many replicas."""
+        return np.array([1e-6, 1e-3, 1e-3])
+
+    def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
+        """The fields of ``typical`` solutions, which the centre leaves alone; any ``reference`` will do."""
+        nothing = jnp.zeros_like(typical.q_hat)
+        return jnp.stack([jnp.sqrt(typical.q_hat), nothing, nothing])
+
+    def saddle(
+        self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
+    ) -> Saddle:
+        """What ``sqrt(q0_hat)``, ``D^`` and ``p_hat`` imply; replicas are a cluster already."""
+        if clusters is not None:
+            raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
+        amplitude, stretch_hat, p_hat = fields
+        y = self.replicas
+        site, over_site = self._site(amplitude, stretch_hat, p_hat, controls)
+        means = over_site(site.bend, site.scatter, site.potential, site.slope**2, site.away, site.energy)
+        gap, stretch, entropic, q0, away, site_energy = means
+        pattern, over, _, slopes = RobustEnsemble(self.model, y, self.nodes).pattern(
+            gap, stretch, q0, jnp.zeros_like(q0), controls
+        )
+        common, single, energetic, pattern_energy = over(
+            pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy
+        )
+        q1, p, q0_hat = 1.0 - gap, 1.0 - away, amplitude**2
+        alone = 0.5 * (q0_hat + stretch_hat / y) * gap + p * p_hat
+        groups = q1 * stretch_hat + q0_hat * stretch
+        entropy = y * (entropic + controls.alpha * energetic - alone - 0.5 * groups)
+        local_entropy = site_energy + controls.alpha * pattern_energy - alone - groups
+        implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
+        return Saddle(
+            residual=jnp.stack([amplitude - jnp.sqrt(controls.alpha * slopes.between * common), stretch_hat - implied]),
+            position=jnp.log(away) - jnp.log(2.0 - away),
+            value=entropy,
+            slope=2.0 * y * p_hat,
+            replicon=jnp.asarray(jnp.nan),
+            order=CentredEnsembleOrder(
+                *(q1, q0, p, q0_hat, p_hat, stretch, stretch_hat),
+                local_entropy=local_entropy,
+                centre_entropy=entropy - y * local_entropy,
+            ),
+        )
+
+    def __call__(self, order: CentredEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
+        """The free entropy of any order parameters."""
+        y, gap, p = self.replicas, 1.0 - order.q1, 1.0 - 2.0 * controls.distance
+        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, controls)
+        pattern, over, *_ = RobustEnsemble(self.model, y, self.nodes).pattern(
+            gap, order.stretch, order.q1 - order.stretch / y, jnp.zeros_like(gap), controls
+        )
+        single = 0.5 * (order.q0_hat + order.stretch_hat / y) * gap + p * order.p_hat
+        groups = 0.5 * (order.q1 * order.stretch_hat + order.q0_hat * order.stretch)
+        (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
+        return y * (entropic + controls.alpha * energetic - single - groups)
+
+    def _site(
+        self, amplitude: _Scalar, stretch_hat: _Scalar, p_hat: _Scalar, controls: RobustEnsembleControls
+    ) -> tuple[_Site, Average]:
+        """A weight of a group in fields ``sqrt(q0_hat) x``, and in those of both signs of the centre's weight."""
+        y, signs = jnp.asarray(self.replicas), jnp.array([1.0, -1.0])
+        # Where the centre turns with the field, and the replicas against either of its signs.
+        offsets = y * jnp.stack([jnp.zeros_like(p_hat), p_hat, -p_hat])
+        x, probability = Layered(self.nodes[0])(jnp.broadcast_to(y * amplitude, (3,)), offsets)
+        spread = jnp.sqrt((stretch_hat + FAINT) / y)
+
+        def beside(sign: _Scalar) -> blocks.Block:
+            field = amplitude * x + sign * p_hat
+            rule = blocks.weight_rule(field, spread, y, self.nodes[1], offset(x.size))
+            return blocks.block(log_2cosh, field, spread, y, rule)
+
+        found = jax.vmap(beside)(signs)
+        total = jax.nn.logsumexp(y * found.potential, axis=0)
+        chance, sign = jnp.exp(y * found.potential - total), signs[:, None]
+
+        def mean(values: Float[Array, "2 x"]) -> Float[Array, " x"]:
+            return jnp.sum(chance * values, axis=0)
+
+        slope = mean(found.slope)
+        scatter = mean(found.scatter + y * (found.slope - slope) ** 2)
+        away = mean(1.0 - sign * found.slope)
+        site = _Site(total / y, slope, scatter, mean(found.bend), away, mean(found.energy))
+        return site, Average(probability, twins(x.size), controls.tilt)
+
+    def resized(self, factor: float) -> CentredEnsemble:
+        """``factor`` times as many nodes in every dimension."""
+        outer, inner = (int(factor * size) for size in self.nodes)
+        return CentredEnsemble(self.model, self.replicas, (outer, inner))

@@ -1,0 +1,100 @@
+"""Entropy of replicas around a common centre: limits, identities, values of an independent program."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fmjax
+from fmjax.replica import RobustEnsembleControls
+
+ALPHA = 0.6
+STEP = 1e-4
+DENSE = fmjax.CentredEnsemble(fmjax.Perceptron(), 10.0)
+
+
+@pytest.fixture(scope="module")
+def typical():
+    return fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=ALPHA)
+
+
+@pytest.fixture(scope="module")
+def dense():
+    """Around 0.02, and further out."""
+    return fmjax.curve(DENSE, alpha=ALPHA, distance=[0.02, 0.02 - STEP, 0.02 + STEP, 0.001, 0.1, 0.3, 0.4999])
+
+
+def test_entropies_are_those_of_an_independent_program(dense):
+    """Of the project's specification."""
+    found = dense.entropy[0], dense.order.local_entropy[0], dense.order.centre_entropy[0]
+    np.testing.assert_allclose(found, [0.759197149, 0.071854731, 0.040649843], rtol=0, atol=1e-9)
+    assert dense.result[0] == "converged"
+
+
+def test_one_solution_around_a_centre_is_a_typical_one_and_the_centre_any_weights_at_its_distance(typical):
+    distance = np.array([0.05, 0.1, 0.3, 0.49])
+    one = fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), 1.0), alpha=ALPHA, distance=distance)
+    binary_entropy = -distance * np.log(distance) - (1 - distance) * np.log1p(-distance)
+    np.testing.assert_allclose(one.entropy, typical.entropy + binary_entropy, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(one.slope, np.log((1 - distance) / distance), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(one.order.centre_entropy + one.order.local_entropy, one.entropy, rtol=0, atol=1e-13)
+
+
+def test_half_way_the_centre_says_nothing_and_replicas_are_typical(dense, typical):
+    assert dense.order.local_entropy[-1] == pytest.approx(float(typical.entropy), abs=1e-6)
+    assert dense.order.centre_entropy[-1] == pytest.approx(np.log(2.0), abs=1e-6)
+    assert dense.order.q1[-1] == pytest.approx(float(typical.order.q), abs=1e-6)
+
+
+def test_the_slope_is_that_of_differences_and_the_local_entropy_that_in_the_number_of_replicas(dense):
+    assert dense.slope[0] == pytest.approx(float(dense.entropy[2] - dense.entropy[1]) / (2 * STEP), abs=1e-3)
+    more, fewer = (
+        fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=[0.02]).entropy[0]
+        for y in (10.02, 9.98)
+    )
+    assert dense.order.local_entropy[0] == pytest.approx(float(more - fewer) / 0.04, abs=1e-6)
+
+
+def test_twice_the_nodes_give_the_same_within_the_error_estimates(dense):
+    finer = fmjax.curve(DENSE.resized(2.0), alpha=ALPHA, distance=dense.distance)
+    assert jnp.all(jnp.abs(finer.entropy - dense.entropy) <= dense.error_estimate + 1e-14)
+    assert jnp.all(dense.error_estimate < 1e-8)
+
+
+def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_conjugates():
+    functional = fmjax.CentredEnsemble(fmjax.TreeCommittee("tanh"), 3.0)
+    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, 0.7, 0.4])
+    saddle = jax.jit(fmjax.CentredEnsemble.saddle)(functional, fields, RobustEnsembleControls(alpha, jnp.asarray(jnp.nan)))
+    assert jnp.all(jnp.abs(saddle.residual) > 0.01)
+    controls = RobustEnsembleControls(alpha, jax.nn.sigmoid(saddle.position))
+    value, slope = jax.jit(jax.value_and_grad(fmjax.CentredEnsemble.__call__, 1))(functional, saddle.order, controls)
+    assert value == pytest.approx(float(saddle.value), abs=1e-12)
+    for conjugate in (slope.q0_hat, slope.p_hat, slope.stretch_hat):
+        assert conjugate == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_derivative_in_the_load_is_that_of_differences():
+    def entropy(alpha):
+        return fmjax.curve(DENSE, alpha=alpha, distance=jnp.array([0.02])).entropy[0]
+
+    differences = (entropy(ALPHA + STEP) - entropy(ALPHA - STEP)) / (2 * STEP)
+    assert jax.grad(entropy)(ALPHA) == pytest.approx(float(differences), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "replicas", "named"),
+    [
+        (fmjax.Perceptron(), jnp.inf, "infinitely many replicas around a centre are not implemented: try 12"),
+        (fmjax.Perceptron(), 65, "replicas must be a number from 1 up to 64, or inf, not 65"),
+        (fmjax.Perceptron(teacher=True), 3, "of a teacher's students around a centre"),
+        (fmjax.Perceptron(weights=fmjax.Spherical()), 3, "binary weights, not Spherical"),
+    ],
+)
+def test_ensembles_that_make_no_sense_are_refused(model, replicas, named):
+    with pytest.raises(ValueError, match=named):
+        fmjax.CentredEnsemble(model, replicas)
+
+
+def test_distances_beyond_one_half_are_refused():
+    with pytest.raises(ValueError, match=r"between 0 and 0\.5"):
+        fmjax.curve(DENSE, alpha=ALPHA, distance=[0.6])
