@@ -38,6 +38,7 @@ __all__ = [
     "rounded",
     "seed_of",
     "stray_of",
+    "truth",
     "whole",
 ]
 
@@ -55,6 +56,8 @@ def is_traced(value: Any) -> bool:
 
 def kind_of(array: Any) -> str | None:
     """``bool``, ``unsigned``, ``integer`` or ``float`` (bfloat16 is one, too); None for what is no real number."""
+    if jnp.issubdtype(array.dtype, np.timedelta64):  # an integer to NumPy
+        return None
     return next((kind for kind, numbers in _KINDS.items() if jnp.issubdtype(array.dtype, numbers)), None)
 
 
@@ -227,6 +230,17 @@ def one_of(name: str, value: Any, words: Any) -> str:
     if not isinstance(value, str) or value not in words:
         raise ValueError(f"{name} must be {' or '.join(map(repr, words))}, not {_shortly(value)}")
     return value
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, not {_shortly(value)}")  # noqa: TRY004  (as for all values here)
+    return bool(value)
 
 
 def random_key(key: Any) -> jax.Array:

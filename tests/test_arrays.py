@@ -147,6 +147,7 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         ),
         (f"fmjax.message_passing.Instance({X}, True)", ["margin", "not True"]),
         (f"fmjax.message_passing.Instance({X}, np.ma.array(5.0, mask=True))", ["margin", "1 of 1 are masked"]),
+        (f"fmjax.message_passing.Instance({X}.astype('m8[s]'))", ["patterns", "real numbers", "timedelta64"]),
         (f"fmjax.message_passing.Instance({X} * 1j)", ["patterns", "real numbers", "complex"]),
         (f"fmjax.message_passing.Instance({X}, float('nan'))", ["margin", "nan"]),
         (f"fmjax.message_passing.Instance({X}, np.array([0.1]))", ["margin", "shape (1,)"]),
@@ -178,6 +179,16 @@ B = "fmjax.message_passing.belief_propagation(fmjax.message_passing.Instance.ran
         ("fmjax.message_passing.Instance.random(jax.random.key(0), 11, 0.5, kind='normal')", ["'gaussian'", "'normal'"]),
         (f"fmjax.message_passing.focusing({X})", ["instance", "Instance(patterns)", "(4, 11)"]),
         (f"fmjax.message_passing.focusing({I}, 500)", ["schedule", "PseudoReinforcement", "500"]),
+        (f"fmjax.message_passing.focusing({I}, to_the_end='yes')", ["to_the_end must be True or False, not 'yes'"]),
+        (f"fmjax.message_passing.focusing({I}, to_the_end=1)", ["to_the_end must be True or False, not 1"]),
+        (
+            f"fmjax.message_passing.FocusingClassifier().fit(np.ma.masked_less({X}, 0), [0, 1, 0, 1])",
+            ["X", "15 of 44 are masked"],
+        ),
+        (
+            f"fmjax.message_passing.FocusingClassifier().fit({X}, np.ma.masked_less([0, 1, 0, 1], 1))",
+            ["y", "2 of 4 are masked"],
+        ),
         (f"fmjax.message_passing.focusing({I}, damping=np.nan)", ["damping", "nan"]),
         (f"fmjax.message_passing.focusing({I}, tolerance=0)", ["tolerance", "positive", "0"]),
         (f"fmjax.message_passing.focusing({I}, form='map')", ["form", "'amp' or 'edge'", "'map'"]),
@@ -335,6 +346,13 @@ SETS = "[np.ones((2, 4, 3), np.int8), np.ones((2, 3, 2), np.int8)]"
         (f"{N}.class_scores({W}, np.full((3, 4), 1e39))", ["inputs", "1e+39", "float32 holds"]),
         (f"{N}.class_scores({W}, np.full((3, 4), 1e-60))", ["inputs", "1e-60", "divide them by their scale"]),
         (f"{N}.sign('+')", ["u must hold real numbers", "'+'"]),
+        (f"{N}.sign([1.0, np.nan])", ["u must be finite", "1 of 2"]),
+        (f"{N}.load('digits', 'validation')", ["split must be 'train' or 'test', not 'validation'"]),
+        (f"{N}.load('imagenet')", ["name", "'digits'", "'mnist'", "'imagenet'"]),
+        (f"{N}.load_task(['digits'])", ["task", "'digits'", "['digits']"]),
+        (f"{N}.BinaryMLP((4, 2), rngs=0)", ["rngs must be Rngs", "flax.nnx.Rngs(0)"]),
+        (f"{N}.train({CONFIG}, np.eye(4)[:3], [0, 1, 0], {KEY_0}, checkpoints=7)", ["checkpoints", "7"]),
+        (f"{N}.Config((4, 2), 100)", ["a list of positive and increasing ones", "try [100]"]),
         (f"{N}.class_scores({W}, np.full((3, 4), 1j))", ["inputs", "complex"]),
         (f"{N}.class_scores({W}[0], np.eye(4))", ["weights", "list of layers", "(inputs, neurons)"]),
         (f"{N}.class_scores({W}[::-1], np.eye(3))", ["weights", "neurons below", "(3, 2)"]),
@@ -392,6 +410,41 @@ SETS = "[np.ones((2, 4, 3), np.int8), np.ones((2, 3, 2), np.int8)]"
     ],
 )
 def test_what_networks_cannot_take_is_refused_by_name(call, named, without_type_checks):
+    message = without_type_checks(call)
+    assert all(name in message for name in named), message
+
+
+# Theory: numbers ------------------------------------------------------------------------------------------------------
+
+
+DOUBLE = "jax.enable_x64(True)"
+A = "fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=a)"
+K = "fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(a)), alpha=0.5)"
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (f"{DOUBLE}(jax.jit(lambda a: {A}.entropy))(0.5 + 2j)", ["alpha must be real, not complex"]),
+        (f"{DOUBLE}(jax.jit(lambda a: {A}.entropy))(True)", ["alpha must be real, not bool"]),
+        (f"{DOUBLE}(jax.vmap(lambda a: {A}.entropy))(np.array([0.5j, 0.4]))", ["alpha must be real, not complex"]),
+        (f"{DOUBLE}(jax.jit(lambda a: {K}.entropy))(0.1 + 3j)", ["margin must be real, not complex"]),
+        (
+            f"{DOUBLE}(jax.jit(lambda a: fmjax.thresholds.kappa_max(fmjax.Perceptron(), a)))(0.5j)",
+            ["alpha must be real, not complex"],
+        ),
+        (f"(lambda a: {A})(np.timedelta64(1, 'D'))", ["alpha must be real", "timedelta64"]),
+        (f"(lambda a: {A})(np.inf)", ["alpha = inf", "positive and finite"]),
+        (f"(lambda a: {A})('x')", ["alpha must be real, not 'x'"]),
+        ("fmjax.LeakyReLU('a')", ["slope must hold real numbers", "'a'"]),
+        ("fmjax.LeakyReLU(None)", ["slope must hold real numbers", "None"]),
+        ("fmjax.LeakyReLU(True)", ["slope must be numbers, not True and False"]),
+        ("fmjax.Hermite(2.0)", ["coefficients must be several numbers, not 2.0", "jnp.array([2.0])"]),
+        ("fmjax.TreeCommittee('tanh', kinks='a')", ["kinks must hold real numbers", "'a'"]),
+        ("fmjax.TreeCommittee('tanh', kinks=(1j,))", ["kinks must hold real numbers", "complex"]),
+    ],
+)
+def test_what_the_theory_cannot_take_is_refused_by_name(call, named, without_type_checks):
     message = without_type_checks(call)
     assert all(name in message for name in named), message
 

@@ -144,6 +144,10 @@ def no_theory(monkeypatch):
         (["focusing", "--size", "11", "--alpha", "0.5", "--samples", "0"], ["--samples", "0"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--seed", "-1"], ["--seed", "-1"]),
         (["focusing", "--size", "11", "--alpha", "0.5", "--out", "nowhere/x.nc"], ["--out", "nowhere"]),
+        (
+            ["focusing", "--size", "11", "--alpha", "0.5", "--out", "x.csv"],
+            ["--out must name a NetCDF file, like x.nc, not x.csv"],
+        ),
         (["local-entropy", "--size", "11", "--alpha", "0.5", "--margin", "some"], ["--margin", "some"]),
         (["local-entropy", "--size", "11"], ["--alpha", "--patterns"]),
         (["focusing", "--size", "11", "--patterns", "X.npy"], ["--size", "--patterns"]),
@@ -545,7 +549,8 @@ def test_the_entropy_around_solutions_for_patterns_of_a_file(tmp_path):
         ("X.csv", b"", ["X.csv", "no patterns"]),
         ("X.csv", b"1,-1,1\n1,-1\n", ["X.csv", "no patterns"]),
         ("X.csv", b"1,-1,3\n1,-1,1\n", ["patterns", "3"]),
-        ("X.csv", b"a,b\nc,d\n", ["patterns", "real numbers"]),
+        ("X.csv", b"a,b\nc,d\n", ["X.csv holds words, like 'a'", "header"]),
+        ("X.csv", b"1 -1 1\n1 -1 -1\n", ["X.csv holds words, like '1 -1 1'", "commas"]),
     ],
 )
 def test_files_without_patterns_are_refused(name, content, named, tmp_path):
@@ -556,7 +561,11 @@ def test_files_without_patterns_are_refused(name, content, named, tmp_path):
 
 def test_labels_of_other_numbers_and_values_are_refused(tmp_path):
     patterns = save(tmp_path / "X.npy", np.ones((3, 5)))
-    for labels, named in ((np.ones(2), r"\(3,\)"), (np.arange(3), "two values")):
+    for labels, named in (
+        (np.ones(2), r"\(3,\)"),
+        (np.arange(3), "two values"),
+        (np.array([1.0, np.nan, 1.0]), "labels must be finite: 1 of 3"),
+    ):
         (tmp_path / "y.npy").unlink(missing_ok=True)
         assert re.search(named, refused("focusing", "--patterns", patterns, "--labels", save(tmp_path / "y.npy", labels)))
 

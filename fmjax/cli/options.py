@@ -13,7 +13,7 @@ import fmjax
 from fmjax.cli.describing import sentence
 from fmjax.names import Activation, Architecture, Constraint, Task, Weights
 from fmjax.quantities import Control, Quantity
-from fmjax.quantities.parts import ALPHA, REPLICAS
+from fmjax.quantities.parts import ALPHA, OF_TEACHER, REPLICAS
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -95,6 +95,9 @@ def option(name: str, control: Control) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+_OF_TEACHER = {*OF_TEACHER, "teacher_conjugate"}
+
+
 @dataclass(frozen=True)
 class Setup:
     """The options that every theory command takes: each field is one."""
@@ -143,6 +146,10 @@ class Setup:
             words = quantity.controls[part].words
             if words and value not in words:
                 raise ValueError(f"--{part} {value} has no {name}: add --{part} {words[0]}")
+
+    def shown(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Without what is said of a teacher where there is none."""
+        return {name: value for name, value in found.items() if self.teacher or name not in _OF_TEACHER}
 
     def controls(self) -> dict[str, Any]:
         """The controls of a quantity that choose its model."""

@@ -51,7 +51,8 @@ def robust_ensemble(
     setup.check("robust ensemble", _QUANTITY)
     found: dict[str, Any] = {"distance": distance} | _QUANTITY.evaluate(setup.controls() | values)
     status = found.pop("result")
-    columns, results = {name: column(found[name], len(at)) for name in found}, describe(status, _QUANTITY.sentences)
+    columns = {name: column(values, len(at)) for name, values in setup.shown(found).items()}
+    results = describe(status, _QUANTITY.sentences)
     rows = [
         {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
         for i, q in enumerate(at)

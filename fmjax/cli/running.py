@@ -52,6 +52,8 @@ def check_new_file(out: Path | None) -> None:
         raise ValueError(f"--out needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise ValueError(f"--out must name a file in a directory that exists, not {str(out)!r}")
+    if out.suffix != ".nc":
+        raise ValueError(f"--out must name a NetCDF file, like {out.stem}.nc, not {out.name}")
     if out.exists():
         raise ValueError(f"{out} is there already: choose another name for --out")
     if not os.access(out.absolute().parent, os.W_OK):
@@ -152,7 +154,10 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
     group.command(name)(command)
 
 
+_ROUNDING = 1e-9  # of a replicon that vanishes, as at a spinodal
+
+
 def _is_unstable(document: Document) -> bool:
     """Whether a symmetric answer, or a row of them, has a negative replicon; a row that tells its phase is none."""
     rows = [document, *(row for rows in document.values() if isinstance(rows, list) for row in rows)]
-    return any((row.get("replicon") or 0.0) < 0.0 for row in rows if "phase" not in row)
+    return any((row.get("replicon") or 0.0) < -_ROUNDING for row in rows if "phase" not in row)

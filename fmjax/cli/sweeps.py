@@ -34,9 +34,10 @@ def sweep(
     {quantities}
 
     \b
-    Controls have the names of the options of that command: numbers, words, lists
-    of them, START:STOP:COUNT or START:STOP:COUNT:log. A wrong name is answered
-    with those that there are.
+    Controls have the names of the options of that command (replicas lie at a
+    distance, (1 - overlap)/2): numbers, inf, words, lists of them,
+    START:STOP:COUNT or START:STOP:COUNT:log. A wrong name is answered with
+    those that there are.
       quantity = "franz-parisi"
       block = 4                 # points, here curves, per block: optional
       [grid]

@@ -12,7 +12,6 @@ from fmjax.cli.describing import filled, listed
 from fmjax.cli.options import AlphaOption, ModelMarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
 from fmjax.quantities import QUANTITIES
-from fmjax.quantities.parts import OF_TEACHER
 
 if TYPE_CHECKING:
     from fmjax.solvers import ClusterPoint
@@ -45,17 +44,9 @@ def entropy(setup: Setup, alpha: AlphaOption, margin: ModelMarginOption = None) 
     model = setup.model(margin)
     found = QUANTITIES["entropy"].evaluate({**setup.controls(), "alpha": alpha, "margin": model.margin})
     status, steps = found.pop("result"), int(found.pop("steps"))
-    numbers = {name: plain(value) for name, value in _shown(found, setup).items()}
+    numbers = {name: plain(value) for name, value in setup.shown(found).items()}
     document = {"alpha": alpha, "margin": plain(model.margin), **numbers, "steps": steps}
     return document | {"result": describe(status, QUANTITIES["entropy"].sentences)}, bool(status == CONVERGED)
-
-
-def _shown(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
-    """Without what is said of a teacher where there is none."""
-    return {name: value for name, value in found.items() if setup.teacher or name not in _OF_TEACHER}
-
-
-_OF_TEACHER = {*OF_TEACHER, "teacher_conjugate"}
 
 
 def _solutions_of(point: "ClusterPoint", i: int) -> dict[str, Any]:
@@ -132,7 +123,7 @@ def franz_parisi(
     else:
         found, results, converged = {}, [reason] * len(at), False
     numbers = [name for name, output in quantity.outputs.items() if output.dtype == "float64"]
-    columns = {name: column(found.get(name), len(at)) for name in _shown(dict.fromkeys(numbers), setup)}
+    columns = {name: column(found.get(name), len(at)) for name in setup.shown(dict.fromkeys(numbers))}
     rows = [
         {"distance": d, **{name: values[i] for name, values in columns.items()}, **words[i], "result": str(results[i])}
         for i, d in enumerate(at)

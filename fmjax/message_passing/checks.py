@@ -296,5 +296,8 @@ def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
     found = as_numbers("gammas", gammas)
     values = np.zeros(0) if is_traced(found) else np.asarray(found, float)
     if found.ndim != 1 or not found.size or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
-        raise ValueError("gammas must be finite numbers in increasing order: the sweep goes towards the reference")
+        shown = f"an array of shape {found.shape}" if found.ndim != 1 or not found.size else values
+        raise ValueError(
+            f"gammas must be a list of finite numbers in increasing order, from far off to the reference, not {shown}"
+        )
     return rounded("gammas", found, dtype)

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fmjax.checks import one_of, whole
+from fmjax.checks import one_of, refuse_masked, whole
 from fmjax.message_passing.checks import strength_of
 from fmjax.message_passing.committee import Committee
 from fmjax.message_passing.focusing import Focused, asked, focus
@@ -101,6 +101,8 @@ class FocusingClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: a parameter, a feature or a label that makes no sense, or another number of classes than two.
         """
+        for name, given in (("X", X), ("y", y)):  # of masks scikit-learn knows nothing
+            refuse_masked(name, given)
         X, y = validate_data(self, X, y)  # pyright: ignore[reportGeneralTypeIssues]
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -138,6 +140,7 @@ class FocusingClassifier(ClassifierMixin, BaseEstimator):
             ValueError: another number of features than in training, or one that is no finite number.
         """
         check_is_fitted(self)
+        refuse_masked("X", X)
         X = validate_data(self, X, reset=False)
         instance = self._instance(self._signs(X), None)
         stabilities = np.stack([np.asarray(instance.stabilities(weights.ravel())) for weights in self.weights_])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fmjax.checks import are_bits, kind_of
+from fmjax.checks import are_bits, kind_of, require_finite
 from fmjax.message_passing.committee import Committee
 from fmjax.message_passing.instance import Instance
 
@@ -33,7 +33,12 @@ def read_instance(
     Raises:
         ValueError: a file that is not there, or holds no such array; patterns or labels that make no sense.
     """
-    found = _as_signs(read_array(patterns, "patterns"))
+    table = read_array(patterns, "patterns")
+    if table.dtype.kind == "U":
+        raise ValueError(
+            f"{patterns} holds words, like {table.flat[0]!r}: remove its header, and separate numbers by commas"
+        )
+    found = _as_signs(table)
     if labels is None and not (patterns.suffix == ".npz" and "labels" in np.load(patterns).files):
         return Instance(found, margin, committee)
     return Instance.labelled(found, _two_valued(read_array(labels or patterns, "labels")), margin, committee=committee)
@@ -87,6 +92,7 @@ def _as_signs(patterns: np.ndarray) -> np.ndarray:
 
 def _two_valued(labels: np.ndarray) -> np.ndarray:
     """The larger of two values as +1, the other as -1."""
+    require_finite("labels", labels)
     values = np.unique(labels)
     if values.size > 2 or (values.size == 1 and values[0] not in {-1, 1}):
         shown = ", ".join(map(str, values[:4])) + ", ..." * (values.size > 4)

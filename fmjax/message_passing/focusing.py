@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int8
 
-from fmjax.checks import refuse_another, seed_of
+from fmjax.checks import refuse_another, seed_of, truth
 from fmjax.message_passing.checks import Options, options_of, steps_of, strength_of
 from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.messages import AMP, FORMS, Edges, Form, change, damped, forms_of, impossible, usual_damping
@@ -107,7 +107,9 @@ def focusing(
     """
     schedule, options = asked(instance, schedule, dtype, damping, tolerance, form)
     push = push_of(instance, random_field, seed, options.dtype)
-    return focus(instance, schedule, to_the_end, form, options.damping, options.tolerance, options.dtype, push)
+    return focus(
+        instance, schedule, truth("to_the_end", to_the_end), form, options.damping, options.tolerance, options.dtype, push
+    )
 
 
 def asked(instance: Any, schedule: Any, dtype: Any, damping: Any, tolerance: Any, form: Any) -> tuple[Schedule, Options]:

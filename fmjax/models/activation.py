@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax import names
+from fmjax.checks import as_numbers
 
 __all__ = ["ACTIVATIONS", "REACH", "Activation", "Erf", "Hermite", "LeakyReLU", "ReLU", "Sign", "spread"]
 
@@ -64,6 +65,9 @@ class LeakyReLU(Activation):
 
     slope: Float[Array, ""] | float = 0.1
 
+    def __check_init__(self):
+        as_numbers("slope", self.slope)
+
     def __call__(self, u: _Scalar) -> _Scalar:
         """``max(u, 0) + slope min(u, 0)``."""
         return jnp.maximum(u, 0.0) + self.slope * jnp.minimum(u, 0.0)
@@ -115,6 +119,10 @@ class Hermite(Activation):
     """
 
     coefficients: Float[Array, " n"]
+
+    def __check_init__(self):
+        if not np.ndim(as_numbers("coefficients", self.coefficients)):
+            raise ValueError(f"coefficients must be several numbers, not {self.coefficients!r}: try jnp.array([2.0])")
 
     def __call__(self, u: _Scalar) -> _Scalar:
         """The sum, by the recurrence of Hermite polynomials."""

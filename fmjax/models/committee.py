@@ -186,9 +186,7 @@ def _checked(activation: Any, kinks: Any) -> tuple[Callable, tuple[float, ...]]:
     if not callable(activation):
         message = f"an activation is a function of one number or one of {names}, not {activation!r}: try jnp.tanh"
         raise ValueError(message)  # noqa: TRY004, as for everything that an activation may not be
-    for parameter in filter(eqx.is_array_like, jax.tree.leaves(activation)):
-        as_numbers(f"parameters of {type(activation).__name__}", parameter)
-    places = np.atleast_1d(np.asarray(kinks, float))
+    places = np.atleast_1d(as_numbers("kinks", kinks)).astype(float)
     if places.ndim != 1 or not np.isfinite(places).all():
         raise ValueError(f"kinks = {kinks!r} are not places of an activation: give finite numbers, like kinks=(-1.0, 1.0)")
     try:

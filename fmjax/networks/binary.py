@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from fmjax.checks import Handed, as_numbers
+from fmjax.checks import Handed, as_numbers, refuse_another, require_finite
 from fmjax.networks.checks import images_of, labels_of, layers_of, sizes_of
 
 # Weights of one network, from the inputs up: layer l has shape (n_{l-1}, n_l). More axes in front: an ensemble.
@@ -44,7 +44,7 @@ def sign(u: Handed) -> Float[Array, "..."]:
         Signs, of the shape and type of ``u``; never 0.
 
     Raises:
-        ValueError: ``u`` holds no real numbers.
+        ValueError: ``u`` holds no real numbers, or NaN or infinite ones.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -52,7 +52,9 @@ def sign(u: Handed) -> Float[Array, "..."]:
         >>> print(sign(jnp.asarray(0.0)), jax.grad(sign)(jnp.asarray(0.5)), jax.grad(sign)(jnp.asarray(1.5)))
         1.0 1.0 0.0
     """
-    return _sign(jnp.asarray(as_numbers("u", u)))
+    found = as_numbers("u", u)
+    require_finite("u", found)
+    return _sign(jnp.asarray(found))
 
 
 @jax.custom_jvp
@@ -144,6 +146,7 @@ class BinaryMLP(nnx.Module):
 
     Raises:
         ValueError: there are fewer than two sizes, or one is not positive.
+        TypeError: ``rngs`` are none.
 
     Example:
         >>> import jax
@@ -157,9 +160,10 @@ class BinaryMLP(nnx.Module):
     """
 
     def __init__(self, sizes: Sequence[int], *, rngs: nnx.Rngs):
+        shapes = list(pairwise(sizes_of(sizes)))
+        refuse_another("rngs", rngs, nnx.Rngs, "flax.nnx.Rngs(0)")
         self.latent = nnx.List(
-            nnx.Param(jax.random.uniform(rngs.params(), shape, jnp.float32, -1.0, 1.0))
-            for shape in pairwise(sizes_of(sizes))
+            nnx.Param(jax.random.uniform(rngs.params(), shape, jnp.float32, -1.0, 1.0)) for shape in shapes
         )
 
     def __call__(self, inputs: Handed) -> Float[Array, "patterns classes"]:

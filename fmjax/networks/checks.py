@@ -52,7 +52,7 @@ def patterns_of(patterns: Any) -> tuple[int, ...]:
     """
     found = as_array("numbers of patterns", patterns)
     if found.ndim != 1 or not len(found) or found[0] < 1 or np.any(np.diff(found) <= 0):
-        raise ValueError(f"numbers of patterns must be positive and increasing, not {patterns}")
+        raise ValueError(f"numbers of patterns must be a list of positive and increasing ones, not {patterns}: try [100]")
     return tuple(whole("a number of patterns", size, 1) for size in found)
 
 

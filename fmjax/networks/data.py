@@ -112,6 +112,8 @@ def load(name: str, split: Split = "train") -> tuple[Images, Labels]:
         >>> images.shape, labels[:3]
         ((1797, 64), array([0, 1, 2], dtype=uint8))
     """
+    one_of("name", name, ("digits", *SOURCES))
+    one_of("split", split, ("train", "test"))
     if name == "digits":
         from sklearn.datasets import load_digits
 
@@ -139,8 +141,7 @@ def load_task(name: str) -> Task:
         FileNotFoundError: the data set is not here; the message says how to get it.
         ValueError: the name is unknown, or a file is damaged, or holds something else.
     """
-    if name not in TASKS:
-        raise ValueError(f"there is no task {name!r}; there are {', '.join(TASKS)}")
+    one_of("task", name, TASKS)
     source, parity = TASKS[name]
     images, labels = load(source)
     if images.min() == images.max():

@@ -29,7 +29,7 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from fmjax.checks import Handed, random_key, refuse_another, whole
+from fmjax.checks import Handed, as_path, random_key, refuse_another, whole
 from fmjax.networks.binary import BinaryMLP, mistakes
 from fmjax.networks.checks import images_of, labels_of, learning_rate_of, patterns_of, require_known, sizes_of
 from fmjax.progress import Progress, silent
@@ -148,7 +148,7 @@ def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: A
     content = b"".join(np.asarray(part[: config.patterns[-1]]).tobytes() for part in (inputs, labels))
     data = hashlib.sha256(content).hexdigest()
     about = {"key": jax.random.key_data(key).tolist(), "data": data}
-    return closing(Checkpoints(Path(directory), dataclasses.asdict(config) | about))
+    return closing(Checkpoints(as_path("checkpoints", directory), dataclasses.asdict(config) | about))
 
 
 def _structure(config: Config) -> Any:

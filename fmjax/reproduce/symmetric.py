@@ -74,9 +74,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             line(axes, margin, part.robust_capacity / capacity, part.robust_capacity_result, **style)
         small = np.geomspace(margin.min(), _SMALL, 40)
         law = np.square(small) * (_LAW - np.log(small)) / np.interp(small, margin, capacity)
-        axes.plot(small, law, ":", color="0.2", label=r"$\kappa^2(\ln\frac{1}{\kappa}+1.07)$")
+        axes.plot(small, law, ":", color="0.2", label=r"$\alpha=\kappa^2(\ln\frac{1}{\kappa}+1.07)$")
         axes.text(0.5, 1.03, "no solutions", color="0.3", transform=axes.get_yaxis_transform(), ha="center")
         axes.set(xlabel=r"margin $\kappa$", ylabel=r"load $\alpha/\alpha_c(\kappa)$", xscale="log")
         axes.set(xlim=(margin.min(), margin.max()), ylim=(0.0, 1.12))
-        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=r"$\phi(d)$ below its maximum", alignment="left")
     return figure

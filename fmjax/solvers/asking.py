@@ -12,7 +12,7 @@ import jax
 import jax.core
 import numpy as np
 
-from fmjax.checks import kind_of, refuse_masked
+from fmjax.checks import is_traced, kind_of, refuse_masked
 from fmjax.models import Constraint
 
 __all__ = ["is_concrete", "one_number", "require", "require_margin"]
@@ -24,8 +24,11 @@ def is_concrete(*values: Any) -> bool:
 
 
 def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], allowed: str) -> None:
-    """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; traced values pass."""
+    """`ValueError` if a concrete ``value`` is not real and finite, or breaks a condition; of traced ones, their type."""
     if not is_concrete(value):
+        wrong = next((leaf for leaf in jax.tree.leaves(value) if is_traced(leaf) and kind_of(leaf) in {None, "bool"}), None)
+        if wrong is not None:
+            raise ValueError(f"{name} must be real, not {wrong.dtype}")
         return
     refuse_masked(name, value)
     try:
@@ -34,7 +37,7 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
     except (TypeError, ValueError):  # rows that differ, and what is no number
         array = np.empty(0, object)
     if kind_of(array) in {None, "bool"}:
-        raise ValueError(f"{name} must be a real number, or an array of them, not {value!r}")
+        raise ValueError(f"{name} must be real, not {value!r}")
     bad = ~(np.isfinite(array) & holds(array))
     if bad.any():
         raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")

@@ -81,7 +81,9 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
     one_number("alpha", alpha)
     one_number("the margin of a model", functional.model.margin)
     require_margin("margin", functional.model.margin, functional.model.constraint)
-    require("alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive, try alpha = 0.5")
+    require(
+        "alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive and finite, try alpha = 0.5"
+    )
     if isinstance(functional, Equilibrium):
         if distance is not None:
             raise ValueError("typical solutions have no distance to choose: it is a result, point.distance")
