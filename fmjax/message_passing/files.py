@@ -36,7 +36,7 @@ def read_instance(
     table = read_array(patterns, "patterns")
     if table.dtype.kind == "U":
         raise ValueError(
-            f"{patterns} holds words, like {table.flat[0]!r}: remove its header, and separate numbers by commas"
+            f"{patterns} holds words, like {str(table.flat[0])!r}: remove its header, and separate numbers by commas"
         )
     found = _as_signs(table)
     if labels is None and not (patterns.suffix == ".npz" and "labels" in np.load(patterns).files):
