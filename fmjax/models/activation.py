@@ -57,6 +57,9 @@ class LeakyReLU(Activation):
     Args:
         slope: ``s``, differentiable; 0 is ReLU, 1 is linear.
 
+    Raises:
+        ValueError: ``slope`` is no real number.
+
     Example:
         >>> import fmjax
         >>> print(f"{fmjax.LeakyReLU(0.1)(jnp.asarray(-2.0)):.1f}")
@@ -111,6 +114,9 @@ class Hermite(Activation):
 
     Args:
         coefficients: ``c_1, c_2, ...``, shape ``(n,)``, differentiable.
+
+    Raises:
+        ValueError: ``coefficients`` are no real numbers, or only one without a list.
 
     Example:
         >>> import fmjax

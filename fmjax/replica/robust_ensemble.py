@@ -257,7 +257,8 @@ class RobustEnsemble(Functional):
     ) -> tuple[blocks.Block, Average, Float[Array, " x"], _Slopes]:
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge, and where a teacher decides.
 
-        Also how the probability of a field changes with the teacher's own mean.
+        At ``gap = 1 - q1``, ``stretch``, ``q0``, ``R`` and ``controls``; also how the probability of a field changes with
+        the teacher's own mean.
         """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
         apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
