@@ -229,6 +229,14 @@ def test_a_statement_deviates_when_the_numbers_do(name):
     assert verdicts(changed)[name]["verdict"] == "deviates"
 
 
+def test_a_point_that_is_known_no_better_than_zero_says_nothing_of_an_isolated_reference():
+    unsure = figures()
+    unsure["3"].error_estimate[{"phase": PHASES.index("isolated"), "distance": 0}] = 1.0
+    assert verdicts(unsure)["isolated"]["verdict"] == "agrees"
+    unsure["3"].error_estimate[{"phase": PHASES.index("isolated")}] = 1.0
+    assert verdicts(unsure)["isolated"]["verdict"] == "not in this run"
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [("ordered", {"kappa_u": 0.02}), ("below_large_deviations", {"alpha_u": 0.78}), ("largest_margin", {"capacity": 0.84})],
