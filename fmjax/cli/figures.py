@@ -79,7 +79,7 @@ def reproduce_all(
     Writes figures, data, report.html and report.json: what the paper says next
     to what the run found. An interrupted run goes on where it stopped; a
     directory that holds results of other settings is left alone. On 2 cores
-    --quick takes five to eight minutes; in full it takes hours, most of them for
+    --quick takes six to ten minutes; in full it takes hours, most of them for
     the networks of figure 8. Curves and lines of thresholds are sweeps, which
     --workers or --scheduler may compute.
 
