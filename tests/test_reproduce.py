@@ -26,6 +26,8 @@ from fmjax.reproduce import (
 from fmjax.reproduce.directory import Directory, replacing
 from fmjax.reproduce.engine import along
 from fmjax.reproduce.plotting import binary_entropy
+from fmjax.sentences import THEORY
+from fmjax.solvers import outcome
 from fmjax.sweeps import blocks
 from tests.oracles import literature
 
@@ -300,6 +302,16 @@ def test_the_phase_diagram_shows_what_was_found():
     assert by_label[r"$\kappa_{\min}$"].tolist() == [[0.2, 0.1], [0.5, 0.2]]
     assert by_label[r"$\kappa_u$"].tolist() == [[0.2, 0.2], [0.5, 0.3], [0.76, 0.08]]
     assert any("0.7600" in text.get_text() for text in axes.texts)
+
+
+def test_beyond_the_end_of_kappa_min_the_local_entropy_is_negative_somewhere_at_any_margin():
+    def shaded(data):
+        (area,) = [area for area in phase_diagram.draw(data).axes[0].collections if "negative" in area.get_label()]
+        return np.max(area.get_paths()[0].vertices[:, 0])
+
+    met = diagram(kappa_min_result=("alpha", ["converged", "converged", THEORY[outcome.NO_CANDIDATE]]))
+    assert shaded(met) == 0.8
+    assert shaded(diagram()) == 0.5
 
 
 def test_where_there_are_no_solutions_the_line_is_dotted():

@@ -9,20 +9,22 @@ from matplotlib.figure import Figure
 from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, threshold
 from fmjax.reproduce.plotting import CONVERGED, canvas, converged, line, styled
+from fmjax.sentences import THEORY
+from fmjax.solvers.outcome import NO_CANDIDATE
 
 TITLE = "Phases of the local entropy"
 CAPTION = (
     "What surrounds a typical solution of margin κ̃ at load α. Above κ_max there are no solutions. Between κ_u and "
     "κ_max the local entropy rises up to its maximum; between κ_min and κ_u it is positive but not monotonic; below "
     "κ_min it is negative at some distance; on the axis κ̃ = 0 the reference is isolated. "
-    "κ_u meets κ_max at α′_U. Unshaded below κ_max: beyond the loads computed."
+    "κ_u meets κ_max at α′_U, and κ_min soon after; from there on the local entropy is negative at some distance from all."
 )
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """Loads of kappa_max (start, stop, count), and those of kappa_min and kappa_u."""
     # Both lines end between 0.7 and 0.75.
-    inner = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.65, 0.7, 0.74]
+    inner = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.65, 0.7, 0.74, 0.75]
     if not quick:
         inner = [0.005, 0.01, 0.02, 0.03, *np.linspace(0.05, 0.7, 14).round(3).tolist(), 0.725, 0.74, 0.75, 0.8, 0.82]
     return {"loads": [0.005, 0.8330786, 91 if quick else 361], "alpha": inner}
@@ -82,7 +84,8 @@ def draw(dataset: xr.Dataset) -> Figure:
             grid = np.unique(np.concatenate([loads, low[0], high[0]]))
             top = np.interp(grid, loads, most)
             middle = _between(grid, high, top, np.nan if end is None else np.inf)
-            bottom = _between(grid, low, top, np.nan)
+            ends = np.ravel(dataset.kappa_min_result.to_numpy())[-1] == THEORY[NO_CANDIDATE]  # it has met kappa_max
+            bottom = _between(grid, low, top, np.inf if ends else np.nan)
             axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0, label="monotonic")
             axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0, label="not monotonic")
             axes.fill_between(
