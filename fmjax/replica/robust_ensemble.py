@@ -63,11 +63,7 @@ class _Slopes(eqx.Module):
 
 
 def replicas_of(replicas: Any) -> float:
-    """A number of replicas.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A number of replicas; `ValueError` for what is none."""
     allowed = f"must be a number from 1 up to {_MOST:g}, or inf"
     return number("replicas", replicas, lambda y: 1 <= y <= _MOST or y == math.inf, allowed, infinite=True)
 
@@ -98,8 +94,7 @@ class RobustEnsemble(Functional):
     negative at 0.78438. Monotonic curves around typical solutions of the largest margin end at ``alpha'_U`` = 0.729033.
 
     As ``d -> 0`` at ``y`` = infinity the patterns constrain nothing, and ``phi`` tends to the entropy of all configurations
-    at distance ``(1 - sqrt(q1))/2`` from a centre. There (``d`` below 0.005 at ``alpha`` = 0.6) ``D`` exceeds 1e5 and
-    the branch may be lost; such rows say so.
+    at distance ``(1 - sqrt(q1))/2`` from a centre: ``D`` grows, and the branch may be lost; such rows say so.
 
     The fields are ``sqrt(q0^)``, the amplitude of the field that all groups share, and ``D^``, which vanishes where replicas
     do not interact. With means ``<.>`` over the replicas of one group, ``phi`` is stationary where
@@ -108,10 +103,9 @@ class RobustEnsemble(Functional):
 
     in terms of the mean weight ``m`` and the force ``f`` of one replica.
 
-    With a teacher, whose overlap with every replica is ``R = E[<m>]``, ``phi`` has the term ``-R R^``, weights feel ``R^``
-    beside the shared field, and a pattern of shared field ``x`` comes with twice the probability of its label,
-    ``2 H(-R x / sqrt(q0 - R²))``; a third field is ``R^ = alpha E[<f> f*]``, with the force ``f*`` of the label on the
-    teacher. At the distance of typical solutions, ``q1 = q0`` and at margin 0 ``R = q0``.
+    With a teacher of overlap ``R = E[<m>]`` with every replica, ``phi`` has the term ``-R R^``, weights feel ``R^`` beside
+    the shared field, and a pattern of shared field ``x`` comes with the probability ``2 H(-R x / sqrt(q0 - R²))`` of its
+    label; a third field is ``R^ = alpha E[<f> f*]``, with the force ``f*`` of the label on the teacher.
 
     Args:
         model: weights x architecture x constraint; the weights are binary.
