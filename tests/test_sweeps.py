@@ -276,6 +276,15 @@ def test_curves_are_those_of_curve_and_references_that_do_not_exist_say_so(out):
     assert np.isnan(beyond.entropy).all()
 
 
+@pytest.mark.parametrize(("word", "number"), [("inf", math.inf), ([3, "inf"], [3, math.inf])])
+def test_infinity_may_be_spelt_as_on_the_command_line(word, number):
+    plans = [plan.read({"quantity": "robust-capacity", "grid": {"replicas": replicas}}) for replicas in (word, number)]
+    values = [{**found.fixed, **{name: list(axis) for name, axis in found.axes.items()}}["replicas"] for found in plans]
+    assert values[0] == values[1] == number
+    with pytest.raises(ValueError, match="alpha = inf is not possible"):
+        plan.read({"quantity": "entropy", "grid": {"alpha": "inf"}})
+
+
 def test_replicas_are_those_of_the_robust_ensemble_also_infinitely_many(out):
     distance = [0.02, 0.1, 0.49]
     grid = {"alpha": 0.5, "replicas": [3, math.inf], "distance": distance}

@@ -249,10 +249,11 @@ def _values(name: str, value: Any, control: Control) -> Any:
         if len(set(words)) < len(words):
             raise ValueError(f"{name} = {value!r} names the same twice")
         return np.array(words) if isinstance(value, list) else value
-    array = _numbers(name, value if isinstance(value, list | str) else [value], control)
+    several = isinstance(value, list) or (isinstance(value, str) and value != "inf")
+    array = _numbers(name, value if several else [value], control)
     if np.any(np.diff(array) <= 0):
         raise ValueError(f"the values of {name} must increase")
-    return array if isinstance(value, list | str) else array[0].item()
+    return array if several else array[0].item()
 
 
 def _numbers(name: str, value: Any, control: Control, unknown: bool = False) -> np.ndarray:
@@ -268,7 +269,7 @@ def _numbers(name: str, value: Any, control: Control, unknown: bool = False) -> 
 
 def _array(values: Any) -> np.ndarray:
     try:
-        return np.asarray([math.nan if value is None else value for value in values])
+        return np.asarray([{None: math.nan, "inf": math.inf}.get(value, value) for value in values])
     except (ValueError, TypeError):  # lists of different lengths: no numbers, whatever is in them
         return np.asarray([])
 
