@@ -185,7 +185,8 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
     """Reference margin from which on the local entropy is nowhere negative (Baldassi et al. 2021, figure 3).
 
     From there on margins are harder: larger, or smaller ones of a `SymmetricMargin`. The interior minimum of ``phi(d)``, see
-    `FranzParisi`, touches zero: ``phi = 0`` and ``dphi/dd = 0``.
+    `FranzParisi`, touches zero: ``phi = 0`` and ``dphi/dd = 0``. At loads where it would lie beyond `kappa_max`, where there
+    are no references, ``result`` says that there is none and the numbers are NaN.
 
     Args:
         model: the counted solutions, at their own margin; the margin of the reference is what is looked for.
@@ -204,8 +205,8 @@ def kappa_min(model: Model, alpha: float | _Scalar) -> Threshold:
 def kappa_u(model: Model, alpha: float | _Scalar) -> Threshold:
     """Reference margin from which on the local entropy rises all the way to its maximum (Baldassi et al. 2021, figure 3).
 
-    There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``. ``model`` and ``alpha`` are those of
-    `kappa_min`.
+    There a double zero of ``dphi/dd`` appears: ``phi' = 0`` and ``phi'' = 0``. Beyond `alpha_u` there is none. ``model`` and
+    ``alpha`` are those of `kappa_min`.
 
     Raises:
         ValueError: as for `kappa_max`.
