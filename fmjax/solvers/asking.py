@@ -28,7 +28,7 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
     if not is_concrete(value):
         wrong = next((leaf for leaf in jax.tree.leaves(value) if is_traced(leaf) and kind_of(leaf) in {None, "bool"}), None)
         if wrong is not None:
-            raise ValueError(f"{name} must be real, not {wrong.dtype}")
+            raise ValueError(f"{name} must be a real number, not {wrong.dtype}")
         return
     refuse_masked(name, value)
     try:
@@ -37,7 +37,7 @@ def require(name: str, value: Any, holds: Callable[[np.ndarray], np.ndarray], al
     except (TypeError, ValueError):  # rows that differ, and what is no number
         array = np.empty(0, object)
     if kind_of(array) in {None, "bool"}:
-        raise ValueError(f"{name} must be real, not {value!r}")
+        raise ValueError(f"{name} must be a real number, not {value!r}")
     bad = ~(np.isfinite(array) & holds(array))
     if bad.any():
         raise ValueError(f"{name} = {array[bad].ravel()[0]:g} is not possible: {allowed}")
