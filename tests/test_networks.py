@@ -320,7 +320,7 @@ def test_data_that_do_not_fit_are_refused(sizes, patterns, named, digits):
 
 
 def test_patterns_that_are_one_number_or_have_no_label_are_refused(without_type_checks):
-    assert "increasing, not 20" in without_type_checks("fmjax.networks.Config((2, 3, 2), 20)")
+    assert "increasing ones, not 20: try [100]" in without_type_checks("fmjax.networks.Config((2, 3, 2), 20)")
     data = "np.ones((5, 2), np.float32), np.zeros(4, int), jax.random.key(0)"
     message = without_type_checks(f"fmjax.networks.train(fmjax.networks.Config((2, 3, 2), (3,)), {data})")
     assert "5 patterns and 4 labels" in message
