@@ -641,11 +641,9 @@ def test_numbers_that_are_not_finite_become_null(tmp_path):
 
 def test_a_branch_that_ends_is_an_answer_and_a_failure_is_not(small, tmp_path):
     assert running.make_figure("3", tmp_path, True) is True
-    failed = phases()
+    failed = loads()
     failed.result[0, 0] = "the number of Newton steps ran out"
-    running.figures["4"].compute = lambda quick, engine: failed.rename(phase="alpha", alpha="load").assign_coords(
-        alpha=np.arange(7.0)
-    )
+    running.figures["4"].compute = lambda quick, engine: failed
     assert running.make_figure("4", tmp_path, True) is False
     assert running.run(tmp_path, True) is False
 
