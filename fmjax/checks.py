@@ -256,8 +256,7 @@ def random_key(key: Any) -> jax.Array:
             return jax.random.wrap_key_data(jnp.asarray(key))
         except (TypeError, ValueError):  # the length is that of another generator, or of none
             pass
-    shape = f", shape {np.shape(key)}" if np.ndim(key) else ""
-    raise ValueError(f"key must be one key of jax.random, like jax.random.key(0), not {_shortly(key)}{shape}")
+    raise ValueError(f"key must be one key of jax.random, like jax.random.key(0), not {_shortly(key)}")
 
 
 def refuse_another(name: str, value: Any, kind: Any, usual: str) -> None:

@@ -296,8 +296,5 @@ def fields_of(gammas: Any, dtype: Any) -> Float[Array, " rows"]:
     found = as_numbers("gammas", gammas)
     values = np.zeros(0) if is_traced(found) else np.asarray(found, float)
     if found.ndim != 1 or not found.size or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
-        shown = f"an array of shape {found.shape}" if found.ndim != 1 or not found.size else values
-        raise ValueError(
-            f"gammas must be a list of finite numbers in increasing order, from far off to the reference, not {shown}"
-        )
+        raise ValueError(f"gammas must be a list of finite numbers, increasing towards the reference, not {found}")
     return rounded("gammas", found, dtype)

@@ -112,7 +112,12 @@ class CentredEnsemble(Functional):
             raise ValueError("infinitely many replicas around a centre are not implemented: try 12")
         if self.model.teacher:
             raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
-        RobustEnsemble(self.model, self.replicas)
+        RobustEnsemble(self.model, self.replicas)  # refuses what makes no sense without a centre either
+
+    @property
+    def _ensemble(self) -> RobustEnsemble:
+        """The same replicas without a centre: patterns know nothing of that."""
+        return RobustEnsemble(self.model, self.replicas, self.nodes)
 
     @property
     def reference(self) -> Equilibrium:
@@ -153,9 +158,7 @@ class CentredEnsemble(Functional):
         site, over_site = self._site(amplitude, stretch_hat, p_hat, controls)
         means = over_site(site.bend, site.scatter, site.potential, site.slope**2, site.away, site.energy)
         gap, stretch, entropic, q0, away, site_energy = means
-        pattern, over, _, slopes = RobustEnsemble(self.model, y, self.nodes).pattern(
-            gap, stretch, q0, jnp.zeros_like(q0), controls
-        )
+        pattern, over, _, slopes = self._ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), controls)
         common, single, energetic, pattern_energy = over(
             pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy
         )
@@ -182,9 +185,8 @@ class CentredEnsemble(Functional):
         """The free entropy of any order parameters."""
         y, gap, p = self.replicas, 1.0 - order.q1, 1.0 - 2.0 * controls.distance
         site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, controls)
-        pattern, over, *_ = RobustEnsemble(self.model, y, self.nodes).pattern(
-            gap, order.stretch, order.q1 - order.stretch / y, jnp.zeros_like(gap), controls
-        )
+        q0, none = order.q1 - order.stretch / y, jnp.zeros_like(gap)
+        pattern, over, *_ = self._ensemble.pattern(gap, order.stretch, q0, none, controls)
         single = 0.5 * (order.q0_hat + order.stretch_hat / y) * gap + p * order.p_hat
         groups = 0.5 * (order.q1 * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)

@@ -249,7 +249,7 @@ def _values(name: str, value: Any, control: Control) -> Any:
         if len(set(words)) < len(words):
             raise ValueError(f"{name} = {value!r} names the same twice")
         return np.array(words) if isinstance(value, list) else value
-    several = isinstance(value, list) or (isinstance(value, str) and value != "inf")
+    several = isinstance(value, list | str) and value != "inf"
     array = _numbers(name, value if several else [value], control)
     if np.any(np.diff(array) <= 0):
         raise ValueError(f"the values of {name} must increase")
