@@ -374,6 +374,14 @@ def test_solutions_and_thresholds_that_were_not_found_are_nan_and_keep_what_was_
     assert np.isnan(jax.grad(lambda load: fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron()), alpha=load).entropy)(5.0))
 
 
+def test_kappa_min_ends_where_it_meets_kappa_max():
+    model = fmjax.Perceptron()
+    before, beyond = (fmjax.thresholds.kappa_min(model, alpha) for alpha in (0.74, 0.79))
+    assert 0 < before.value < fmjax.thresholds.kappa_max(model, 0.74).value
+    assert np.isnan(beyond.value)
+    assert beyond.result.startswith("a scan over the whole range found no point")
+
+
 def test_kappa_min_and_kappa_u_are_where_their_conditions_hold():
     model = fmjax.Perceptron()
     minimum, flat = fmjax.thresholds.kappa_min(model, 0.7), fmjax.thresholds.kappa_u(model, 0.7)
