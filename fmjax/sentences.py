@@ -3,9 +3,10 @@
 Here, because to list them must not import JAX.
 """
 
-__all__ = ["BELIEFS", "CONVERGED", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "PHASES", "THEORY"]
+__all__ = ["BELIEFS", "CONVERGED", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "NO_POINT", "PHASES", "THEORY"]
 
 CONVERGED = "converged"
+NO_POINT = "a scan over the whole range found no point where this threshold could lie"
 THEORY = (
     CONVERGED,
     "no Newton step reduces the residual any further: there is no solution nearby",
@@ -13,7 +14,7 @@ THEORY = (
     "the equations are not finite at the start or at every trial step",
     "the branch could not be followed to this distance: it ends, or turns, before it",
     "the reference has no solution at this alpha and margin",
-    "a scan over the whole range found no point where this threshold could lie",
+    NO_POINT,
     "there are no typical solutions at this alpha and the margin of those that are counted",
     "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
 )

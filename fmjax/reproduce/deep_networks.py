@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from fmjax.reproduce.engine import USUAL, Engine
-from fmjax.reproduce.plotting import CONVERGED, styled
+from fmjax.reproduce.plotting import styled
+from fmjax.sentences import CONVERGED
 
 TITLE = "Solutions of binary multilayer networks on images"
 CAPTION = (

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, threshold
-from fmjax.reproduce.plotting import CONVERGED, canvas, converged, line, styled
-from fmjax.sentences import THEORY
-from fmjax.solvers.outcome import NO_CANDIDATE
+from fmjax.reproduce.plotting import canvas, converged, line, styled
+from fmjax.sentences import CONVERGED, NO_POINT
 
 TITLE = "Phases of the local entropy"
 CAPTION = (
@@ -84,7 +83,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             grid = np.unique(np.concatenate([loads, low[0], high[0]]))
             top = np.interp(grid, loads, most)
             middle = _between(grid, high, top, np.nan if end is None else np.inf)
-            ends = np.ravel(dataset.kappa_min_result.to_numpy())[-1] == THEORY[NO_CANDIDATE]  # it has met kappa_max
+            ends = np.ravel(dataset.kappa_min_result.to_numpy())[-1] == NO_POINT  # it has met kappa_max
             bottom = _between(grid, low, top, np.inf if ends else np.nan)
             axes.fill_between(grid, middle, top, color="#009E73", alpha=0.28, linewidth=0, label="monotonic")
             axes.fill_between(grid, bottom, middle, color="#E69F00", alpha=0.25, linewidth=0, label="not monotonic")

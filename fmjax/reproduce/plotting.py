@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import CubicHermiteSpline
 
-CONVERGED = "converged"
+from fmjax.sentences import CONVERGED
+
 _PER_INTERVAL = 12
 
 

@@ -13,8 +13,8 @@ import fmjax
 from fmjax import names
 from fmjax.progress import Progress
 from fmjax.quantities.asking import answer, command
-from fmjax.reproduce.plotting import CONVERGED
 from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
+from fmjax.sentences import CONVERGED
 
 _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"

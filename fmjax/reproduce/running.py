@@ -26,8 +26,7 @@ from fmjax.reproduce import (
 from fmjax.reproduce.at_kappa_max import AtKappaMax
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
 from fmjax.reproduce.engine import Engine
-from fmjax.reproduce.plotting import CONVERGED
-from fmjax.sentences import THEORY
+from fmjax.sentences import CONVERGED, NO_POINT, THEORY
 from fmjax.solvers import outcome
 from fmjax.sweeps import connected
 from fmjax.sweeps.blocks import forget_programs
@@ -45,7 +44,7 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "symmetric": symmetric,
 }
 # Results that are answers and not failures: the branch ends there, no such threshold exists.
-_ANSWERS = {THEORY[code] for code in (outcome.BRANCH_ENDED, outcome.NO_CANDIDATE)}
+_ANSWERS = {THEORY[outcome.BRANCH_ENDED], NO_POINT}
 
 
 def _directory(out: Path, quick: bool) -> Directory:
