@@ -67,6 +67,12 @@ def forget_programs():
         LEFT["after the last time"] = resident()
 
 
+@pytest.fixture
+def out(tmp_path):
+    """Where the store of a sweep may be made."""
+    return tmp_path / "store.zarr"
+
+
 @pytest.fixture(scope="session")
 def without_type_checks():
     """What an expression raises for users: in this process every annotated function checks its arguments first."""

@@ -1,4 +1,4 @@
-"""A sweep slow enough to be interrupted, which says on paper what it computes: run by tests/test_sweeps.py.
+"""A sweep slow enough to be interrupted, which says on paper what it computes: run by tests/test_sweep_accidents.py.
 
     python tests/slow_sweep.py REQUEST STORE [resume] [workers=W] [scheduler=ADDRESS]
 

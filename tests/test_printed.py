@@ -18,9 +18,9 @@ import fmjax
 from fmjax.cli import app
 from fmjax.reproduce import report
 from tests import test_images, test_reproduce
+from tests.test_cli_sweep import EXAMPLE
 from tests.test_images import write_mnist
 from tests.test_readme import INLINE
-from tests.test_sweeps import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("notebooks/*.py"), *ROOT.glob("fmjax/**/*.py")]

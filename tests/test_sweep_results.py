@@ -1,0 +1,178 @@
+"""The dataset of a sweep: its form, and numbers that are those of the package without sweeps."""
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+
+import fmjax
+from tests.small_sweep import REQUEST, tied
+
+
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_a_control_runs_along_the_axis_of_another_one_and_says_where_it_has_no_value(block, out):
+    request_ = tied([0.3, math.nan, -0.1], alpha=[0.2, 0.4, 0.5]) | {"block": block}
+    fmjax.sweep(request_, out)
+    found = fmjax.sweep(request_, out, resume=True)
+    assert found.entropy.dims == found.margin.dims == ("alpha",)
+    np.testing.assert_array_equal(found.margin, [0.3, np.nan, -0.1])
+    expected = np.log(2) + found.alpha * fmjax.special.log_H(found.margin.to_numpy())
+    np.testing.assert_allclose(found.entropy, expected, rtol=1e-14)
+    missing = "a control that runs along an axis has no value here"
+    assert found.result.to_numpy().tolist() == ["converged", missing, "converged"]
+    assert fmjax.sweeps.outcomes(found) == {"converged": 2, missing: 1}
+    with pytest.raises(ValueError, match="another sweep.*margin"):
+        fmjax.sweep(tied([0.3, 0.0, -0.1], alpha=[0.2, 0.4, 0.5]) | {"block": block}, out, resume=True)
+
+
+def test_points_are_listed_one_by_one_in_any_order(out):
+    alphas, margins = [0.5, 0.2, 0.5], np.array([0.1, 0.3, 0.0])
+    grid = {"alpha": {"along": "point", "values": alphas}, "margin": {"along": "point", "values": margins}}
+    found = fmjax.sweep({"quantity": "first-moment", "block": 2, "grid": grid}, out)
+    assert found.entropy.dims == found.alpha.dims == ("point",)
+    np.testing.assert_allclose(found.entropy, np.log(2) + np.array(alphas) * fmjax.special.log_H(margins), rtol=1e-14)
+    assert float(fmjax.sweeps.interpolate(found, point=1).entropy) == float(found.entropy[1])
+    with pytest.raises(ValueError, match=r"point = '0\.5' is not in the grid: it has 0, 1, 2"):
+        fmjax.sweeps.interpolate(found, point=0.5)
+
+
+def test_references_of_margins_that_are_not_known_have_no_curve_and_the_others_do(out):
+    margins = {"along": "alpha", "values": [math.nan, 0.1]}
+    grid = {"alpha": [0.4, 0.5], "reference-margin": margins, "distance": [0.01, 0.1]}
+    found = fmjax.sweep({"quantity": "franz-parisi", "grid": grid}, out)
+    expected = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), 0.1), alpha=0.5, distance=np.array([0.01, 0.1]))
+    np.testing.assert_allclose(found.entropy.sel(alpha=0.5), expected.entropy, atol=1e-12)
+    assert np.isnan(found.entropy.sel(alpha=0.4)).all()
+    assert set(found.result.sel(alpha=0.4).to_numpy()) == {"a control that runs along an axis has no value here"}
+
+
+def test_the_dataset_has_coordinates_units_results_and_provenance(out):
+    found = fmjax.sweep(REQUEST, out)
+    assert found.entropy.dims == ("alpha", "margin")
+    assert found.entropy.attrs["units"] == "nats per weight"
+    alpha, margin = found.alpha.to_numpy()[:, None], found.margin.to_numpy()
+    np.testing.assert_allclose(found.entropy, np.log(2) + alpha * fmjax.special.log_H(margin), rtol=1e-14)
+    assert set(found.result.to_numpy().ravel()) == {"converged"}
+    assert found.result.isel(alpha=[1, 2], margin=-1).to_numpy().tolist() == ["converged"] * 2
+    assert json.loads(found.attrs["request"])["grid"] == REQUEST["grid"]
+    assert {"jax", "numpy", "zarr", "python", "revision"} <= set(found.attrs)
+    assert (found.block_seconds > 0).all()
+    assert found.sizes["block"] == 9
+    # The documented file format, without fmjax.
+    raw = xr.open_zarr(out, chunks=None, consolidated=False)
+    assert raw.result.attrs["sentences"][int(raw.result[0, 0])] == "converged"
+
+
+def test_one_point_is_a_sweep(out):
+    found = fmjax.sweep({"quantity": "first-moment", "grid": {"alpha": 0.5}}, out)
+    assert found.entropy.shape == ()
+    assert float(found.entropy) == pytest.approx(0.5 * np.log(2), rel=1e-14)
+    assert (float(found.alpha), str(found.result.values)) == (0.5, "converged")
+
+
+def test_points_are_those_of_solve(out):
+    grid = {"alpha": [0.4, 0.7], "margin": [0.0, 0.2]}
+    found = fmjax.sweep({"quantity": "entropy", "grid": grid}, out)
+    for alpha in grid["alpha"]:
+        point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(margin=0.2)), alpha=alpha)
+        row = found.sel(alpha=alpha, margin=0.2)
+        assert float(row.entropy) == pytest.approx(float(point.entropy), abs=1e-14)
+        assert float(row.overlap) == pytest.approx(float(point.order.q), abs=1e-13)
+        assert str(row.result.values) == "converged"
+
+
+@pytest.mark.slow
+def test_architecture_and_task_are_those_of_the_models(out):
+    grid = {"alpha": 0.9, "task": "teacher-student"}
+    found = fmjax.sweep({"quantity": "entropy", "grid": grid}, out)
+    point = fmjax.solve(fmjax.Equilibrium(fmjax.Perceptron(teacher=True)), alpha=0.9)
+    assert float(found.entropy) == pytest.approx(float(point.entropy), abs=1e-13)
+    assert float(found.teacher_overlap) == pytest.approx(float(found.overlap), abs=1e-9)  # Nishimori
+
+
+@pytest.mark.slow
+def test_curves_are_those_of_curve_and_references_that_do_not_exist_say_so(out):
+    distance = [0.01, 0.1, 0.3]
+    grid = {"alpha": 0.5, "reference_margin": [0.3, 0.9], "distance": distance}
+    found = fmjax.sweep({"quantity": "franz-parisi", "grid": grid}, out)
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=0.3)
+    expected = fmjax.curve(local, alpha=0.5, distance=np.array(distance))
+    row = found.sel(reference_margin=0.3)
+    np.testing.assert_allclose(row.entropy, expected.entropy, atol=1e-12)
+    np.testing.assert_allclose(row.slope, expected.slope, atol=1e-9)
+    beyond = found.sel(reference_margin=0.9)  # kappa_max(0.5) = 0.418
+    assert set(beyond.result.to_numpy()) == {"the reference has no solution at this alpha and margin"}
+    assert np.isnan(beyond.entropy).all()
+
+
+def test_replicas_are_those_of_the_robust_ensemble_also_infinitely_many(out):
+    distance = [0.02, 0.1, 0.49]
+    grid = {"alpha": 0.5, "replicas": [3, math.inf], "distance": distance}
+    fmjax.sweep({"quantity": "robust-ensemble", "grid": grid}, out)
+    found = fmjax.open(out)
+    for replicas in (3.0, math.inf):
+        ensemble = fmjax.RobustEnsemble(fmjax.Perceptron(), replicas)
+        expected = fmjax.curve(ensemble, alpha=0.5, distance=np.array(distance))
+        row = found.sel(replicas=replicas)
+        np.testing.assert_allclose(row.entropy, np.where(expected.converged, expected.entropy, np.nan), atol=1e-13)
+        np.testing.assert_array_equal(row.result, expected.result)
+    assert list(row.result.to_numpy() == "converged") == [True, True, False]  # replicas attract each other, no further
+
+
+def test_transitions_with_a_teacher_are_those_of_the_thresholds(out):
+    for quantity in ("perfect-generalisation", "spinodal"):
+        found = fmjax.sweep({"quantity": quantity, "grid": {}}, out.with_name(quantity))
+        threshold = getattr(fmjax.thresholds, quantity.replace("-", "_"))(fmjax.Perceptron(teacher=True))
+        assert float(found.value) == pytest.approx(float(threshold.value), rel=1e-13)
+
+
+@pytest.mark.slow
+def test_the_capacity_of_replicas_is_that_of_their_number(out):
+    found = fmjax.sweep({"quantity": "robust-capacity", "grid": {"replicas": 4}}, out)
+    threshold = fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4.0)
+    assert float(found.value) == pytest.approx(float(threshold.value), rel=1e-12)
+    assert float(found.distance) == pytest.approx(float(threshold.distance), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_clusters_are_those_of_the_front_door(out):
+    distance = np.array([0.01, 0.1])
+    grid = {"alpha": 0.75, "reference_margin": [0.0, 0.5], "distance": distance}
+    found = fmjax.sweep({"quantity": "clusters", "grid": grid}, out)
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=0.0)
+    expected = fmjax.clusters(local, alpha=0.75, distance=distance)
+    row = found.sel(reference_margin=0.0)
+    np.testing.assert_allclose(row.entropy, expected.entropy, atol=1e-12)
+    np.testing.assert_allclose(row.symmetric_entropy, expected.symmetric.entropy, atol=1e-12)
+    for code, phase in zip(row.phase.to_numpy(), expected.phase, strict=True):
+        assert f"{code}: {phase}" in found.phase.long_name
+    beyond = found.sel(reference_margin=0.5)  # kappa_max(0.75) = 0.08
+    assert np.isnan(beyond.entropy).all()
+    assert set(beyond.phase.to_numpy()) == {5}
+
+
+def test_instances_are_those_of_focusing(out):
+    grid = {"size": [51, 75], "alpha": [0.3, 1.4], "seed": "3:5:3"}
+    found = fmjax.sweep({"quantity": "focusing", "block": 2, "grid": grid}, out)
+    for size, alpha, seed in [(51, 0.3, 4), (75, 1.4, 5)]:
+        instance = fmjax.message_passing.Instance.random(jax.random.key(seed), size, alpha)
+        expected = fmjax.message_passing.focusing(instance)
+        row = found.sel(size=size, alpha=alpha, seed=seed)
+        assert (int(row.errors), int(row.sweeps)) == (int(expected.errors), int(expected.sweeps))
+        assert str(row.result.values) == expected.result
+
+
+def test_networks_are_those_of_train_and_patterns_that_there_are_not_say_so(out):
+    grid = {"patterns": [40, 100_000], "width": 9, "depth": 1, "epochs": 3, "seed": 5}
+    found = fmjax.sweep({"quantity": "networks", "grid": grid}, out)
+    task = fmjax.networks.load_task("digits")
+    chosen = np.random.default_rng(0).permutation(len(task.labels))[:40]
+    config = fmjax.networks.Config((64, 9, 10), (40,), seeds=1, epochs=3)
+    trained = fmjax.networks.train(config, task.inputs[chosen], task.labels[chosen], jax.random.key(5))
+    assert float(found.train_error[0]) == pytest.approx(float(trained.error[0, 0]), rel=1e-6)
+    assert float(found.loss[0]) == pytest.approx(float(trained.loss[-1, 0, 0]), rel=1e-6)
+    assert np.isnan(found.loss[1])
+    assert "fewer images than patterns" in str(found.result[1].values)
