@@ -38,6 +38,7 @@ RELU = Kernel(
     lambda q: (np.sqrt(1 - q**2) + q * (np.pi / 2 + np.arcsin(q)) - 1) / (2 * np.pi),
     lambda q: (np.pi / 2 + np.arcsin(q)) / (2 * np.pi),
 )
+KERNELS = {"sign": SIGN, "relu": RELU, "erf": ERF}
 
 
 def covariance(activation, q):

@@ -1,4 +1,4 @@
-"""Committees of finitely many units: against enumeration, exact counts, identities, the perceptron, and the theory."""
+"""Message passing in committees: what a pattern asks of its units, entropies against exact counts, identities."""
 
 import math
 
@@ -15,40 +15,14 @@ from fmjax.message_passing import (
     Instance,
     belief_propagation,
     bethe_free_entropy,
-    focusing,
     hidden,
     local_entropy,
-    messages,
 )
+from tests.committee_instances import key, stability
 
 from .oracles.message_passing import count_tree_of_three, enumerate_committee
 
 TREE3 = Committee("sign", 3, tree=True)
-
-
-def key(seed):
-    return jax.random.key(seed)
-
-
-def stability(committee, sums, inputs):
-    """``Delta`` in NumPy, independently of the package."""
-    functions = {"sign": lambda u: np.where(u >= 0, 1, -1), "relu": lambda u: np.maximum(u, 0), "tanh": np.tanh}
-    half = np.arange(committee.units) < committee.units // 2
-    signs = np.where(half, 1, -1) if committee.activation == "relu" else 1
-    return np.sum(signs * functions[committee.activation](sums / math.sqrt(inputs)), axis=-1) / math.sqrt(committee.units)
-
-
-def sums_of(instance, weights):
-    committee, patterns = instance.committee, np.asarray(instance.patterns, dtype=int)
-    by_unit = np.asarray(weights, dtype=int).reshape(committee.units, -1)
-    parts = patterns.reshape(len(patterns), committee.units if committee.tree else 1, -1)
-    return np.sum(parts * by_unit, axis=2)
-
-
-def count_errors(instance, weights):
-    found = stability(instance.committee, sums_of(instance, weights), instance.inputs)
-    found = found if instance.labels is None else found * np.asarray(instance.labels)
-    return int(np.sum(~(found > 1e-6) if instance.margin == 0 else ~(found >= instance.margin - 1e-6)))
 
 
 # What a pattern asks --------------------------------------------------------------------------------------------------
@@ -103,48 +77,6 @@ def test_moments_of_any_unit_by_quadrature():
     first, second = hidden.numerical_moments(jax.scipy.special.erf, mean, variance)
     np.testing.assert_allclose(first, jax.scipy.special.erf(mean / jnp.sqrt(1 + 2 * variance)), atol=1e-6)
     assert np.all(np.asarray(second) > 0)
-
-
-@pytest.mark.parametrize(
-    ("committee", "inputs", "margin", "threshold", "midpoint"),
-    [
-        (Committee("sign", 3), 5, 0.0, 1, 0),
-        (Committee("sign", 4), 5, 0.0, 2, 1),  # a tie is an error
-        (Committee("sign", 3), 5, 0.6, 3, 2),  # 0.6 sqrt 3 = 1.04
-        (Committee("relu", 4), 5, 0.0, 1, 0.5),
-        (Committee("relu", 4), 6, 0.0, 2, 1),
-        (Committee("relu", 4), 6, 0.5, 4, 3),  # 0.5 sqrt 24 = 2.4
-    ],
-)
-def test_sums_lie_on_a_lattice(committee, inputs, margin, threshold, midpoint):
-    instance = Instance.random(key(0), committee.units * inputs, 1.0, margin, committee=committee)
-    assert (instance.threshold, instance.midpoint) == (threshold, midpoint)
-
-
-ALL = [
-    Committee("sign", 3, tree=True),
-    Committee("sign", 4),
-    Committee("relu", 2, tree=True),
-    Committee("relu", 4),
-    Committee("tanh", 3),
-]
-
-
-@pytest.mark.parametrize("committee", ALL, ids=lambda c: f"{c.activation}-{c.units}-{c.tree}")
-@pytest.mark.parametrize("margin", [0.0, 0.4, -0.3])
-def test_errors_are_counted_exactly(committee, margin):
-    rng = np.random.default_rng(1)
-    for inputs in (5, 6):
-        size = committee.units * inputs
-        patterns = rng.choice([-1, 1], (40, size if committee.tree else inputs))
-        instance = Instance.labelled(patterns, rng.choice([-1, 1], 40), margin, committee=committee)
-        assert (instance.labels is None) == (committee.activation != "relu")
-        weights = rng.choice([-1, 1], size)
-        np.testing.assert_array_equal(instance.sums(weights), sums_of(instance, weights))
-        assert int(instance.errors(weights)) == count_errors(instance, weights)
-        signs = 1 if instance.labels is None else np.asarray(instance.labels)
-        expected = signs * stability(committee, sums_of(instance, weights), inputs)
-        np.testing.assert_allclose(instance.stabilities(weights), expected, atol=1e-6)
 
 
 # Against enumeration --------------------------------------------------------------------------------------------------
@@ -240,83 +172,3 @@ def test_the_central_limit_approaches_the_exact_count(monkeypatch):
     monkeypatch.setattr(module, "_MOST_EXACT", 1)
     limit = many.log_weight(mean, variance, None, 0.0, 101, True)
     assert 1e-6 < float(jnp.max(jnp.abs(limit - exact))) < 0.01
-
-
-# Focusing -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("committee", "size", "alpha", "least"),
-    [
-        (Committee("relu", 10, tree=True), 1010, 0.7, 9),
-        (Committee("sign", 5), 1005, 0.05, 10),
-    ],
-    ids=["relu-10-tree", "sign-5"],
-)
-def test_how_many_of_ten_committees_are_solved(committee, size, alpha, least):
-    instances = [Instance.random(key(seed), size, alpha, committee=committee) for seed in range(10)]
-    found = [focusing(instance).weights for instance in instances]
-    assert sum(count_errors(*pair) == 0 for pair in zip(instances, found, strict=True)) >= least
-
-
-def test_units_that_share_inputs_need_a_random_field_at_small_loads():
-    instance = Instance.random(key(0), 1005, 0.1, committee=Committee("sign", 5))
-    assert focusing(instance).result == "solved"
-    alike = focusing(instance, random_field=0.0)
-    assert "not solved" in alike.result
-    np.testing.assert_array_equal(*np.asarray(alike.weights).reshape(5, -1)[:2])
-    first, second = (np.asarray(focusing(instance, seed=seed).weights) for seed in (1, 2))
-    assert abs(np.mean(first * second)) < 0.9
-
-
-def test_labels_of_rectified_units_are_kept():
-    rng = np.random.default_rng(0)
-    patterns, labels = rng.choice([-1, 1], (30, 51)), rng.choice([-1, 1], 30)
-    instance = Instance.labelled(patterns, labels, committee=Committee("relu", 4))
-    found = focusing(instance)
-    assert found.result == "solved"
-    assert count_errors(instance, found.weights) == 0
-    np.testing.assert_array_equal(np.sign(stability(instance.committee, sums_of(instance, found.weights), 51)), labels)
-
-
-def test_a_margin_out_of_reach_is_a_contradiction():
-    for committee, margin, largest in (
-        (Committee("sign", 3), 2.0, 3**0.5),
-        (Committee("relu", 2, tree=True), 1.3, 1.5**0.5),
-    ):
-        for reached in (True, False):
-            at = largest - 1e-3 if reached else margin
-            instance = Instance.random(key(0), 6 * committee.units // 2, 0.2, at, committee=committee)
-            assert bool(messages.impossible(instance)) != reached
-    assert "cannot be satisfied" in focusing(Instance.random(key(0), 9, 0.2, 2.0, committee=Committee("sign", 3))).result
-
-
-X = "np.where(np.arange(44).reshape(4, 11) % 3 == 0, -1, 1)"
-M = "fmjax.message_passing"
-
-
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [
-        (f"{M}.Committee('step')", ["activation", "'sign'", "'step'"]),
-        (f"{M}.Committee(3)", ["activation", "3"]),
-        (f"{M}.Committee('sign', 0)", ["units", "at least 1", "0"]),
-        (f"{M}.Committee('sign', 2.5)", ["units", "2.5"]),
-        (f"{M}.Committee('relu', 3)", ["units = 3 is odd", "even number"]),
-        (f"{M}.Committee(lambda u: 'a')", ["activation"]),
-        (f"{M}.Instance({X}, 0.0, {M}.Committee('sign', 3, tree=True))", ["11 weights", "3 units", "12"]),
-        (f"{M}.Instance({X}, 0.0, 3)", ["committee", "Committee", "3"]),
-        (f"{M}.Instance({X}, labels=np.ones(4))", ["labels", "absorbed", "Instance.labelled"]),
-        (f"{M}.Instance({X}, 0.0, {M}.Committee('relu', 2), np.ones(3))", ["labels", "(4,)", "(3,)"]),
-        (f"{M}.Instance({X}, 0.0, {M}.Committee('relu', 2), np.zeros(4))", ["labels", "0"]),
-        (f"{M}.Instance.random(jax.random.key(0), 10, 0.5, committee={M}.Committee('sign', 3))", ["10 weights", "3 units"]),
-        (f"{M}.focusing({M}.Instance({X}, 0.0, {M}.Committee('relu', 2)), form='edge')", ["form", "'amp'", "'edge'"]),
-        (f"{M}.focusing({M}.Instance({X}), random_field=-1)", ["random_field", "-1"]),
-        (f"{M}.focusing({M}.Instance({X}), seed=0.5)", ["seed", "0.5"]),
-    ],
-)
-def test_what_makes_no_sense_is_refused(call, named, without_type_checks):
-    message = without_type_checks(call)
-    assert all(word in message for word in named), message
-    assert "not refused" not in message
