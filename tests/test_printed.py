@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 import fmjax
 from fmjax.cli import app
 from fmjax.reproduce import report
-from tests import small_figures, test_images
+from tests import image_files, small_figures
+from tests.image_files import write_mnist
 from tests.test_cli_sweep import EXAMPLE
-from tests.test_images import write_mnist
 from tests.test_readme import INLINE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,8 +27,8 @@ SOURCES = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("notebooks
 QUOTED = re.compile(r"`+(fmjax [a-z][^`]*)`")
 LINE = re.compile(r"^ *(?:.*&& )?(?:\.venv/bin/)?(fmjax [a-z-]+(?: .*)?)$", re.MULTILINE)
 PLACEHOLDER = re.compile(r"^\[|[{]|^[A-Z]{2,}(\.\w+)?$")
-# From `tests/small_figures.py` and `tests/test_images.py`: figures that cost nothing, images and a server with small files.
-small, root, server = small_figures.small, test_images.root, test_images.server
+# From `tests/small_figures.py` and `tests/image_files.py`: figures that cost nothing, images and a server with small files.
+small, root, server = small_figures.small, image_files.root, image_files.server
 
 
 def help_texts(command):
