@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.special import fast_log
+from fmjax.special.elementary import fast_log
 
 __all__ = ["TAIL", "GaussHermite", "Layered", "Trapezoid", "expectation", "offset", "twins"]
 

@@ -11,7 +11,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fmjax.special import fast_log, log_H
+from fmjax.special import log_H
+from fmjax.special.elementary import fast_log
 
 __all__ = ["NEVER", "at_most_minus", "leaky_moments", "numerical_moments", "sign_moments"]
 

@@ -1,30 +1,8 @@
-r"""Gaussian tail, Mills ratio and ln 2cosh: accurate with all their derivatives, and fast.
-
-Let ``Z`` be a standard normal variable. The derivatives of ``ln H`` are cumulants of the excess ``Z - x`` given
-``Z > x``, which has the moments ``a_k = E[(Z - x)^k | Z > x]``:
-
-.. math::
-    r = x + a_1, \qquad r' = 1 - \kappa_2, \qquad r^{(n)} = (-1)^n \kappa_{n + 1} \quad (n \ge 2).
-
-For large ``x`` the excess is nearly exponential, ``a_k ~ k!/x^k``: cumulants from moments lose a constant factor, where
-the textbook chain ``r' = r (r - x)`` loses ``x^2`` per order. For ``x < 0`` that chain is the accurate one.
-
-The moments are ratios of repeated integrals of the tail, ``A_{-1} = density``, ``A_0 = H``, ``a_k = k! A_k / A_0``,
-with ``A_{k-2} = x A_{k-1} + k A_k``. Downwards all terms are positive and errors shrink: one fit of ``A_4 / A_3`` on
-the half line yields everything, and ``x < 0`` follows from ``H(x) = 1 - H(-x)``.
-
-How the code is arranged is set by what XLA does on a CPU (jax 0.10.2; times are per float64 element):
-
-* a kernel that holds ``jnp.log`` is not vectorised, hence `fast_log` (``log_H``: 6 ns, with ``jnp.log`` 9 to 14);
-* a division that several results share is computed once and stored, a polynomial anew for each of them, hence a
-  rational fit (value, slope and curvature of ``log_H`` together: 8 ns, with a polynomial 16);
-* a reduction pulls in additions and stores their operands, hence results that end in a select.
-"""
+"""``ln H`` and the Mills ratio: one fit of a ratio of repeated integrals, as `fmjax.special` explains."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -33,7 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
-__all__ = ["derivatives", "log_2cosh", "log_H", "mills_ratio"]
+from fmjax.special.elementary import fast_log, horner, in_float
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -86,7 +64,7 @@ def log_H(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
         >>> print(f"{log_H(0.0):.5f} {log_H(100.0):.2f}")
         -0.69315 -5005.52
     """
-    return _in_float(_log_H, x)
+    return in_float(_log_H, x)
 
 
 @partial(jax.jit, inline=True)
@@ -108,60 +86,7 @@ def mills_ratio(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
         >>> print(f"{mills_ratio(0.0):.5f} {jax.grad(mills_ratio)(1000.0):.6f}")
         0.79788 0.999999
     """
-    return _in_float(partial(_mills_derivative, 0), x)
-
-
-@partial(jax.jit, inline=True)
-def log_2cosh(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
-    r"""Free entropy of one ``±1`` spin in the field ``x``.
-
-    .. math::
-        \ln (2 \cosh x) = \ln \sum_{w = \pm 1} e^{w x} = |x| + \ln (1 + e^{-2 |x|})
-
-    Its derivatives are ``tanh x``, ``1 - tanh^2 x`` and so on; the latter is computed without the subtraction.
-
-    Args:
-        x: any real number, infinities included. Integers are promoted, half precision is computed in single.
-
-    Returns:
-        At least ``ln 2``, shape ``(*shape)``. NaN as for `log_H`. Relative error of the value and three derivatives:
-        1e-15 (float32: 5e-7), but zero where ``exp(-2|x|)`` is below the smallest normal number.
-
-    Example:
-        >>> print(f"{log_2cosh(0.0):.5f} {log_2cosh(1000.0):.1f}")
-        0.69315 1000.0
-    """
-    return _in_float(_log_2cosh, x)
-
-
-def derivatives(
-    function: Callable[[Array], Array], x: Float[Array, "*shape"]
-) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """First and second derivative of a function that acts on each element of ``x``, by automatic differentiation.
-
-    Args:
-        function: of an array of any shape, element by element, like `log_H`.
-        x: where, shape ``(*shape)``.
-
-    Returns:
-        Both derivatives, shape ``(*shape)`` each.
-
-    Example:
-        >>> slope, curvature = derivatives(log_H, jnp.asarray(0.0))
-        >>> print(f"{slope:.5f} {curvature:.5f}")
-        -0.79788 -0.63662
-    """
-
-    def first(x: Array) -> Array:
-        return jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
-
-    return jax.jvp(first, (x,), (jnp.ones_like(x),))
-
-
-def _in_float(function: Callable[[Array], Array], x: ArrayLike) -> Array:
-    """Call ``function`` on ``x`` promoted to a float, in float32 at least; return the promoted dtype."""
-    dtype = jnp.result_type(x, float)
-    return function(jnp.asarray(x, jnp.promote_types(dtype, jnp.float32))).astype(dtype)
+    return in_float(partial(_mills_derivative, 0), x)
 
 
 @jax.custom_jvp
@@ -221,7 +146,7 @@ def _repeated_integrals(size: Array) -> tuple[Array, list[Array]]:
     above, below = (_TAIL_64_ABOVE, _TAIL_64_BELOW) if size.dtype == jnp.float64 else (_TAIL_32_ABOVE, _TAIL_32_BELOW)
     inverse = 1 / (size + _CENTRE)
     t = 1 - 2 * _CENTRE * inverse
-    scaled = [_horner(above, t) / _horner(below, t), jnp.ones_like(size)]
+    scaled = [horner(above, t) / horner(below, t), jnp.ones_like(size)]
     near = 1 - _CENTRE * inverse
     square = inverse * inverse
     for k in (4, 3, 2, 1):
@@ -244,7 +169,7 @@ def _normal_density(size: Array) -> Array:
     size = jnp.minimum(size, _NO_DENSITY)
     head = lax.reduce_precision(size, *bits)
     rest = -0.5 * (size - head) * (size + head)
-    return jnp.exp(-0.5 * head * head) * (_horner((1.0, 1.0, 1 / 2, 1 / 6), rest) * (1 / math.sqrt(2 * math.pi)))
+    return jnp.exp(-0.5 * head * head) * (horner((1.0, 1.0, 1 / 2, 1 / 6), rest) * (1 / math.sqrt(2 * math.pi)))
 
 
 def _left_derivative(order: int, ratio: Array, excess: Array) -> Array:
@@ -269,71 +194,3 @@ def _right_derivative(order: int, size: Array, moments: list[Array]) -> Array:
         mixed = [math.comb(n - 1, k - 1) * cumulants[k] * moments[n - k] for k in range(1, n)]
         cumulants.append(moments[n] - sum(mixed))
     return (-1) ** order * cumulants[order + 1]
-
-
-@jax.custom_jvp
-@jax.jit
-def _log_2cosh(x: Array) -> Array:
-    size = jnp.abs(x)
-    decay = jnp.exp(-2 * size)
-    return jnp.where(decay > 0, size + fast_log(1 + decay), size)
-
-
-@_log_2cosh.defjvp
-def _(primals, tangents):
-    return _log_2cosh(*primals), _tanh(*primals) * tangents[0]
-
-
-@jax.custom_jvp
-@jax.jit
-def _tanh(x: Array) -> Array:
-    """``tanh x``: 2 ns less than jnp.tanh, because `_sech2` shares the exponential."""
-    decay = jnp.exp(-2 * jnp.abs(x))
-    # Where 1 - decay cancels, Lambert's x/(1 + z/(3 + z/(5 + ...))), z = x^2, as a ratio: off by z^7 / 3e11.
-    z, above, below = x * x, jnp.ones_like(x), 13 * jnp.ones_like(x)
-    for odd in (11, 9, 7, 5, 3, 1):
-        above, below = below, odd * below + z * above
-    small = z < 0.125
-    return jnp.where(small, x * above, jnp.sign(x) * (1 - decay)) / jnp.where(small, below, 1 + decay)
-
-
-@_tanh.defjvp
-def _(primals, tangents):
-    return _tanh(*primals), _sech2(*primals) * tangents[0]
-
-
-@jax.custom_jvp
-@jax.jit
-def _sech2(x: Array) -> Array:
-    """``1 - tanh(x)**2``, with its digits where tanh rounds to one."""
-    decay = jnp.exp(-2 * jnp.abs(x))
-    return 4 * decay / jnp.square(1 + decay)
-
-
-@_sech2.defjvp
-def _(primals, tangents):
-    return _sech2(*primals), -2 * _tanh(*primals) * _sech2(*primals) * tangents[0]
-
-
-def _horner(coefficients: Sequence[float], t: Array) -> Array:
-    """``sum_k coefficients[k] t^k``."""
-    value = jnp.full_like(t, coefficients[-1])
-    for c in coefficients[-2::-1]:
-        value = value * t + c
-    return value
-
-
-@jax.jit
-def fast_log(v: Array) -> Array:
-    """``ln v = k ln 2 + 2 artanh((m - 1)/(m + 1))`` for ``v = 2^k m`` positive and normal, in loops that XLA vectorises."""
-    integer, digits, terms = (jnp.int64, 52, 10) if v.dtype == jnp.float64 else (jnp.int32, 23, 4)
-    # m in [sqrt(1/2), sqrt(2)): without the bits of sqrt(1/2), the exponent field holds k.
-    root_half = lax.bitcast_convert_type(jnp.asarray(math.sqrt(0.5), v.dtype), integer)
-    bits = lax.bitcast_convert_type(v, integer)
-    k = (bits - root_half) >> digits
-    f = lax.bitcast_convert_type(bits - (k << digits), v.dtype) - 1
-    # 2 artanh(s) = 2 s + s z p(z) and 2 s = f - s f; |s| < 0.172, so that the series stops at the last digit.
-    s = f / (2 + f)
-    z = s * s
-    series = z * _horner([2 / (2 * n + 3) for n in range(terms)], z)
-    return k.astype(jnp.int32).astype(v.dtype) * math.log(2) + (f - s * (f - series))
