@@ -5,6 +5,7 @@ smaller P of the sweep, ends without an error.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -20,7 +21,7 @@ from fmjax.networks import data
 from fmjax.networks.checks import fractions_of, numbers_of, patterns_of
 from fmjax.networks.local_energy import fitted, local_energy, shape_at_zero
 from fmjax.networks.matching import mean_overlap, pair_overlaps, random_networks
-from fmjax.networks.training import Config, train
+from fmjax.networks.training import Config, Trained, train
 from fmjax.progress import Progress, silent
 from fmjax.sentences import CONVERGED
 
@@ -121,17 +122,31 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
 
     overlaps = [pair_overlaps([w[p] for w in weights], progress) for p in range(len(study.patterns))]
     random = pair_overlaps(random_networks(config.sizes, study.seeds, chance), progress)
-    means = np.array([mean_overlap(of_pairs, study.seeds) for of_pairs in [*overlaps, random]])
 
     found, low, high = threshold(np.array(study.patterns), errors)
     at = 0 if np.isnan(found) else study.patterns.index(int(found))
     size = study.patterns[at]
-    fractions = np.array(study.fractions)
     energy = local_energy(
-        *([w[at] for w in weights], inputs[:size], labels[:size], fractions, noise),
+        *([w[at] for w in weights], inputs[:size], labels[:size], np.array(study.fractions), noise),
         draws=draws,
         progress=progress,
     )
+    return _dataset(study, config, trained, np.stack(overlaps), random, (found, low, high), size, energy)
+
+
+def _dataset(
+    study: Study,
+    config: Config,
+    trained: Trained,
+    overlaps: np.ndarray,
+    random: np.ndarray,
+    thresholds: tuple[float, float, float],
+    size: int,
+    energy: np.ndarray,
+) -> xr.Dataset:
+    """What was measured, with means over networks and their errors; the local energy is that of ``size`` patterns."""
+    (found, low, high), errors, fractions = thresholds, np.asarray(trained.error), np.array(study.fractions)
+    means = np.array([mean_overlap(of_pairs, study.seeds) for of_pairs in [*overlaps, random]])
     shape = shape_at_zero(fractions, energy, FIT_UP_TO)
     by_network = energy.mean(axis=-1)
     over, pairs = ("patterns", "pair"), list(combinations(range(study.seeds), 2))
@@ -142,7 +157,7 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
         "mean_train_error": ("patterns", errors.mean(axis=1)),
         "mean_train_error_error": ("patterns", errors.std(axis=1, ddof=1) / scatter, {"of": "standard, over seeds"}),
         "solved_fraction": ("patterns", (errors == 0).mean(axis=1), {"long_name": "networks without an error"}),
-        "overlap": (over, np.stack(overlaps), {"long_name": "symmetry-matched overlap of all weights"}),
+        "overlap": (over, overlaps, {"long_name": "symmetry-matched overlap of all weights"}),
         "mean_overlap": ("patterns", means[:-1, 0]),
         "mean_overlap_error": ("patterns", means[:-1, 1], {"of": "jackknife over networks"}),
         "random_overlap": ("random_pair", random, {"long_name": "matched overlap of independent random networks"}),
@@ -167,7 +182,11 @@ def run(study: Study, *, checkpoints: Path | None = None, progress: Progress = s
         "part": parts,
         "fraction": ("fraction", fractions, {"long_name": "probability to flip a weight"}),
     }
-    about = {"dataset": study.dataset, "sizes": list(config.sizes), "weights": sum(w[0, 0].size for w in weights)}
+    about = {
+        "dataset": study.dataset,
+        "sizes": list(config.sizes),
+        "weights": sum(math.prod(w.shape[2:]) for w in trained.weights),
+    }
     kept = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(study).items() if k != "fractions"}
     return xr.Dataset(variables, coordinates, kept | about)
 
