@@ -154,11 +154,8 @@ def number(
     try:
         # By way of its decimal digits, so that 0.2 of float32 is 0.2.
         text = str(np.asarray(value)[()]) if isinstance(value, np.ndarray | np.generic | jax.Array) else value
-        found = (
-            np.nan
-            if isinstance(value, str | bytes) or np.ndim(value) or kind_of(np.asarray(value)) == "bool"
-            else float(text)
-        )
+        none = isinstance(value, str | bytes) or np.ndim(value) or kind_of(np.asarray(value)) == "bool"
+        found = np.nan if none else float(text)
     except (TypeError, ValueError):
         found = np.nan
     if not ((np.isfinite(found) or (infinite and found == np.inf)) and holds(found)):

@@ -27,9 +27,8 @@ class Plan:
     """A quantity over a grid.
 
     Points are taken in C order over the axes in the order in which they were asked for, the ones that a quantity wants as a
-    whole (distances) last. A block is a box of this grid; all have the same shape but those at the edges.
-
-    A control may also have its values along the axis of another one, or along that of points which are listed one by one.
+    whole (distances) last. A block is a box of this grid; all have the same shape but those at the edges. A control may also
+    have its values along the axis of another one, or along that of points which are listed one by one.
 
     Attributes:
         name: of the quantity.
