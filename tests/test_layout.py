@@ -1,4 +1,4 @@
-"""The structure that CONTRIBUTING promises: reading order is import order, and importing fmjax changes nothing."""
+"""The structure that CONTRIBUTING promises: reading order is import order, files are short, importing changes nothing."""
 
 import ast
 import subprocess
@@ -40,6 +40,8 @@ FORBIDDEN = {"message_passing": THEORY, "networks": THEORY - {"quadrature"}}
 USES_PACKAGE = {"reproduce", "cli"}
 # What a figure's `draw` must not reach: it reads a dataset.
 COMPUTING = {"solvers", "thresholds", "replica", "message_passing", "networks"}
+
+LONGEST = 300  # lines of a file
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
@@ -145,6 +147,12 @@ def test_the_repository_has_the_fixed_top_level():
     required = {"pyproject.toml", "README.md", "LICENSE", ".gitignore", ".ci", ".github", "fmjax", "tests"}
     assert required <= top
     assert top <= required | {"benchmarks", "notebooks"}
+
+
+def test_no_file_is_longer_than_one_idea():
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: length for name, length in lines.items() if length > LONGEST} == {}
 
 
 def python(source: str) -> str:
