@@ -17,6 +17,7 @@ THEORY = (
     NO_POINT,
     "there are no typical solutions at this alpha and the margin of those that are counted",
     "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
+    "the best centres here are those of more replicas than the integrals resolve: infinitely many are close, see replicas",
 )
 BELIEFS = (
     CONVERGED,

@@ -11,6 +11,9 @@ from fmjax.replica import RobustEnsembleControls
 ALPHA = 0.6
 STEP = 1e-4
 DENSE = fmjax.CentredEnsemble(fmjax.Perceptron(), 10.0)
+TYPICAL = fmjax.CentredEnsemble(fmjax.Perceptron(), "typical")
+SYMMETRIC = fmjax.Model(fmjax.Binary(), fmjax.models.PerceptronArchitecture(), fmjax.SymmetricMargin(1.0))
+DENSEST = fmjax.CentredEnsemble(fmjax.Perceptron(), jnp.inf)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def dense():
 
 def test_entropies_are_those_of_an_independent_program(dense):
     """Of the project's specification."""
-    found = dense.entropy[0], dense.order.local_entropy[0], dense.order.centre_entropy[0]
+    found = 10.0 * dense.entropy[0], dense.order.local_entropy[0], dense.order.centre_entropy[0]
     np.testing.assert_allclose(found, [0.759197149, 0.071854731, 0.040649843], rtol=0, atol=1e-9)
     assert dense.result[0] == "converged"
 
@@ -47,9 +50,9 @@ def test_half_way_the_centre_says_nothing_and_replicas_are_typical(dense, typica
 
 
 def test_the_slope_is_that_of_differences_and_the_local_entropy_that_in_the_number_of_replicas(dense):
-    assert dense.slope[0] == pytest.approx(float(dense.entropy[2] - dense.entropy[1]) / (2 * STEP), abs=1e-3)
+    assert dense.slope[0] == pytest.approx(float(dense.entropy[2] - dense.entropy[1]) / (2 * STEP), abs=1e-4)
     more, fewer = (
-        fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=[0.02]).entropy[0]
+        y * fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=[0.02]).entropy[0]
         for y in (10.02, 9.98)
     )
     assert dense.order.local_entropy[0] == pytest.approx(float(more - fewer) / 0.04, abs=1e-6)
@@ -84,7 +87,8 @@ def test_the_derivative_in_the_load_is_that_of_differences():
 @pytest.mark.parametrize(
     ("model", "replicas", "named"),
     [
-        (fmjax.Perceptron(), jnp.inf, "infinitely many replicas around a centre are not implemented: try 12"),
+        (fmjax.Perceptron(), "most", "replicas must be a number from 1 up to 64, inf or \"typical\", not 'most'"),
+        (SYMMETRIC, jnp.inf, "no limit with a SymmetricMargin"),
         (fmjax.Perceptron(), 65, "replicas must be a number from 1 up to 64, or inf, not 65"),
         (fmjax.Perceptron(teacher=True), 3, "of a teacher's students around a centre"),
         (fmjax.Perceptron(weights=fmjax.Spherical()), 3, "binary weights, not Spherical"),
@@ -93,6 +97,63 @@ def test_the_derivative_in_the_load_is_that_of_differences():
 def test_ensembles_that_make_no_sense_are_refused(model, replicas, named):
     with pytest.raises(ValueError, match=named):
         fmjax.CentredEnsemble(model, replicas)
+
+
+def test_typical_replicas_are_as_many_as_leave_no_centres_and_their_entropy_is_least_in_their_number():
+    """The values at a distance of 0.05 are those of the project's specification."""
+    found = fmjax.curve(TYPICAL, alpha=ALPHA, distance=[0.05, 0.02, 0.1, 0.003])
+    assert list(found.result) == ["converged"] * 4
+    assert found.entropy[0] == pytest.approx(0.126245261, abs=1e-9)
+    assert found.order.replicas[0] == pytest.approx(14.67018, abs=1e-5)
+    assert jnp.all(jnp.abs(found.order.centre_entropy) < 1e-9)
+    np.testing.assert_allclose(found.order.local_entropy, found.entropy, rtol=0, atol=1e-10)
+    for row in (0, 1):
+        y, distance = float(found.order.replicas[row]), found.distance[row : row + 1]
+        fewer, same, more = (
+            fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), near), alpha=ALPHA, distance=distance)
+            for near in (y - 0.5, y, y + 0.5)
+        )
+        assert same.entropy[0] == pytest.approx(float(found.entropy[row]), abs=1e-10)
+        assert min(fewer.entropy[0], more.entropy[0]) > found.entropy[row]
+        assert same.slope[0] == pytest.approx(float(found.slope[row]), abs=1e-7)
+
+
+def test_entropies_of_typical_replicas_are_those_of_twice_the_nodes_within_their_estimates_and_rise_as_their_slope_says():
+    distance = np.array([0.02, 0.05, 0.05 - STEP, 0.05 + STEP, 0.1])
+    found = fmjax.curve(TYPICAL, alpha=ALPHA, distance=distance)
+    finer = fmjax.curve(TYPICAL.resized(2.0), alpha=ALPHA, distance=distance)
+    assert jnp.all(jnp.abs(finer.entropy - found.entropy) <= found.error_estimate + 1e-14)
+    assert jnp.all(jnp.abs(finer.entropy - found.entropy) < 1e-8)
+    assert found.slope[1] == pytest.approx(float(found.entropy[3] - found.entropy[2]) / (2 * STEP), abs=1e-5)
+
+
+def test_the_entropy_of_typical_replicas_has_the_derivative_of_differences_in_the_load():
+    def entropy(alpha):
+        return fmjax.curve(TYPICAL, alpha=alpha, distance=jnp.array([0.05])).entropy[0]
+
+    differences = (entropy(ALPHA + STEP) - entropy(ALPHA - STEP)) / (2 * STEP)
+    assert jax.grad(entropy)(ALPHA) == pytest.approx(float(differences), abs=1e-6)
+
+
+def test_infinitely_many_replicas_are_the_limit_of_many_and_lie_on_the_curve_without_a_centre():
+    distance = [0.05, 0.2, 0.45]
+    densest = fmjax.curve(DENSEST, alpha=ALPHA, distance=distance)
+    assert list(densest.result)[:2] == ["converged"] * 2
+    assert densest.result[2].startswith("the branch could not be followed")
+    many, twice = (
+        fmjax.curve(fmjax.CentredEnsemble(fmjax.Perceptron(), y), alpha=ALPHA, distance=distance).entropy[:2]
+        for y in (32.0, 64.0)
+    )
+    assert jnp.all(jnp.abs(twice - densest.entropy[:2]) < 0.6 * jnp.abs(many - densest.entropy[:2]))
+    assert jnp.all(jnp.isnan(densest.order.centre_entropy))
+
+
+def test_where_nothing_pulls_at_infinitely_many_replicas_they_are_those_without_a_centre():
+    """At its extrema: both loads are those of `thresholds.robust_alpha_u`, where the maximum meets the minimum."""
+    distance = np.geomspace(0.01, 0.05, 40)
+    for alpha, monotonic in ((0.7552, True), (0.7554, False)):
+        curve = fmjax.curve(DENSEST, alpha=alpha, distance=distance)
+        assert bool(jnp.all(curve.slope > 0)) == monotonic
 
 
 def test_distances_beyond_one_half_are_refused():

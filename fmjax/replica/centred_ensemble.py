@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from fmjax.models import Model
 from fmjax.quadrature import Layered, offset, twins
@@ -20,9 +20,21 @@ from fmjax.replica.functional import Average, Functional, Saddle
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, replicas_of
 from fmjax.special import log_2cosh
 
-__all__ = ["CentredEnsemble", "CentredEnsembleOrder"]
+__all__ = ["TYPICAL", "CentredEnsemble", "CentredEnsembleOrder", "replicas_around"]
 
 _Scalar = Float[Array, ""]
+TYPICAL = "typical"  # as many replicas as leave no entropy of centres
+_BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
+_CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
+
+
+def replicas_around(replicas: Any) -> float | str:
+    """A number of replicas around a centre, or ``"typical"``; `ValueError` for what is neither."""
+    if not isinstance(replicas, str):
+        return replicas_of(replicas)
+    if replicas != TYPICAL:
+        raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
+    return replicas
 
 
 class CentredEnsembleOrder(eqx.Module):
@@ -30,8 +42,9 @@ class CentredEnsembleOrder(eqx.Module):
 
     ``q1``: overlap of two replicas around one centre; ``q0``: around two centres; ``p = 1 - 2d``: of a replica and its
     centre (given); ``q0_hat, p_hat``: conjugates; ``stretch = y (q1 - q0)``, ``stretch_hat = y (q1_hat - q0_hat)``.
-    ``local_entropy``: of the solutions around such a centre, ``S_I = dF/dy``; ``centre_entropy``: of the centres, ``S_E = F
-    - y S_I``, negative where there are none: all in nats per weight.
+    ``replicas``: their number ``y``. ``local_entropy``: of the solutions around such a centre, ``S_I = dF/dy``;
+    ``centre_entropy``: of the centres, ``S_E = F - y S_I``, negative where there are none, NaN for ``y`` = infinity: all in
+    nats per weight.
     """
 
     q1: Float[Array, "*batch"]
@@ -41,6 +54,7 @@ class CentredEnsembleOrder(eqx.Module):
     p_hat: Float[Array, "*batch"]
     stretch: Float[Array, "*batch"]
     stretch_hat: Float[Array, "*batch"]
+    replicas: Float[Array, "*batch"]
     local_entropy: Float[Array, "*batch"]
     centre_entropy: Float[Array, "*batch"]
 
@@ -61,7 +75,7 @@ class _Site(eqx.Module):
 
 
 class CentredEnsemble(Functional):
-    r"""Entropy of ``y`` solutions at distance ``d``, ``p = 1 - 2d``, from any weights ``w~`` (Baldassi et al., PRL 2015).
+    r"""Local entropy of ``y`` solutions at distance ``d``, ``p = 1 - 2d``, from any weights ``w~`` (PRL 115, 128101).
 
         F = ext  -(y/2) q1^ [1 + (y-1) q1] + (y²/2) q0 q0^ - y p p^ + G_S + alpha G_E
         G_S = ∫Dx ln sum_{s=+-1} ∫Du [2cosh(sqrt(q0^) x + sqrt(q1^ - q0^) u + p^ s)]^y
@@ -72,12 +86,20 @@ class CentredEnsemble(Functional):
 
         S_I = dF/dy,    S_E = F - y S_I,    dF/dd = 2 y p^
 
-    are the local entropy around a centre, the entropy of centres that have it, and the slope. The larger ``y``, the denser
-    and rarer the regions; below ``S_E = 0`` there are none. ``y = 1`` is the binary entropy of ``d`` beside the entropy of
-    typical solutions. At ``d = 1/2`` the centre says nothing and replicas are typical solutions; the curve is followed from
-    there.
+    are the local entropy around a centre, the entropy of centres that have it, and the slope. The value is ``F / y``, per
+    replica, with the slope ``2 p^``. The larger ``y``, the denser and rarer the regions; below ``S_E = 0`` there are none.
+    So ``replicas="typical"`` chooses ``y`` where ``S_E = 0`` and ``F / y``, stationary in ``y``, is ``S_I``: the largest
+    local entropy that exists. Of infinitely many replicas it is ``S_I`` as well, in the ansatz, whether or not such centres
+    exist, with integrals over ``u`` that become maxima (see `RobustEnsemble`) and a centre that follows the field ``x``.
 
-    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, and ``F`` is stationary where
+    ``y = 1`` is the binary entropy of ``d`` beside the entropy of typical solutions. At ``d = 1/2`` the centre says nothing
+    and replicas are typical solutions; curves are followed from there, for infinitely many replicas from ``d = (1 -
+    E|m|)/2``, the distance from the signs of the mean weights, and for typical ones from where 64 replicas leave no entropy
+    of centres: there is such a place at loads from 0.35 on. At lower ones, and far from or close to a centre, ``S_E = 0``
+    wants more than 256 replicas, beyond which integrals are not resolved: rows say so, and infinitely many are close.
+
+    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, for typical ones also ``ln y``, and ``F`` is stationary
+    where
 
         q0 = E[<m>²],  q1 = E[<m²>],  p = E[<w~ m>],  q0^ = alpha E[<f>²],  q1^ = alpha E[<f²>]
 
@@ -85,48 +107,71 @@ class CentredEnsemble(Functional):
 
     Args:
         model: weights x architecture x constraint; the weights are binary.
-        replicas: ``y``, from 1 to 64.
+        replicas: ``y``, from 1 to 64, infinite, or ``"typical"``.
         nodes: of the outer and of the inner integrals.
 
     Raises:
-        ValueError: another number of replicas, a model with a teacher, or weights that are not binary.
+        ValueError: another number of replicas, a model with a teacher, or weights that are not binary; infinitely many with
+            an even constraint.
         TypeError: clusters of replicas, which are a cluster already.
 
     Example:
         >>> import fmjax
-        >>> dense = fmjax.CentredEnsemble(fmjax.Perceptron(), replicas=10)
-        >>> order = fmjax.curve(dense, alpha=0.6, distance=[0.02]).order
-        >>> print(f"{order.local_entropy[0]:.8f} {order.centre_entropy[0]:.8f}")
-        0.07185473 0.04064984
+        >>> dense = fmjax.CentredEnsemble(fmjax.Perceptron(), replicas="typical")
+        >>> found = fmjax.curve(dense, alpha=0.6, distance=[0.05])
+        >>> print(f"{found.order.replicas[0]:.5f} {found.entropy[0]:.9f}")
+        14.67018 0.126245261
     """
 
     model: Model
-    replicas: float = eqx.field(static=True, converter=replicas_of)
+    replicas: float | str = eqx.field(static=True, converter=replicas_around)
     nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[CentredEnsembleOrder]] = CentredEnsembleOrder
 
     def __check_init__(self):
-        if math.isinf(self.replicas):
-            raise ValueError("infinitely many replicas around a centre are not implemented: try 12")
         if self.model.teacher:
             raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
-        RobustEnsemble(self.model, self.replicas)  # refuses what makes no sense without a centre either
+        RobustEnsemble(self.model, self._first)  # refuses what makes no sense without a centre either
+
+    @property
+    def typical(self) -> bool:
+        """Whether ``y`` is what leaves no entropy of centres."""
+        return self.replicas == TYPICAL
+
+    @property
+    def _first(self) -> float:
+        """The number of replicas, of typical ones that with which their curve begins."""
+        return _BEGINS if isinstance(self.replicas, str) else self.replicas
+
+    @property
+    def infinite(self) -> bool:
+        """Whether a group holds infinitely many replicas."""
+        return math.isinf(self._first)
 
     @property
     def _ensemble(self) -> RobustEnsemble:
         """The same replicas without a centre: patterns know nothing of that."""
-        return RobustEnsemble(self.model, self.replicas, self.nodes)
+        return RobustEnsemble(self.model, self._first, self.nodes)
 
     @property
     def reference(self) -> Equilibrium:
         """The functional of typical solutions, which replicas are where the centre says nothing."""
         return Equilibrium(self.model)
 
+    @property
+    def before(self) -> CentredEnsemble | None:
+        """The ensemble on whose curve that of typical replicas begins; None for the others, which begin by themselves."""
+        return CentredEnsemble(self.model, _BEGINS, self.nodes) if self.typical else None
+
     def farthest(self, typical: EquilibriumOrder) -> _Scalar:
-        """A half: there the curve starts."""
+        """A half: no curve reaches further."""
         return jnp.full_like(typical.gap, 0.5)
+
+    def crowded(self, order: CentredEnsembleOrder) -> Bool[Array, " rows"]:
+        """Where typical replicas are too many for the integrals over them."""
+        return (order.replicas > _CROWD) & self.typical
 
     def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> RobustEnsembleControls:
         """Those of `saddle`, whatever the ``reference``: the distance follows from the fields."""
@@ -134,13 +179,13 @@ class CentredEnsemble(Functional):
 
     @property
     def positive(self) -> np.ndarray:
-        """All but the pull to the centre."""
-        return np.array([True, True, False])
+        """All but the pull to the centre and the logarithm of the number of replicas."""
+        return np.array([True, True, False, *[False] * self.typical])
 
     @property
     def scale(self) -> np.ndarray:
         """That of the amplitude is small: it counts in the exponent of many replicas."""
-        return np.array([1e-6, 1e-3, 1e-3])
+        return np.array([1e-6, 1e-3, 1e-3, *[1.0] * self.typical])
 
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
         """The fields of ``typical`` solutions, which the centre leaves alone; any ``reference`` will do."""
@@ -150,53 +195,70 @@ class CentredEnsemble(Functional):
     def saddle(
         self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
     ) -> Saddle:
-        """What ``sqrt(q0_hat)``, ``D^`` and ``p_hat`` imply; replicas are a cluster already."""
+        """What ``sqrt(q0_hat)``, ``D^``, ``p_hat``, and of typical replicas ``ln(y / 64)`` imply."""
         if clusters is not None:
             raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
-        amplitude, stretch_hat, p_hat = fields
-        y = self.replicas
-        site, over_site = self._site(amplitude, stretch_hat, p_hat, controls)
+        amplitude, stretch_hat, p_hat = fields[:3]
+        y = self._first * jnp.exp(fields[3]) if self.typical else jnp.asarray(self._first)
+        share = 1.0 / y  # zero for infinitely many
+        site, over_site = self._site(amplitude, stretch_hat, p_hat, y, controls)
         means = over_site(site.bend, site.scatter, site.potential, site.slope**2, site.away, site.energy)
-        gap, stretch, entropic, q0, away, site_energy = means
-        pattern, over, _, slopes = self._ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), controls)
+        gap, scatter, entropic, q0, away, site_energy = means
+        stretch = scatter + self._ensemble.cusp(site.slope, amplitude)
+        pattern, over, _, slopes = self._ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), y, controls)
         common, single, energetic, pattern_energy = over(
             pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy
         )
         q1, p, q0_hat = 1.0 - gap, 1.0 - away, amplitude**2
-        alone = 0.5 * (q0_hat + stretch_hat / y) * gap + p * p_hat
+        alone = 0.5 * (q0_hat + share * stretch_hat) * gap + p * p_hat
         groups = q1 * stretch_hat + q0_hat * stretch
-        entropy = y * (entropic + controls.alpha * energetic - alone - 0.5 * groups)
-        local_entropy = site_energy + controls.alpha * pattern_energy - alone - groups
+        entropy = entropic + controls.alpha * energetic - alone - 0.5 * groups
+        local_entropy, centre_entropy = entropy, jnp.full_like(entropy, jnp.nan)
+        if not self.infinite:
+            local_entropy = site_energy + controls.alpha * pattern_energy - alone - groups
+            centre_entropy = y * (entropy - local_entropy)
         implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
+        residual = [amplitude - jnp.sqrt(controls.alpha * slopes.between * common), stretch_hat - implied]
+        if self.typical:  # where there are centres to spare, those closer to their replicas are found
+            residual.append(-centre_entropy)
         return Saddle(
-            residual=jnp.stack([amplitude - jnp.sqrt(controls.alpha * slopes.between * common), stretch_hat - implied]),
+            residual=jnp.stack(residual),
             position=jnp.log(away) - jnp.log(2.0 - away),
             value=entropy,
-            slope=2.0 * y * p_hat,
+            slope=2.0 * p_hat,
             replicon=jnp.asarray(jnp.nan),
             order=CentredEnsembleOrder(
-                *(q1, q0, p, q0_hat, p_hat, stretch, stretch_hat),
+                *(q1, q0, p, q0_hat, p_hat, stretch, stretch_hat, y),
                 local_entropy=local_entropy,
-                centre_entropy=entropy - y * local_entropy,
+                centre_entropy=centre_entropy,
             ),
         )
 
     def __call__(self, order: CentredEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
-        """The free entropy of any order parameters."""
-        y, gap, p = self.replicas, 1.0 - order.q1, 1.0 - 2.0 * controls.distance
-        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, controls)
-        q0, none = order.q1 - order.stretch / y, jnp.zeros_like(gap)
-        pattern, over, *_ = self._ensemble.pattern(gap, order.stretch, q0, none, controls)
-        single = 0.5 * (order.q0_hat + order.stretch_hat / y) * gap + p * order.p_hat
+        """The free entropy per replica of any order parameters."""
+        y, gap, p = (
+            order.replicas if self.typical else jnp.asarray(self._first),
+            1.0 - order.q1,
+            1.0 - 2.0 * controls.distance,
+        )
+        share = 1.0 / y
+        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, y, controls)
+        q0, none = order.q1 - share * order.stretch, jnp.zeros_like(gap)
+        pattern, over, *_ = self._ensemble.pattern(gap, order.stretch, q0, none, y, controls)
+        single = 0.5 * (order.q0_hat + share * order.stretch_hat) * gap + p * order.p_hat
         groups = 0.5 * (order.q1 * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
-        return y * (entropic + controls.alpha * energetic - single - groups)
+        return entropic + controls.alpha * energetic - single - groups
 
     def _site(
-        self, amplitude: _Scalar, stretch_hat: _Scalar, p_hat: _Scalar, controls: RobustEnsembleControls
+        self, amplitude: _Scalar, stretch_hat: _Scalar, p_hat: _Scalar, y: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[_Site, Average]:
         """A weight of a group in fields ``sqrt(q0_hat) x``, and in those of both signs of the centre's weight."""
-        y, signs = jnp.asarray(self.replicas), jnp.array([1.0, -1.0])
+        if self.infinite:  # of both signs that of the field, which is positive on the nodes
+            found, over = self._ensemble.site(amplitude, p_hat, stretch_hat, controls)
+            away = 1.0 - found.slope
+            return _Site(found.potential, found.slope, found.scatter, found.bend, away, found.energy), over
+        signs = jnp.array([1.0, -1.0])
         # Where the centre turns with the field, and the replicas against either of its signs.
         offsets = y * jnp.stack([jnp.zeros_like(p_hat), p_hat, -p_hat])
         x, probability = Layered(self.nodes[0])(jnp.broadcast_to(y * amplitude, (3,)), offsets)

@@ -170,11 +170,11 @@ class RobustEnsemble(Functional):
             raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
         amplitude, R_hat, stretch_hat = fields if self.model.teacher else (fields[0], jnp.zeros_like(fields[0]), fields[1])
         share = 1.0 / self.replicas  # zero for infinitely many
-        site, over_site = self._site(amplitude, R_hat, stretch_hat, controls)
+        site, over_site = self.site(amplitude, R_hat, stretch_hat, controls)
         teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
         gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, teacher)
-        stretch = scatter + self._cusp(site, amplitude)
-        pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, controls)
+        stretch = scatter + self.cusp(site.slope, amplitude)
+        pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, self.replicas, controls)
         chance = over.probability
         terms = (
             chance * pattern.slope**2,
@@ -202,9 +202,9 @@ class RobustEnsemble(Functional):
         """The free entropy of any order parameters."""
         share = 1.0 / self.replicas  # zero for infinitely many
         gap = 2.0 * controls.distance
-        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.R_hat, order.stretch_hat, controls)
+        site, over_site = self.site(jnp.sqrt(order.q0_hat), order.R_hat, order.stretch_hat, controls)
         q0 = 1.0 - gap - share * order.stretch
-        pattern, over, *_ = self.pattern(gap, order.stretch, q0, order.R, controls)
+        pattern, over, *_ = self.pattern(gap, order.stretch, q0, order.R, self.replicas, controls)
         single = (order.q0_hat + share * order.stretch_hat) * gap
         interaction = -0.5 * (single + (1.0 - gap) * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
@@ -220,7 +220,7 @@ class RobustEnsemble(Functional):
         """Whether a group holds infinitely many replicas: integrals over one become maxima."""
         return math.isinf(self.replicas)
 
-    def _site(
+    def site(
         self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average]:
         """A weight of a group in fields ``sqrt(q0_hat) x + R_hat``."""
@@ -240,28 +240,34 @@ class RobustEnsemble(Functional):
         rule = blocks.weight_rule(field, spread, size, self.nodes[1], offset(x.size))
         return blocks.block(log_2cosh, field, spread, size, rule), over
 
-    def _cusp(self, site: blocks.Block, amplitude: _Scalar) -> _Scalar:
-        """What infinitely many replicas scatter in a field of zero, where all of them turn together."""
+    def cusp(self, mean: Float[Array, " x"], amplitude: _Scalar) -> _Scalar:
+        """What infinitely many replicas of ``mean`` weights scatter in a field of zero, where all of them turn together."""
         if not self.infinite:
             return jnp.zeros_like(amplitude)
-        return site.slope[0] * math.sqrt(2.0 / math.pi) / amplitude
+        return mean[0] * math.sqrt(2.0 / math.pi) / amplitude
 
     def pattern(
-        self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, R: _Scalar, controls: RobustEnsembleControls
+        self,
+        gap: _Scalar,
+        stretch: _Scalar,
+        q0: _Scalar,
+        R: _Scalar,
+        replicas: float | _Scalar,
+        controls: RobustEnsembleControls,
     ) -> tuple[blocks.Block, Average, Float[Array, " x"], _Slopes]:
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge, and where a teacher decides.
 
-        At ``gap = 1 - q1``, ``stretch``, ``q0``, ``R`` and ``controls``; also how the probability of a field changes with
-        the teacher's own mean.
+        At ``gap = 1 - q1``, ``stretch``, ``q0``, ``R``, a finite number of ``replicas`` if the ensemble has one, and
+        ``controls``; also how the probability of a field changes with the teacher's own mean.
         """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
-        apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
+        apart = gap + (1.0 / replicas) * stretch  # 1 - q0
         close = Kernels.beside_one(architecture, gap, apart)
         far, width = Kernels.of(architecture, q0, R), jnp.sqrt(close.value[0])
         if self.infinite:
             rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
-            rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
+            rise, rising = (replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
         slopes = _Slopes(between=close.slope[1], inside=close.slope[0], teacher=far.slope[1], rising=rising)
         edges, scale = constraint.edges(), jnp.sqrt(far.value[0] + _NONE)
         steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
@@ -287,7 +293,7 @@ class RobustEnsemble(Functional):
                 return constraint.log_weight(at, width)
 
             return blocks.largest(log_weight, (constraint, width), field, top, start), over, change, slopes
-        size = jnp.asarray(self.replicas)
+        size = jnp.asarray(replicas)
         spread = jnp.sqrt((rise + FAINT) / size)
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
         return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, change, slopes

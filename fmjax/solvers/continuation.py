@@ -18,7 +18,7 @@ from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsem
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
-from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, REFERENCE_FAILED, both_resolved
+from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, CROWDED, REFERENCE_FAILED, both_resolved
 from fmjax.solvers.saddle import (
     SaddlePoint,
     error_of,
@@ -34,6 +34,7 @@ __all__ = ["NO_SOLUTIONS", "Curve", "curve_of", "follow", "position_of", "typica
 _Scalar = Float[Array, ""]
 _Local = FranzParisi | RobustEnsemble | CentredEnsemble
 NO_SOLUTIONS = -1e-9  # an entropy below it
+_BEFORE = (-3.5, -0.5, 25)  # logit of the distances at which the start of a curve is looked for
 
 
 class Curve(eqx.Module):
@@ -70,15 +71,20 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     reference, own = typical
     order, model = order_of(reference), functional.model
     local = isinstance(functional, FranzParisi)
-    track = Follower()(
+    begins = functional.before if isinstance(functional, CentredEnsemble) else None
+    if begins is None:
+        follower, start = Follower(), functional.start(order, order_of(own))
+    else:  # from a point of another curve Newton is close
+        follower, start = Follower(sweeps=0), _where_centres_end(begins, alpha, typical)
+    track = follower(
         _equations,
         (functional, alpha, order),
-        functional.start(order, order_of(own)),
+        start,
         position_of(distance),
         functional.positive,
         functional.scale,
         numbers=number_of_numbers(functional.order),
-        both=local,
+        both=local or begins is not None,
     )
     exists = (reference.status == CONVERGED) & ~(local & model.weights.discrete & ~(reference.numbers[0] > NO_SOLUTIONS))
     reached = True if isinstance(functional, FranzParisi) else distance < functional.farthest(order)
@@ -86,9 +92,19 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     status = jnp.where(own.status == CONVERGED, status, COUNTED_FAILED)
     status = jnp.where(exists, status, REFERENCE_FAILED if local else COUNTED_FAILED)
     status = both_resolved(status, track.numbers.T, track.errors.T)
+    if isinstance(functional, CentredEnsemble):
+        status = jnp.where(functional.crowded(_order_of(functional, track.numbers)), CROWDED, status)
     known = jnp.where(status == CONVERGED, 1.0, jnp.nan)[:, None]
     found = track.fields * known, track.numbers * known, status
     return eqx.tree_at(lambda t: (t.fields, t.numbers, t.status), track, found)
+
+
+def _where_centres_end(functional: CentredEnsemble, alpha: _Scalar, typical: tuple[Root, Root]) -> Float[Array, " fields"]:
+    """Where, on its curve, the entropy of centres is closest to zero; the logarithm of the number of replicas is new."""
+    track = follow(functional, alpha, jax.nn.sigmoid(jnp.linspace(*_BEFORE)), typical)
+    centres = _order_of(functional, track.numbers).centre_entropy
+    nearest = jnp.argmin(jnp.where(track.status == CONVERGED, jnp.abs(centres), jnp.inf))
+    return jnp.append(track.fields[nearest], 0.0)
 
 
 @jax.custom_jvp

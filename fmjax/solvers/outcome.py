@@ -17,6 +17,7 @@ __all__ = [
     "BRANCH_ENDED",
     "CONVERGED",
     "COUNTED_FAILED",
+    "CROWDED",
     "NOT_FINITE",
     "NO_CANDIDATE",
     "OUT_OF_STEPS",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED, NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED = range(1, 9)
+CROWDED = 9
 
 
 class Outcome(outcome.Outcome):
