@@ -58,12 +58,6 @@ def test_the_slope_is_that_of_differences_and_the_local_entropy_that_in_the_numb
     assert dense.order.local_entropy[0] == pytest.approx(float(more - fewer) / 0.04, abs=1e-6)
 
 
-def test_twice_the_nodes_give_the_same_within_the_error_estimates(dense):
-    finer = fmjax.curve(DENSE.resized(2.0), alpha=ALPHA, distance=dense.distance)
-    assert jnp.all(jnp.abs(finer.entropy - dense.entropy) <= dense.error_estimate + 1e-14)
-    assert jnp.all(dense.error_estimate < 1e-8)
-
-
 def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_conjugates():
     functional = fmjax.CentredEnsemble(fmjax.TreeCommittee("tanh"), 3.0)
     alpha, fields = jnp.asarray(0.5), jnp.array([0.9, 0.7, 0.4])
@@ -74,14 +68,6 @@ def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value
     assert value == pytest.approx(float(saddle.value), abs=1e-12)
     for conjugate in (slope.q0_hat, slope.p_hat, slope.stretch_hat):
         assert conjugate == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_derivative_in_the_load_is_that_of_differences():
-    def entropy(alpha):
-        return fmjax.curve(DENSE, alpha=alpha, distance=jnp.array([0.02])).entropy[0]
-
-    differences = (entropy(ALPHA + STEP) - entropy(ALPHA - STEP)) / (2 * STEP)
-    assert jax.grad(entropy)(ALPHA) == pytest.approx(float(differences), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +104,7 @@ def test_typical_replicas_are_as_many_as_leave_no_centres_and_their_entropy_is_l
         assert same.slope[0] == pytest.approx(float(found.slope[row]), abs=1e-7)
 
 
-def test_entropies_of_typical_replicas_are_those_of_twice_the_nodes_within_their_estimates_and_rise_as_their_slope_says():
+def test_twice_the_nodes_give_the_same_within_the_error_estimates_and_entropies_rise_as_their_slope_says():
     distance = np.array([0.02, 0.05, 0.05 - STEP, 0.05 + STEP, 0.1])
     found = fmjax.curve(TYPICAL, alpha=ALPHA, distance=distance)
     finer = fmjax.curve(TYPICAL.resized(2.0), alpha=ALPHA, distance=distance)
@@ -159,3 +145,12 @@ def test_where_nothing_pulls_at_infinitely_many_replicas_they_are_those_without_
 def test_distances_beyond_one_half_are_refused():
     with pytest.raises(ValueError, match=r"between 0 and 0\.5"):
         fmjax.curve(DENSE, alpha=ALPHA, distance=[0.6])
+
+
+def test_entropies_per_replica_fall_with_their_number_by_the_entropy_of_centres():
+    def entropy(replicas):
+        ensemble = fmjax.CentredEnsemble(fmjax.Perceptron(), replicas)
+        return fmjax.curve(ensemble, alpha=ALPHA, distance=jnp.array([0.02])).entropy[0]
+
+    found = fmjax.curve(DENSE, alpha=ALPHA, distance=jnp.array([0.02])).order.centre_entropy[0]
+    assert -(10.0**2) * jax.grad(entropy)(10.0) == pytest.approx(float(found), abs=1e-9)

@@ -17,24 +17,15 @@ from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Saddle
-from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, replicas_of
+from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls
 from fmjax.special import log_2cosh
 
-__all__ = ["TYPICAL", "CentredEnsemble", "CentredEnsembleOrder", "replicas_around"]
+__all__ = ["TYPICAL", "CentredEnsemble", "CentredEnsembleOrder"]
 
 _Scalar = Float[Array, ""]
 TYPICAL = "typical"  # as many replicas as leave no entropy of centres
 _BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
 _CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
-
-
-def replicas_around(replicas: Any) -> float | str:
-    """A number of replicas around a centre, or ``"typical"``; `ValueError` for what is neither."""
-    if not isinstance(replicas, str):
-        return replicas_of(replicas)
-    if replicas != TYPICAL:
-        raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
-    return replicas
 
 
 class CentredEnsembleOrder(eqx.Module):
@@ -124,36 +115,36 @@ class CentredEnsemble(Functional):
     """
 
     model: Model
-    replicas: float | str = eqx.field(static=True, converter=replicas_around)
-    nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
+    replicas: float | _Scalar | None
+    nodes: tuple[int, int] = eqx.field(static=True)
+    infinite: bool = eqx.field(static=True)
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[CentredEnsembleOrder]] = CentredEnsembleOrder
 
-    def __check_init__(self):
-        if self.model.teacher:
+    def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 112)):
+        self.model, self.nodes = model, nodes
+        typical = isinstance(replicas, str)
+        if typical and replicas != TYPICAL:
+            raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
+        # Refuses what makes no sense without a centre either.
+        alone = RobustEnsemble(model, _BEGINS if typical else replicas)
+        if model.teacher:
             raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
-        RobustEnsemble(self.model, self._first)  # refuses what makes no sense without a centre either
+        self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
 
     @property
     def typical(self) -> bool:
         """Whether ``y`` is what leaves no entropy of centres."""
-        return self.replicas == TYPICAL
+        return self.replicas is None
 
-    @property
-    def _first(self) -> float:
-        """The number of replicas, of typical ones that with which their curve begins."""
-        return _BEGINS if isinstance(self.replicas, str) else self.replicas
+    def _many(self, found: _Scalar) -> _Scalar:
+        """The number of replicas: the one given or, of typical ones, what was ``found``."""
+        return found if self.replicas is None else jnp.asarray(self.replicas)
 
-    @property
-    def infinite(self) -> bool:
-        """Whether a group holds infinitely many replicas."""
-        return math.isinf(self._first)
-
-    @property
-    def _ensemble(self) -> RobustEnsemble:
+    def _ensemble(self, y: _Scalar) -> RobustEnsemble:
         """The same replicas without a centre: patterns know nothing of that."""
-        return RobustEnsemble(self.model, self._first, self.nodes)
+        return RobustEnsemble(self.model, math.inf if self.infinite else y, self.nodes)
 
     @property
     def reference(self) -> Equilibrium:
@@ -199,13 +190,14 @@ class CentredEnsemble(Functional):
         if clusters is not None:
             raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
         amplitude, stretch_hat, p_hat = fields[:3]
-        y = self._first * jnp.exp(fields[3]) if self.typical else jnp.asarray(self._first)
+        y = self._many(_BEGINS * jnp.exp(fields[-1]))
+        ensemble = self._ensemble(y)
         share = 1.0 / y  # zero for infinitely many
         site, over_site = self._site(amplitude, stretch_hat, p_hat, y, controls)
         means = over_site(site.bend, site.scatter, site.potential, site.slope**2, site.away, site.energy)
         gap, scatter, entropic, q0, away, site_energy = means
-        stretch = scatter + self._ensemble.cusp(site.slope, amplitude)
-        pattern, over, _, slopes = self._ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), y, controls)
+        stretch = scatter + ensemble.cusp(site.slope, amplitude)
+        pattern, over, _, slopes = ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), controls)
         common, single, energetic, pattern_energy = over(
             pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy
         )
@@ -236,15 +228,11 @@ class CentredEnsemble(Functional):
 
     def __call__(self, order: CentredEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
         """The free entropy per replica of any order parameters."""
-        y, gap, p = (
-            order.replicas if self.typical else jnp.asarray(self._first),
-            1.0 - order.q1,
-            1.0 - 2.0 * controls.distance,
-        )
+        y, gap, p = self._many(order.replicas), 1.0 - order.q1, 1.0 - 2.0 * controls.distance
         share = 1.0 / y
         site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, y, controls)
         q0, none = order.q1 - share * order.stretch, jnp.zeros_like(gap)
-        pattern, over, *_ = self._ensemble.pattern(gap, order.stretch, q0, none, y, controls)
+        pattern, over, *_ = self._ensemble(y).pattern(gap, order.stretch, q0, none, controls)
         single = 0.5 * (order.q0_hat + share * order.stretch_hat) * gap + p * order.p_hat
         groups = 0.5 * (order.q1 * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
@@ -255,7 +243,7 @@ class CentredEnsemble(Functional):
     ) -> tuple[_Site, Average]:
         """A weight of a group in fields ``sqrt(q0_hat) x``, and in those of both signs of the centre's weight."""
         if self.infinite:  # of both signs that of the field, which is positive on the nodes
-            found, over = self._ensemble.site(amplitude, p_hat, stretch_hat, controls)
+            found, over = self._ensemble(y).site(amplitude, p_hat, stretch_hat, controls)
             away = 1.0 - found.slope
             return _Site(found.potential, found.slope, found.scatter, found.bend, away, found.energy), over
         signs = jnp.array([1.0, -1.0])
@@ -285,4 +273,4 @@ class CentredEnsemble(Functional):
     def resized(self, factor: float) -> CentredEnsemble:
         """``factor`` times as many nodes in every dimension."""
         outer, inner = (int(factor * size) for size in self.nodes)
-        return CentredEnsemble(self.model, self.replicas, (outer, inner))
+        return CentredEnsemble(self.model, TYPICAL if self.replicas is None else self.replicas, (outer, inner))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.checks import number
+from fmjax.checks import is_traced, number
 from fmjax.models import Binary, Model
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
@@ -23,9 +23,9 @@ from fmjax.special import log_2cosh
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder", "replicas_of"]
 
 _Scalar = Float[Array, ""]
-_NONE = 1e-30  # the same for an overlap that is computed without cancellation
+_NO_OVERLAP = 1e-30  # the same for an overlap that is computed without cancellation
 _CUSP = 1e13  # slope of a layer at a cusp
-_MOST = 64.0  # finite replicas: entropies agree with twice the nodes; at 1000 they are off by 6 %
+_MOST_REPLICAS = 64.0  # finite replicas: entropies agree with twice the nodes; at 1000 they are off by 6 %
 
 
 class RobustEnsembleControls(eqx.Module):
@@ -64,8 +64,8 @@ class _Slopes(eqx.Module):
 
 def replicas_of(replicas: Any) -> float:
     """A number of replicas; `ValueError` for what is none."""
-    allowed = f"must be a number from 1 up to {_MOST:g}, or inf"
-    return number("replicas", replicas, lambda y: 1 <= y <= _MOST or y == math.inf, allowed, infinite=True)
+    allowed = f"must be a number from 1 up to {_MOST_REPLICAS:g}, or inf"
+    return number("replicas", replicas, lambda y: 1 <= y <= _MOST_REPLICAS or y == math.inf, allowed, infinite=True)
 
 
 class RobustEnsemble(Functional):
@@ -110,6 +110,7 @@ class RobustEnsemble(Functional):
     Args:
         model: weights x architecture x constraint; the weights are binary.
         replicas: ``y``, from 1 (typical solutions) to 64, beyond which the inner integrals are not resolved, or infinite.
+            Finite numbers share a compiled program; the entropy of groups is ``-y² dphi/dy``.
         nodes: of the outer and of the inner integrals.
 
     Raises:
@@ -120,14 +121,21 @@ class RobustEnsemble(Functional):
     """
 
     model: Model
-    replicas: float = eqx.field(static=True, converter=replicas_of)
-    nodes: tuple[int, int] = eqx.field(static=True, default=(160, 112))
+    replicas: float | _Scalar
+    nodes: tuple[int, int] = eqx.field(static=True)
+    infinite: bool = eqx.field(static=True)
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[RobustEnsembleOrder]] = RobustEnsembleOrder
 
+    def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 112)):
+        self.model, self.nodes = model, nodes
+        self.replicas = replicas if is_traced(replicas) else replicas_of(replicas)
+        self.infinite = not is_traced(replicas) and math.isinf(self.replicas)
+
     def __check_init__(self):
-        if self.model.constraint.even and math.isinf(self.replicas):
+        super().__check_init__()
+        if self.model.constraint.even and self.infinite:
             kind = type(self.model.constraint).__name__
             raise ValueError(
                 f"replicas = inf has no limit with a {kind}, where groups and their opposites have no overlap: try 3"
@@ -136,7 +144,7 @@ class RobustEnsemble(Functional):
         if not isinstance(weights, Binary):
             kind = type(weights).__name__
             raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004  (part of a model)
-        if self.model.teacher and math.isinf(self.replicas):
+        if self.model.teacher and self.infinite:
             raise ValueError("infinitely many replicas of a teacher's students are not implemented: try 12")
 
     @property
@@ -174,7 +182,7 @@ class RobustEnsemble(Functional):
         teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
         gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, teacher)
         stretch = scatter + self.cusp(site.slope, amplitude)
-        pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, self.replicas, controls)
+        pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, controls)
         chance = over.probability
         terms = (
             chance * pattern.slope**2,
@@ -204,7 +212,7 @@ class RobustEnsemble(Functional):
         gap = 2.0 * controls.distance
         site, over_site = self.site(jnp.sqrt(order.q0_hat), order.R_hat, order.stretch_hat, controls)
         q0 = 1.0 - gap - share * order.stretch
-        pattern, over, *_ = self.pattern(gap, order.stretch, q0, order.R, self.replicas, controls)
+        pattern, over, *_ = self.pattern(gap, order.stretch, q0, order.R, controls)
         single = (order.q0_hat + share * order.stretch_hat) * gap
         interaction = -0.5 * (single + (1.0 - gap) * order.stretch_hat + order.q0_hat * order.stretch)
         (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
@@ -215,15 +223,10 @@ class RobustEnsemble(Functional):
         teacher = [typical.R_hat] if self.model.teacher else []
         return jnp.stack([jnp.sqrt(typical.q_hat), *teacher, jnp.zeros_like(typical.q_hat)])
 
-    @property
-    def infinite(self) -> bool:
-        """Whether a group holds infinitely many replicas: integrals over one become maxima."""
-        return math.isinf(self.replicas)
-
     def site(
         self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average]:
-        """A weight of a group in fields ``sqrt(q0_hat) x + R_hat``."""
+        """A weight of a group in fields ``amplitude x + R_hat`` that ``stretch_hat`` scatters; an average at the ``controls``."""
         if self.infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
             x, probability = Layered(2 * self.nodes[0])(jnp.array([_CUSP]), jnp.zeros(1), 0.0, 9.0)
             probability = 2.0 * probability
@@ -247,29 +250,23 @@ class RobustEnsemble(Functional):
         return mean[0] * math.sqrt(2.0 / math.pi) / amplitude
 
     def pattern(
-        self,
-        gap: _Scalar,
-        stretch: _Scalar,
-        q0: _Scalar,
-        R: _Scalar,
-        replicas: float | _Scalar,
-        controls: RobustEnsembleControls,
+        self, gap: _Scalar, stretch: _Scalar, q0: _Scalar, R: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average, Float[Array, " x"], _Slopes]:
         """A pattern of a group, in fields with a layer of the width of ``ln H`` at each edge, and where a teacher decides.
 
-        At ``gap = 1 - q1``, ``stretch``, ``q0``, ``R``, a finite number of ``replicas`` if the ensemble has one, and
-        ``controls``; also how the probability of a field changes with the teacher's own mean.
+        At ``gap = 1 - q1``, ``stretch``, ``q0``, ``R`` and ``controls``; also how the probability of a field changes with
+        the teacher's own mean.
         """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
-        apart = gap + (1.0 / replicas) * stretch  # 1 - q0
+        apart = gap + (1.0 / self.replicas) * stretch  # 1 - q0
         close = Kernels.beside_one(architecture, gap, apart)
         far, width = Kernels.of(architecture, q0, R), jnp.sqrt(close.value[0])
         if self.infinite:
             rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
-            rise, rising = (replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
+            rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
         slopes = _Slopes(between=close.slope[1], inside=close.slope[0], teacher=far.slope[1], rising=rising)
-        edges, scale = constraint.edges(), jnp.sqrt(far.value[0] + _NONE)
+        edges, scale = constraint.edges(), jnp.sqrt(far.value[0] + _NO_OVERLAP)
         steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
         if self.infinite:
             # The maximum is singular deeper inside the allowed set: where 1 = top^2 d^2 ln H, in complex fields.
@@ -293,7 +290,7 @@ class RobustEnsemble(Functional):
                 return constraint.log_weight(at, width)
 
             return blocks.largest(log_weight, (constraint, width), field, top, start), over, change, slopes
-        size = jnp.asarray(replicas)
+        size = jnp.asarray(self.replicas)
         spread = jnp.sqrt((rise + FAINT) / size)
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
         return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, change, slopes
