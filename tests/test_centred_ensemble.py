@@ -1,11 +1,15 @@
 """Entropy of replicas around a common centre: limits, identities, values of an independent program."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import fmjax
+from fmjax.cli import app
 from fmjax.replica import RobustEnsembleControls
 
 ALPHA = 0.6
@@ -154,3 +158,37 @@ def test_entropies_per_replica_fall_with_their_number_by_the_entropy_of_centres(
 
     found = fmjax.curve(DENSE, alpha=ALPHA, distance=jnp.array([0.02])).order.centre_entropy[0]
     assert -(10.0**2) * jax.grad(entropy)(10.0) == pytest.approx(float(found), abs=1e-9)
+
+
+def printed(*arguments):
+    result = CliRunner().invoke(app, ["robust-ensemble", "--centre", "free", "--alpha", str(ALPHA), *arguments, "--json"])
+    assert result.exit_code in (0, 3), result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_command_documents_typical_replicas_and_what_they_count():
+    document = printed("--replicas", "typical", "--distance", "0.05", "--distance", "0.0001")
+    assert (document["centre"], document["replicas"]) == ("free", "typical")
+    row, lost = document["rows"]
+    assert row["result"] == "converged"
+    assert row["entropy"] == pytest.approx(0.126245261, abs=1e-9)
+    assert row["replicas"] == pytest.approx(14.67018, abs=1e-5)
+    assert row["free_entropy"] == pytest.approx(row["replicas"] * row["entropy"] + row["centre_entropy"], abs=1e-12)
+    assert lost["replicas"] is lost["entropy"] is None
+    assert lost["result"].startswith(("the branch", "the best centres here"))
+
+
+def test_the_command_documents_given_numbers_of_replicas_as_sweeps_do(tmp_path):
+    row, *_ = printed("--replicas", "10", "--distance", "0.02")["rows"]
+    found = [row[name] for name in ("free_entropy", "entropy", "centre_entropy")]
+    np.testing.assert_allclose(found, [0.759197149, 0.071854731, 0.040649843], rtol=0, atol=1e-9)
+    grid = {"alpha": ALPHA, "replicas": 10, "distance": [0.02, 0.1]}
+    swept = fmjax.sweep({"quantity": "centred-ensemble", "grid": grid}, tmp_path / "centred.zarr").isel(distance=0)
+    for name in ("free_entropy", "entropy", "centre_entropy", "pull", "cross_overlap"):
+        assert float(swept[name]) == pytest.approx(row[name], abs=1e-11)
+
+
+def test_infinitely_many_replicas_are_printed_by_name_and_count_no_centres():
+    (row,) = printed("--replicas", "inf", "--distance", "0.05")["rows"]
+    assert row["replicas"] == "inf"
+    assert row["free_entropy"] is row["centre_entropy"] is None

@@ -10,7 +10,7 @@ from tests import command_line
 from tests.command_line import refused
 
 no_theory = command_line.no_theory
-
+REPLICAS = ["robust-ensemble", "--alpha", "0.5", "--replicas"]
 
 THEORY_COMMANDS = [
     ["entropy", "--alpha", "0.5"],
@@ -44,6 +44,12 @@ THEORY_COMMANDS = [
         (["threshold", "spinodal"], ["--task teacher-student"]),
         (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["kappa-max", "--weights binary"]),
         (["robust-ensemble", "--alpha", "0.5", "--replicas", "4", "--overlap", "0.9", "--weights", "spherical"], ["binary"]),
+        ([*REPLICAS, "typical", "--overlap", "0.9"], ["--replicas typical", "--centre free"]),
+        ([*REPLICAS, "4", "--distance", "0.1"], ["--distance", "--centre free", "--overlap"]),
+        ([*REPLICAS, "4", "--centre", "free", "--overlap", "0.9"], ["--overlap", "--distance"]),
+        ([*REPLICAS, "4", "--centre", "free", "--distance", "0.5"], ["distance 0.5", "between 0 and 0.5", "0.05"]),
+        ([*REPLICAS, "65", "--centre", "free", "--distance", "0.1"], ["up to 64", "65"]),
+        ([*REPLICAS, "4", "--centre", "free", "--distance", "0.1", "--task", "teacher-student"], ["--task storage"]),
         (
             ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
             ["activation", "even", "odd"],

@@ -81,6 +81,15 @@ ModelMarginOption = Annotated[
     float | None,
     typer.Option("--margin", metavar="K", parser=number, help="Margin of the solutions; 0 unless given, 1 if symmetric."),
 ]
+AnyReplicasOption = Annotated[
+    Any,
+    typer.Option(
+        "--replicas",
+        metavar=f"{REPLICAS.symbol}|typical",
+        parser=lambda text: text if text == "typical" else _replicas(text),
+        help=sentence(REPLICAS).replace("or inf", "inf, or typical (with --centre)"),
+    ),
+]
 ReplicasOption = Annotated[
     float, typer.Option("--replicas", metavar=REPLICAS.symbol, parser=_replicas, help=sentence(REPLICAS))
 ]

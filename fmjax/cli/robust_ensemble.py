@@ -1,28 +1,45 @@
-"""`fmjax robust-ensemble`: entropy of replicas that lie at a given overlap of each other."""
+"""`fmjax robust-ensemble`: entropy of replicas that lie close together, or around a common centre."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from fmjax.cli.describing import filled, listed
-from fmjax.cli.options import AlphaOption, ModelMarginOption, ReplicasOption, Setup, number, values_of
+from fmjax.cli.options import AlphaOption, AnyReplicasOption, ModelMarginOption, Setup, number, values_of
 from fmjax.cli.running import Document, column, plain, theory_command
-from fmjax.quantities import QUANTITIES, Output
+from fmjax.quantities import QUANTITIES, Output, Quantity
+from fmjax.sentences import CONVERGED
+
+
+class Centre(StrEnum):
+    """What the centre of replicas is."""
+
+    FREE = "free"
+
+
+_Several = typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced ones, both ends included.")
 
 
 def robust_ensemble(
     setup: Setup,
     ctx: typer.Context,
     alpha: AlphaOption,
-    replicas: ReplicasOption,
+    replicas: AnyReplicasOption,
     margin: ModelMarginOption = None,
     overlap: Annotated[
         list[float] | None,
         typer.Option(metavar="Q", parser=number, help="Overlap of any two replicas; give it again for more."),
     ] = None,
-    overlaps: Annotated[
-        str | None, typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced overlaps, both ends included.")
+    overlaps: Annotated[str | None, _Several] = None,
+    centre: Annotated[
+        Centre | None, typer.Option("--centre", help="Replicas around any weights instead, at a distance.")
     ] = None,
+    distance: Annotated[
+        list[float] | None,
+        typer.Option(metavar="D", parser=number, help="Distance of replicas from their centre; give it again for more."),
+    ] = None,
+    distances: Annotated[str | None, _Several] = None,
 ) -> tuple[Document, bool]:
     """Count groups of solutions close together.
 
@@ -33,38 +50,77 @@ def robust_ensemble(
 
     Replicas attract each other at overlaps above that of typical solutions: there is no answer below it.
 
+    With --centre free they lie at a distance (--distance, --distances) from any weights, instead of each other:
+
+    \b
+    {around}
+
+    --replicas typical are as many as leave no entropy of centres: the densest regions that exist.
+
     \b
     Examples
       fmjax robust-ensemble --alpha 0.6 --replicas inf --overlap 0.9 --overlap 0.95
       fmjax robust-ensemble --alpha 0.6 --replicas 3 --overlaps 0.5:0.99:50 --json
+      fmjax robust-ensemble --centre free --alpha 0.6 --replicas typical --distance 0.05
     """
     import numpy as np
 
-    from fmjax.outcome import CONVERGED, describe
+    values = {"alpha": alpha, "margin": setup.model(margin).margin}
+    given: Document = {"alpha": alpha, "margin": plain(values["margin"]), "replicas": _shown(replicas)}
+    if centre is None:
+        _refuse("--distance and --distances need --centre free: without a centre give --overlap", distance, distances)
+        _refuse("--replicas typical needs --centre free", replicas == "typical")
+        at = _inside("overlap", values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50"), 1.0, "0.9")
+        asked = values | {"replicas": replicas, "distance": 0.5 * (1.0 - np.asarray(at))}
+        rows, converged = _rows(setup, "robust ensemble", _APART, asked)
+        return given | {"rows": [{"overlap": q, **row} for q, row in zip(at, rows, strict=True)]}, converged
+    _refuse("--overlap and --overlaps are of replicas without a centre: give --distance", overlap, overlaps)
+    at = _inside("distance", values_of("distance", distance or [], distances, ctx, "0.01:0.2:20"), 0.5, "0.05")
+    number_of = {} if replicas == "typical" else {"replicas": replicas}
+    rows, converged = _rows(setup, "centred ensemble", _CENTRED, values | number_of | {"distance": np.asarray(at)})
+    found = [row.pop("replicas_found") for row in rows]
+    counted = [_shown(y) if row["result"] == CONVERGED else None for y, row in zip(found, rows, strict=True)]
+    rows = [{"distance": d, "replicas": y} | row for d, y, row in zip(at, counted, rows, strict=True)]
+    return {"centre": centre.value} | given | {"rows": rows}, converged
 
-    at = values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50")
-    bad = [q for q in at if not 0.0 < q < 1.0]
-    if bad:
-        raise ValueError(f"overlap {bad[0]:g} is not possible: it must lie between 0 and 1, ends excluded; try 0.9")
-    model, distance = setup.model(margin), 0.5 * (1.0 - np.asarray(at))
-    values = {"alpha": alpha, "margin": model.margin, "replicas": replicas, "distance": distance}
-    setup.check("robust ensemble", _QUANTITY)
-    found: dict[str, Any] = {"distance": distance} | _QUANTITY.evaluate(setup.controls() | values)
+
+def _refuse(sentence: str, *given: Any) -> None:
+    if any(given):
+        raise ValueError(sentence)
+
+
+def _inside(name: str, values: list[float], end: float, example: str) -> list[float]:
+    for value in values:
+        if not 0.0 < value < end:
+            allowed = f"it must lie between 0 and {end:g}, ends excluded; try {example}"
+            raise ValueError(f"{name} {value:g} is not possible: {allowed}")
+    return values
+
+
+def _shown(replicas: Any) -> Any:
+    return replicas if isinstance(replicas, str) else plain(replicas) or "inf"
+
+
+def _rows(setup: Setup, name: str, quantity: Quantity, values: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """A row for each distance, and whether all of them converged."""
+    from fmjax.outcome import describe
+
+    setup.check(name, quantity)
+    found: dict[str, Any] = {"distance": values["distance"]} | quantity.evaluate(setup.controls() | values)
     status = found.pop("result")
-    columns = {name: column(values, len(at)) for name, values in setup.shown(found).items()}
-    results = describe(status, _QUANTITY.sentences)
+    results = describe(status, quantity.sentences)
+    columns = {name: column(numbers, len(results)) for name, numbers in setup.shown(found).items()}
     rows = [
-        {"overlap": q, **{name: values[i] for name, values in columns.items()}, "result": str(results[i])}
-        for i, q in enumerate(at)
+        {name: numbers[i] for name, numbers in columns.items()} | {"result": str(result)} for i, result in enumerate(results)
     ]
-    document = {"alpha": alpha, "margin": plain(model.margin), "replicas": plain(replicas) or "inf", "rows": rows}
-    return document, bool(np.all(status == CONVERGED))
+    return rows, all(row["result"] == CONVERGED for row in rows)
 
 
-_QUANTITY = QUANTITIES["robust-ensemble"]
-_DISTANCE = Output("1", "Hamming distance per weight of two replicas, (1 - overlap)/2")
+_APART, _CENTRED = QUANTITIES["robust-ensemble"], QUANTITIES["centred-ensemble"]
+_OF_TWO = {"distance": Output("1", "Hamming distance per weight of two replicas, (1 - overlap)/2")}
 
 
 def add_to(app: typer.Typer) -> None:
-    outputs = listed({"distance": _DISTANCE, **_QUANTITY.outputs})
-    theory_command(app, "robust-ensemble", filled(robust_ensemble, outputs=outputs))
+    around = {("replicas" if name == "replicas_found" else name): output for name, output in _CENTRED.outputs.items()}
+    outputs = listed(_OF_TWO | dict(_APART.outputs))
+    theory_command(app, "robust-ensemble", filled(robust_ensemble, outputs=outputs, around=listed(around)))

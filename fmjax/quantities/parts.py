@@ -1,5 +1,7 @@
 """Controls and outputs that quantities share: each stands here once, with its name, its units and its range."""
 
+from dataclasses import replace
+
 from fmjax.names import Activation, Architecture, Constraint, Task, Weights, words
 from fmjax.quantities.quantity import Control, Late, Output
 
@@ -7,6 +9,7 @@ NATS = "nats per weight"
 SOLVED = "fmjax.quantities.solved"  # where the functions of the theory are
 MODEL_OF = Late(f"{SOLVED}:model_of")
 ENSEMBLE_OF = Late(f"{SOLVED}:ensemble_of")
+CENTRED_OF = Late(f"{SOLVED}:centred_of")
 
 # The parts of a model: of every quantity of the theory.
 MODEL = {
@@ -29,6 +32,8 @@ REFERENCE_MARGIN = Control("margin of the reference", symbol="KT")
 DISTANCE = Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True, symbol="D")
 APART = Control("Hamming distance per weight of any two replicas", low=0.0, high=0.5, along=True, symbol="D")
 REPLICAS = Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True, symbol="Y|inf")
+REPLICAS_AROUND = replace(REPLICAS, about="number of replicas; left out: as many as leave no centres", optional=True)
+FROM_CENTRE = replace(APART, about="Hamming distance per weight of a replica from its centre")
 SEED = Control("seed of the instance", low=0, high=2**31 - 1, integer=True)
 
 RESIDUAL = Output(NATS, "what Newton's method left of the equations")

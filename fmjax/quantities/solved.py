@@ -13,7 +13,7 @@ from fmjax.checks import is_traced
 from fmjax.models import Model, named_model
 from fmjax.quantities.parts import MODEL
 from fmjax.quantities.quantity import Values
-from fmjax.replica import Equilibrium, FranzParisi, RobustEnsemble
+from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble
 from fmjax.solvers import clusters, curve, outcome, solve
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.special import log_H
@@ -30,6 +30,11 @@ def model_of(values: Values) -> Model:
 def ensemble_of(values: Values) -> RobustEnsemble:
     """Replicas of the model that the controls choose, or what is wrong with them as a `ValueError`."""
     return RobustEnsemble(model_of(values), values["replicas"])
+
+
+def centred_of(values: Values) -> CentredEnsemble:
+    """Replicas around a centre, typical ones where their number is not given, or what is wrong as a `ValueError`."""
+    return CentredEnsemble(model_of(values), values.get("replicas", "typical"))
 
 
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:
@@ -126,6 +131,23 @@ def robust_ensemble(values: Values) -> dict[str, Any]:
         "stretch": found.order.stretch,
         "stretch_conjugate": found.order.stretch_hat,
         **_of_teacher(functional.model, found.order),
+        "error_estimate": found.error_estimate,
+    }
+    return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}
+
+
+def centred_ensemble(values: Values) -> dict[str, Any]:
+    """A curve of the local entropy around centres."""
+    found = curve(centred_of(values), alpha=values["alpha"], distance=values["distance"])
+    order = found.order
+    numbers = {
+        "entropy": order.local_entropy,
+        "centre_entropy": order.centre_entropy,
+        "free_entropy": order.replicas * order.local_entropy + order.centre_entropy,
+        "replicas_found": order.replicas,
+        "pull": order.p_hat,
+        "overlap": order.q1,
+        "cross_overlap": order.q0,
         "error_estimate": found.error_estimate,
     }
     return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}

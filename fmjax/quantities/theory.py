@@ -3,16 +3,20 @@
 from fmjax.quantities.parts import (
     ALPHA,
     APART,
+    CENTRED_OF,
     DISCRETE,
     DISTANCE,
     ENSEMBLE_OF,
+    FROM_CENTRE,
     MARGIN,
     MODEL,
     MODEL_OF,
     NATS,
     OF_TEACHER,
+    RANDOM_LABELS,
     REFERENCE_MARGIN,
     REPLICAS,
+    REPLICAS_AROUND,
     REPLICON,
     RESIDUAL,
     SOLVED,
@@ -24,7 +28,7 @@ from fmjax.sentences import PHASES
 __all__ = ["THEORY"]
 
 _PER_REPLICA = "nats per weight and replica"
-_AROUND = {"alpha": ALPHA, "reference_margin": REFERENCE_MARGIN, "margin": MARGIN, "distance": DISTANCE}
+_AROUND_REFERENCE = {"alpha": ALPHA, "reference_margin": REFERENCE_MARGIN, "margin": MARGIN, "distance": DISTANCE}
 
 THEORY: dict[str, Quantity] = {
     "first-moment": Quantity(
@@ -59,7 +63,7 @@ THEORY: dict[str, Quantity] = {
     ),
     "franz-parisi": Quantity(
         "local entropy of solutions at a distance from a typical reference",
-        {**_AROUND, **MODEL},
+        {**_AROUND_REFERENCE, **MODEL},
         {
             "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
             "slope": Output(NATS, "d phi / d distance"),
@@ -78,7 +82,7 @@ THEORY: dict[str, Quantity] = {
     ),
     "clusters": Quantity(
         "one step of replica-symmetry breaking of solutions at a distance from a typical reference",
-        {**_AROUND, **MODEL, **DISCRETE},
+        {**_AROUND_REFERENCE, **MODEL, **DISCRETE},
         {
             "entropy": Output(NATS, "of the one-step solution; negative: there are no solutions"),
             "symmetric_entropy": Output(NATS, "replica-symmetric local entropy"),
@@ -121,5 +125,33 @@ THEORY: dict[str, Quantity] = {
         seconds=0.01,
         check=ENSEMBLE_OF,
         example="robust-ensemble --alpha 0.6 --replicas inf --overlaps 0.5:0.95:10",
+    ),
+    "centred-ensemble": Quantity(
+        "local entropy of the densest solutions at a distance from any centre",
+        {
+            "alpha": ALPHA,
+            "margin": MARGIN,
+            "replicas": REPLICAS_AROUND,
+            "distance": FROM_CENTRE,
+            **MODEL,
+            **DISCRETE,
+            **RANDOM_LABELS,
+        },
+        {
+            "entropy": Output(NATS, "local entropy S_I around one centre; negative: there are no solutions"),
+            "centre_entropy": Output(NATS, "entropy S_E of such centres, below 0 where there are none; no number for inf"),
+            "free_entropy": Output(NATS, "F = y S_I + S_E, log of the number of centres and groups; no number for inf"),
+            "replicas_found": Output("1", "number y of replicas, found where S_E = 0 if it was left out"),
+            "pull": Output("1", "field p^ towards the centre: d (F/y) / d distance = 2 p^"),
+            "overlap": Output("1", "overlap q1 of two replicas around one centre"),
+            "cross_overlap": Output("1", "overlap q0 of replicas around two centres"),
+            "residual": RESIDUAL,
+            "error_estimate": bound(" of F / y and its slope", _PER_REPLICA),
+        },
+        Late(f"{SOLVED}:centred_ensemble"),
+        block=4,
+        seconds=0.03,
+        check=CENTRED_OF,
+        example="robust-ensemble --centre free --alpha 0.6 --replicas typical --distances 0.01:0.1:10",
     ),
 }

@@ -130,8 +130,8 @@ class RobustEnsemble(Functional):
 
     def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 112)):
         self.model, self.nodes = model, nodes
-        self.replicas = replicas if is_traced(replicas) else replicas_of(replicas)
-        self.infinite = not is_traced(replicas) and math.isinf(self.replicas)
+        self.replicas = replicas if (traced := is_traced(replicas)) else replicas_of(replicas)
+        self.infinite = not traced and math.isinf(self.replicas)
 
     def __check_init__(self):
         super().__check_init__()
@@ -140,9 +140,8 @@ class RobustEnsemble(Functional):
             raise ValueError(
                 f"replicas = inf has no limit with a {kind}, where groups and their opposites have no overlap: try 3"
             )
-        weights = self.model.weights
-        if not isinstance(weights, Binary):
-            kind = type(weights).__name__
+        if not isinstance(self.model.weights, Binary):
+            kind = type(self.model.weights).__name__
             raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004  (part of a model)
         if self.model.teacher and self.infinite:
             raise ValueError("infinitely many replicas of a teacher's students are not implemented: try 12")
@@ -226,7 +225,7 @@ class RobustEnsemble(Functional):
     def site(
         self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
     ) -> tuple[blocks.Block, Average]:
-        """A weight of a group in fields ``amplitude x + R_hat`` that ``stretch_hat`` scatters; an average at the ``controls``."""
+        """A weight of a group in fields ``amplitude x + R_hat``, which ``stretch_hat`` scatters, at these ``controls``."""
         if self.infinite:  # a cusp at 0, where the larger of two maxima changes: from there on
             x, probability = Layered(2 * self.nodes[0])(jnp.array([_CUSP]), jnp.zeros(1), 0.0, 9.0)
             probability = 2.0 * probability

@@ -190,14 +190,14 @@ def _(system, start, primals, tangents):
     return point, eqx.tree_at(lambda p: p.at, still(point), moved)
 
 
-_AROUND = ("reference", "margin")
+_OF_REFERENCE = ("reference", "margin")
 
 # Where the lowest point of a local entropy vanishes as the margin of the reference varies, of a model and alpha.
-touching_zero = _system(_touching_zero, *_AROUND)
+touching_zero = _system(_touching_zero, *_OF_REFERENCE)
 # Where a local entropy ceases to be monotonic as the margin of the reference varies, of a model and alpha.
-fold_in_margin = _system(_fold_in_margin, *_AROUND, "moving")
+fold_in_margin = _system(_fold_in_margin, *_OF_REFERENCE, "moving")
 # The same as alpha varies, around references of zero entropy, of a model.
-fold_in_alpha = _system(_fold_in_alpha, *_AROUND, "moving", "alpha")
+fold_in_alpha = _system(_fold_in_alpha, *_OF_REFERENCE, "moving", "alpha")
 # Where the lowest point of the entropy of a robust ensemble vanishes as alpha varies, and where that ceases to be monotonic.
 ensemble_touching_zero = _system(_ensemble_touching_zero, "alpha")
 ensemble_fold = _system(_ensemble_fold, "alpha", "moving")
