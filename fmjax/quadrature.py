@@ -20,7 +20,6 @@ from the sharpest layer of the row: where that is not an axis, an error that bot
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -29,17 +28,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.special.elementary import fast_log
+from fmjax.special.elementary import LOG_SQRT_2PI, fast_log
 
 __all__ = ["TAIL", "GaussHermite", "Layered", "Trapezoid", "expectation", "offset", "twins"]
 
 TAIL = 8.5  # standard deviations: exp(-36) is left out
-_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def log_normal_density(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """``-x**2/2 - log(sqrt(2 pi))``, the log density of the standard normal."""
-    return -0.5 * jnp.square(x) - _LOG_SQRT_2PI
+    return -0.5 * jnp.square(x) - LOG_SQRT_2PI
 
 
 def twins(size: int) -> np.ndarray:

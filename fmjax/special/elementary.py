@@ -11,6 +11,8 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)  # minus that of the standard normal density at 0
+
 
 def derivatives(
     function: Callable[[Array], Array], x: Float[Array, "*shape"]

@@ -11,9 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
-from fmjax.special.elementary import fast_log, horner, in_float
-
-_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+from fmjax.special.elementary import LOG_SQRT_2PI, fast_log, horner, in_float
 
 # (x + 6) A_4 / A_3 as a ratio of polynomials in t = (x - 6) / (x + 6), constant terms first. Obtained by rational
 # interpolation (one linear system, 100 digits, mpmath) at the Chebyshev points of t: relative error 2.4e-16 for degrees
@@ -101,7 +99,7 @@ def _log_H(x: Array) -> Array:
     argument = jnp.where(left, 1 + odds, ratio)
     rounding = ((argument - 1) - odds) * (1 - 0.5 * odds)
     log = fast_log(argument)
-    return jnp.where(left, rounding - log, (-0.5 * x * x - _LOG_SQRT_2PI) - log)
+    return jnp.where(left, rounding - log, (-0.5 * x * x - LOG_SQRT_2PI) - log)
 
 
 @_log_H.defjvp
