@@ -154,10 +154,10 @@ def theory_command(group: typer.Typer, name: str, body: Callable[..., tuple[Docu
     group.command(name)(command)
 
 
-_ROUNDING = 1e-9  # of a replicon that vanishes, as at a spinodal
+_VANISHING = 1e-9  # of a replicon that vanishes, as at a spinodal
 
 
 def _is_unstable(document: Document) -> bool:
     """Whether a symmetric answer, or a row of them, has a negative replicon; a row that tells its phase is none."""
     rows = [document, *(row for rows in document.values() if isinstance(rows, list) for row in rows)]
-    return any((row.get("replicon") or 0.0) < -_ROUNDING for row in rows if "phase" not in row)
+    return any((row.get("replicon") or 0.0) < -_VANISHING for row in rows if "phase" not in row)

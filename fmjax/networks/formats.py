@@ -15,7 +15,7 @@ Images = UInt8[np.ndarray, "images pixels"]
 Labels = UInt8[np.ndarray, " images"]
 
 _RECORD = 1 + 3 * 32 * 32  # of CIFAR-10: a label and an image
-_MOST = 9  # the largest label
+_LAST = 9  # the largest label
 
 
 def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
@@ -100,8 +100,8 @@ def read_npz(path: Path, split: Split) -> tuple[Images, Labels]:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(f"{path} holds no labels: y_{split} has shape {labels.shape}")
-    if not _are_whole(labels, _MOST):
-        raise ValueError(f"{path} holds labels y_{split} other than the whole numbers from 0 to {_MOST}: {_range(labels)}")
+    if not _are_whole(labels, _LAST):
+        raise ValueError(f"{path} holds labels y_{split} other than the whole numbers from 0 to {_LAST}: {_range(labels)}")
     pixels = _bytes(images)
     if pixels is None:
         asked = "pixels must be whole numbers from 0 to 255, or lie between 0 and 1"
@@ -132,7 +132,7 @@ def _range(values: np.ndarray) -> str:
 
 
 def _together(path: Path, images: Any, labels: Any) -> tuple[Images, Labels]:
-    if len(images) != len(labels) or labels.max() > _MOST:
-        largest = f"the largest {labels.max()} of at most {_MOST}"
+    if len(images) != len(labels) or labels.max() > _LAST:
+        largest = f"the largest {labels.max()} of at most {_LAST}"
         raise ValueError(f"{path} holds {len(labels)} labels, {largest}, for {len(images)} images")
     return images, labels

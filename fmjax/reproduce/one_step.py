@@ -24,17 +24,17 @@ CAPTION = (
     "there are no solutions."
 )
 
-_ALPHA = 0.75
+_LOAD = 0.75
 _SHOWN = ((0, 0.01), (0, 0.1), (2, 0.001), (2, 0.01), (2, 0.1))  # reference and distance of the potentials
 _BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2}
-_CLOSEST = 0.006  # replicas; closer, the patterns constrain nothing and Newton loses the branch
+_CLOSEST_REPLICAS = 0.006  # closer, the patterns constrain nothing and Newton loses the branch
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """The load, the distances, and the number of mutual distances of the robust ensemble."""
     near, far = (10, 5) if quick else (40, 20)
     grid = np.concatenate([np.geomspace(1e-3, 0.1, near), np.linspace(0.1, 0.5, far + 1)[1:]])
-    return {"alpha": _ALPHA, "distance": np.union1d(grid, [d for _, d in _SHOWN]).tolist(), "points": 40 if quick else 80}
+    return {"alpha": _LOAD, "distance": np.union1d(grid, [d for _, d in _SHOWN]).tolist(), "points": 40 if quick else 80}
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
@@ -93,7 +93,7 @@ def _clusters(alpha: float, margin: float, distance: np.ndarray) -> Any:
 
 def _robust(engine: Engine, alpha: float, points: int) -> dict[str, Any]:
     """Entropy of infinitely many replicas, against their mutual distance and that from their centre."""
-    mutual = np.geomspace(_CLOSEST, 0.98 * answer("entropy", alpha=alpha)["distance"], points)
+    mutual = np.geomspace(_CLOSEST_REPLICAS, 0.98 * answer("entropy", alpha=alpha)["distance"], points)
     found = engine.grid("robust-ensemble", alpha=alpha, replicas=np.inf, distance=mutual)
     centre = 0.5 * (1.0 - np.sqrt(1.0 - 2.0 * mutual))
     return {

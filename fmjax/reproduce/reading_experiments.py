@@ -11,7 +11,7 @@ from fmjax.reproduce.evidence import Absent, Curve, Found, Run, curve_of, phase,
 from fmjax.reproduce.plotting import converged
 
 PAPER_DATA = ("mnist-odd-even", "fashion-mnist", "cifar10")
-_SMALL = 0.1  # where "small distances" end
+_SMALL_UP_TO = 0.1  # distances
 
 # Solutions that were found --------------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ class _Excess(NamedTuple):
 
 def _excess(dataset: xr.Dataset, curve: Curve) -> _Excess:
     distance, entropy, scatter = _measured(dataset)
-    small = (distance < _SMALL) & (distance >= curve.distance[0])
+    small = (distance < _SMALL_UP_TO) & (distance >= curve.distance[0])
     if not small.any():
         raise Absent("no distance below 0.1 was measured")
     theory = CubicHermiteSpline(curve.distance, curve.entropy, curve.slope)(distance[small])
@@ -80,7 +80,7 @@ def committees(figure: str, least: float, most: float, beyond: float = 0.0) -> C
         excess = _excess(dataset, curve_of(dataset, "the curve of the experiment", "experiment_"))
         chosen = excess.distance > beyond
         if not chosen.any():
-            raise Absent(f"no distance between {beyond:g} and {_SMALL:g} was measured", excess.range)
+            raise Absent(f"no distance between {beyond:g} and {_SMALL_UP_TO:g} was measured", excess.range)
         value, slack = excess.value[chosen], 2 * excess.scatter[chosen]
         solved, size, units = (dataset[name] for name in ("solved", "experiment_size", "experiment_units"))
         number = f"{excess.range}, N = {int(size)}, K = {int(units)}, {int(solved.sum())} of {solved.size} instances solved"

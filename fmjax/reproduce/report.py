@@ -20,7 +20,7 @@ _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
 _DENSE = "an estimate in print"
 _ENCLOSURE = "certified enclosure"
-_ALPHA = 0.5
+_HALF = 0.5  # load
 
 
 class Literature(NamedTuple):
@@ -58,7 +58,7 @@ def _capacity(margin: float, low: float, high: float) -> Row:
 
 
 def _at_half(quantity: str, symbol: str) -> Row:
-    return Row(quantity.replace("-", "_"), f"{symbol}(α = {_ALPHA})", quantity, {"alpha": _ALPHA})
+    return Row(quantity.replace("-", "_"), f"{symbol}(α = {_HALF})", quantity, {"alpha": _HALF})
 
 
 def _replicas(count: float, literature: Literature | None = None) -> Row:

@@ -20,7 +20,7 @@ CAPTION = (
 )
 
 _LAW = 1.07  # measured between margins of 0.05 and 0.1
-_SMALL = 0.3  # where the law leaves the line
+_LAW_UP_TO = 0.3  # where the law leaves the line
 
 
 def settings(quick: bool) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         for color, part in each(dataset, "replicas"):
             style = {"color": color, "linestyle": "--", "label": rf"$y={float(part.replicas):g}$ replicas"}
             line(axes, margin, part.robust_capacity / capacity, part.robust_capacity_result, **style)
-        small = np.geomspace(margin.min(), _SMALL, 40)
+        small = np.geomspace(margin.min(), _LAW_UP_TO, 40)
         law = np.square(small) * (_LAW - np.log(small)) / np.interp(small, margin, capacity)
         axes.plot(small, law, ":", color="0.2", label=r"$\alpha=\kappa^2(\ln\frac{1}{\kappa}+1.07)$")
         axes.text(0.5, 1.03, "no solutions", color="0.3", transform=axes.get_yaxis_transform(), ha="center")

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
-_ROUNDING = 2e-14  # of a threshold, relative to its size and unit
+_LAST_DIGITS = 2e-14  # of a threshold, relative to its size and unit: its rounding
 
 
 class Threshold(eqx.Module, Symmetric):
@@ -149,5 +149,5 @@ def a_margin(
 def _judged(value: _Scalar, error: _Scalar, unit: _Scalar, status: Int[Array, ""]) -> tuple[_Scalar, Int[Array, ""]]:
     """The error of a threshold with that of rounding, and the status, given that."""
     size = jax.lax.stop_gradient(unit + jnp.abs(value))
-    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + _ROUNDING * size)  # an infinite load is exact
+    error = jnp.where(jnp.isinf(value), 0.0, jax.lax.stop_gradient(error) + _LAST_DIGITS * size)  # an infinite load is exact
     return error, resolved(status, size, error)
