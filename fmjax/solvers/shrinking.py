@@ -5,6 +5,8 @@ As ``q -> 1`` solutions are pressed against the edge of the allowed set, and onl
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -23,14 +25,32 @@ from fmjax.special import derivatives, log_H
 __all__ = ["breaking_volume", "log_load", "lowest_load", "shrinking_volume"]
 
 _Scalar = Float[Array, ""]
-_NODES = 240  # 120 give the same load to 1e-13 for margins from -3 to 1
-_NEARLY_ONE = 1e-6  # 1 - q where the bend of a kernel is taken: it may be infinite at 1
-_FAR = 40.0  # deviations: nothing lies beyond
-# Minus a replicon, below which the minimum is too shallow to be found. It is lower than the symmetric load by less than the
-# third power of the replicon: 0.37 to 0.49 of it for margins of -0.1 to -0.01.
-_BARELY = 2e-3
-# Where the lowest load is looked for: from nearly symmetric clusters to independent ones, and all ratios that matter.
-_GAPS, _RATIOS = np.geomspace(1e-5, 0.999, 48), np.geomspace(1e-2, 1e3, 40)
+
+
+class _Limit(NamedTuple):
+    """How loads at which solutions shrink are computed, and where the lowest of them is looked for.
+
+    Attributes:
+        nodes: of the integral over what clusters have in common. 120 give the same load to 1e-13 for margins from -3 to 1,
+            and so do 60; with 30 the lowest load was not found at -0.05.
+        beside_one: ``1 - q`` where the bend of a kernel is taken: it may be infinite at 1.
+        reach: deviations within which edges of the allowed set matter: within 6, loads lose 7e-7 at a margin of -3, within 8
+            5e-13, and nothing from 10 on.
+        barely: minus a replicon, below which the minimum is too shallow to be found. It is lower than the symmetric load by
+            less than the third power of the replicon: 0.37 to 0.49 of it for margins of -0.1 to -0.01.
+        gaps: least, largest and number: from nearly symmetric clusters to independent ones.
+        ratios: the same: all that matter.
+    """
+
+    nodes: int = 240
+    beside_one: float = 1e-6
+    reach: float = 40.0
+    barely: float = 2e-3
+    gaps: tuple[float, float, int] = (1e-5, 0.999, 48)
+    ratios: tuple[float, float, int] = (1e-2, 1e3, 40)
+
+
+_LIMIT = _Limit()
 
 
 class Volume(eqx.Module):
@@ -45,7 +65,7 @@ def _symmetric(model: Model) -> Volume:
     low, high = model.unit_constraint.support()
     steepness = jnp.asarray(model.architecture.steepness())
     alpha = steepness / (_mean_square_excess(-low) + _mean_square_excess(high))
-    bend = -jax.grad(jax.grad(model.architecture.complement))(jnp.asarray(_NEARLY_ONE))
+    bend = -jax.grad(jax.grad(model.architecture.complement))(jnp.asarray(_LIMIT.beside_one))
     outside = jnp.exp(log_H(-low)) + jnp.exp(log_H(high))
     return Volume(alpha, 1.0 - alpha * outside - bend / steepness)
 
@@ -76,13 +96,13 @@ def log_load(model: Model, logs: Float[Array, " 2"], tilt: _Scalar) -> _Scalar:
     common = jnp.sqrt(1.0 - apart)
     stiffness = ratio / (gap * model.architecture.steepness())
     stretched = 1.0 + stiffness * apart
-    edges = jnp.clip(jnp.stack(model.unit_constraint.support()), -_FAR, _FAR)
+    edges = jnp.clip(jnp.stack(model.unit_constraint.support()), -_LIMIT.reach, _LIMIT.reach)
     width = jnp.sqrt(apart)
-    x, probability = Layered(_NODES)(jnp.broadcast_to(common / width, edges.shape), -edges / width)
+    x, probability = Layered(_LIMIT.nodes)(jnp.broadcast_to(common / width, edges.shape), -edges / width)
     inside = model.unit_constraint.log_weight(common * x, width)
     excess = jnp.stack([edges[0] - common * x, common * x - edges[1]])
     pulled = -0.5 * (jnp.log(stretched) + stiffness * excess**2 / stretched) + log_H(-excess / (width * jnp.sqrt(stretched)))
-    energy = Average(probability, twins(_NODES), tilt)(jax.nn.logsumexp(jnp.stack([inside, *pulled]), axis=0))[0]
+    energy = Average(probability, twins(_LIMIT.nodes), tilt)(jax.nn.logsumexp(jnp.stack([inside, *pulled]), axis=0))[0]
     entropy = jnp.log1p(ratio) + (1.0 - gap) / gap * ratio / (1.0 + ratio)
     return jnp.log(entropy) - jnp.log(-2.0 * energy)
 
@@ -95,8 +115,9 @@ def _stationary(inputs: tuple[Model], logs: Float[Array, " 2"], tilt: _Scalar) -
 @Program
 def _search(model: Model) -> Root:
     """From the lowest load of a grid."""
-    grid = jnp.stack(jnp.meshgrid(jnp.log(_GAPS), jnp.log(_RATIOS), indexing="ij"), axis=-1).reshape(-1, 2)
-    loads = jax.lax.map(lambda logs: log_load(model, logs, jnp.zeros(())), grid, batch_size=_RATIOS.size)
+    gaps, ratios = np.geomspace(*_LIMIT.gaps), np.geomspace(*_LIMIT.ratios)
+    grid = jnp.stack(jnp.meshgrid(jnp.log(gaps), jnp.log(ratios), indexing="ij"), axis=-1).reshape(-1, 2)
+    loads = jax.lax.map(lambda logs: log_load(model, logs, jnp.zeros(())), grid, batch_size=ratios.size)
     start = grid[jnp.argmin(jnp.where(jnp.isfinite(loads), loads, jnp.inf))]
     nothing_positive = np.zeros(2, bool)
     found = root_of(_stationary, (model,), start, numbers=1, positive=nothing_positive, floor=1.0, tolerance=1e-5)
@@ -118,7 +139,7 @@ def breaking_volume(model: Model, root: Root) -> tuple[_Scalar, _Scalar, _Scalar
     """
     symmetric, accuracy = _symmetric(model), model.architecture.accuracy + 1e-13
     barely = jnp.maximum(-symmetric.replicon, 0.0)
-    broken = (barely > _BARELY) | ((barely > 0.0) & (root.status == CONVERGED))
+    broken = (barely > _LIMIT.barely) | ((barely > 0.0) & (root.status == CONVERGED))
     alpha = jnp.where(broken, jnp.exp(root.numbers[0]), symmetric.alpha)
     error = (accuracy + jnp.where(broken, root.number_errors[0], barely**3)) * alpha
     distance = jnp.where(broken, 0.5 * jnp.exp(root.unknowns[0]), 0.0)
