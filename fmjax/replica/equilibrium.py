@@ -19,7 +19,6 @@ from fmjax.replica.teacher import Label
 __all__ = ["Equilibrium", "EquilibriumControls", "EquilibriumOrder"]
 
 _Scalar = Float[Array, ""]
-_FAINT = 1e-18  # the same as `FAINT` of clusters, but fields are as faint as 1e-9 where loads are
 
 
 class EquilibriumOrder(eqx.Module):
@@ -64,6 +63,10 @@ class Equilibrium(Functional):
         model: weights x architecture x constraint.
         nodes: quadrature nodes per dimension. 160 give 1e-14 wherever the entropy is positive.
 
+    Attributes:
+        faint: a variance of fields that changes nothing, where the root of zero would have no derivative. Fields are as
+            faint as 1e-9 where loads are, of which more than 1e-18 would be felt.
+
     Raises:
         TypeError: ``model`` is none.
     """
@@ -72,6 +75,7 @@ class Equilibrium(Functional):
     nodes: int = eqx.field(static=True, default=160)
 
     control: ClassVar[str] = "alpha"
+    faint: ClassVar[float] = 1e-18
 
     @property
     def positive(self) -> np.ndarray:
@@ -126,7 +130,7 @@ class Equilibrium(Functional):
     ) -> Magnetisations:
         """A weight in its fields ``sqrt(q_hat) x + R_hat``."""
         weights = self.model.weights
-        return Magnetisations.of(weights, weights.typical(q_hat + _FAINT, R_hat, self.nodes), controls.tilt, clusters)
+        return Magnetisations.of(weights, weights.typical(q_hat + self.faint, R_hat, self.nodes), controls.tilt, clusters)
 
     def _pattern(
         self, q: _Scalar, gap: _Scalar, R: _Scalar, controls: EquilibriumControls, inside: Inside | None
@@ -138,7 +142,7 @@ class Equilibrium(Functional):
         """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
         close, far = Kernels.beside_one(architecture, gap), Kernels.of(architecture, q, R)
-        scale, width = jnp.sqrt(far.value[0] + _FAINT), jnp.sqrt(close.value[0])
+        scale, width = jnp.sqrt(far.value[0] + self.faint), jnp.sqrt(close.value[0])
         edges = constraint.edges()
         slopes, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
         label = Label(far.value[1] / scale) if self.model.teacher else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,10 +16,7 @@ __all__ = ["Covariances", "FranzParisiControls", "FranzParisiOrder", "Overlaps"]
 
 _Scalar = Float[Array, ""]
 
-# The variance g of a counted pre-activation that nothing explains stays above this part of all that is left to it. It
-# vanishes at the maximum of equal margins, and exponentially as d -> 0; entropies do not feel the difference.
-_SMALLEST = 1e-16
-_NONE = 1e-300  # an overlap of a reference with others like it, or its conjugate, where it has none
+_UNSHARED = 1e-300  # an overlap of a reference with others like it, or its conjugate, where it has none
 
 
 class FranzParisiControls(eqx.Module):
@@ -56,14 +55,14 @@ class FranzParisiOrder(eqx.Module):
         Where a functional is stationary its derivatives are the same along any of its order parameters: along these nothing
         vanishes, as ``q - t^2/q~`` does, the others held, at the maximum of equal margins.
         """
-        share = self.t / (reference.q + _NONE)
-        shared = self.t_hat / jnp.sqrt(reference.q_hat + _NONE)
+        share = self.t / (reference.q + _UNSHARED)
+        shared = self.t_hat / jnp.sqrt(reference.q_hat + _UNSHARED)
 
         def explained(of):
             return share**2 * of.q + (p - share * of.q) ** 2 / of.gap
 
         more = explained(other) - explained(reference)
-        t_hat = shared * jnp.sqrt(other.q_hat + _NONE)
+        t_hat = shared * jnp.sqrt(other.q_hat + _UNSHARED)
         return FranzParisiOrder(
             q=self.q + more,
             t=share * other.q,
@@ -119,7 +118,7 @@ class Overlaps(eqx.Module):
         error, other = at.mean - weight, weight - mean
         values = (at.variance, mean**2, other**2, error**2, error * mean, error * other, mean * teacher, *others)
         gap, reference, reference_gap, square, frozen, free, reference_R, *means = at.over(*values)
-        along, across = -frozen / (reference + _NONE), -free / reference_gap
+        along, across = -frozen / (reference + _UNSHARED), -free / reference_gap
         rest = error + along * mean + across * other
         variance, beyond = at.over(rest**2, rest * teacher)
         p_gap = 0.5 * (gap + square)
@@ -144,7 +143,14 @@ class Covariances(eqx.Module):
     deviation ``width``, the teacher's ``along x + beside w`` and a part of its own. ``x`` is the frozen field of the
     reference, ``v w`` the rest of the counted solutions' common field. ``slopes`` are those of the kernel at ``q, p`` and at
     ``t, R``; ``bend`` is its second derivative at ``q``.
+
+    Attributes:
+        unexplained: the variance ``g`` of a counted pre-activation that nothing explains stays above this part of all that
+            is left to it. It vanishes at the maximum of equal margins, and exponentially as ``d -> 0``; entropies do not
+            feel the difference.
     """
+
+    unexplained: ClassVar[float] = 1e-16
 
     scale: _Scalar
     std: _Scalar
@@ -170,17 +176,17 @@ class Covariances(eqx.Module):
         close = Kernels.beside_one(architecture, at.gap, at.p_gap, at.reference_gap)
         far = Kernels.of(architecture, at.t, at.R, at.reference, at.reference_R)
         (kernel_gap, kernel_p_gap, gap_ref), (kernel_t, kernel_R, q_ref, R_ref) = close.value, far.value
-        q_ref = q_ref + _NONE
+        q_ref = q_ref + _UNSHARED
 
-        p, square = 1.0 - at.p_gap, at.reference * at.reference_gap + _NONE
+        p, square = 1.0 - at.p_gap, at.reference * at.reference_gap + _UNSHARED
         excess, span = at.reference * (at.p_gap - at.along), at.p_gap * (2.0 - at.p_gap)  # t - p q~, 1 - p²
         kernel_p, kernel_span = 1.0 - kernel_p_gap, kernel_p_gap * (2.0 - kernel_p_gap)
         kernel_excess = excess + ((kernel_t - at.t) - (kernel_p * q_ref - p * at.reference))
         squares = kernel_excess**2 / (q_ref * gap_ref) - excess**2 / square
         g = at.variance + ((kernel_span - span) - squares - (kernel_gap - at.gap))
-        g = jnp.where(g > 0.0, g, 0.0) + _SMALLEST * kernel_gap
+        g = jnp.where(g > 0.0, g, 0.0) + Covariances.unexplained * kernel_gap
         beyond = at.beyond + ((kernel_R - at.R) - (R_ref * kernel_t / q_ref - at.reference_R * (1.0 - at.along)))
-        most = jnp.sqrt(g * jnp.maximum(1.0 - R_ref**2 / q_ref, _NONE))  # Schur again: for rounding, where g is none
+        most = jnp.sqrt(g * jnp.maximum(1.0 - R_ref**2 / q_ref, _UNSHARED))  # Schur again: for rounding, where g is none
         beyond = jnp.clip(beyond, -most, most)
 
         c = (kernel_p * gap_ref - kernel_excess) / jnp.sqrt(gap_ref)

@@ -18,9 +18,9 @@ from fmjax.special import log_H, mills_ratio
 
 __all__ = ["Label", "probability_given_tail"]
 
-_NODES = 24
-_SHARE, _WEIGHT = (column / 2 for column in np.polynomial.legendre.leggauss(_NODES))
-_SHARE = 0.5 + _SHARE  # on [0, 1]
+# Of Gauss and Legendre, for the integral over the angle in `probability_given_tail`, with as many nodes as leave 1e-15 up to
+# |rho| = 0.95; there 16 leave 1e-12, and 12 2e-10. At 0.99 these leave 3e-12, at 0.999 1e-9.
+_ANGLES, _ANGLE_WEIGHTS = (column / 2 for column in np.polynomial.legendre.leggauss(24))
 
 
 class Label(NamedTuple):
@@ -70,9 +70,9 @@ def probability_given_tail(
         Absolute error times ``H(tail)`` below 1e-15 for ``|rho| < 0.95``; 1e-13 at ``tail = 10``. Where ``H(tail)``
         underflows the result is finite and means nothing.
     """
-    angle = jnp.arcsin(rho)[..., None] * _SHARE
+    angle = jnp.arcsin(rho)[..., None] * (0.5 + _ANGLES)
     density = _normal_density((bound[..., None] - tail[..., None] * jnp.sin(angle)) / jnp.cos(angle))
-    total = jnp.arcsin(rho) * (density @ _WEIGHT)
+    total = jnp.arcsin(rho) * (density @ _ANGLE_WEIGHTS)
     return jnp.exp(log_H(-bound)) - mills_ratio(tail) * total
 
 
