@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,12 +21,6 @@ from fmjax.precision import numpy_rules
 from fmjax.special import log_H
 
 __all__ = ["Committee"]
-
-_MOST_EXACT = 32  # sign units: their number costs its square, and the central limit errs by its inverse
-_LEAST_SIGNS = 0.04  # variance of a sum of +1 and -1 that is nearly decided, as a Gaussian
-_LEAST_SUM = 0.01  # the same of a sum of weights
-_ROUNDING = 1e-5  # of a sum of activations in float32
-_SOME = np.linspace(0.1, 4.0, 14)
 
 
 class Committee(eqx.Module):
@@ -53,6 +47,13 @@ class Committee(eqx.Module):
         units: ``K``; even unless ``g`` is odd.
         tree: whether units have inputs of their own.
 
+    Attributes:
+        most_exact: sign units that are counted exactly: their number costs its square, and the central limit errs by its
+            inverse.
+        least_signs: least variance of a sum of +1 and -1 that is nearly decided, as a Gaussian.
+        least_sum: the same of a sum of weights.
+        rounding: of a sum of activations in float32.
+
     Raises:
         ValueError: an activation that is none, or a number of units that makes no sense.
 
@@ -64,6 +65,11 @@ class Committee(eqx.Module):
         ((152, 101), 'solved')
     """
 
+    most_exact: ClassVar[int] = 32
+    least_signs: ClassVar[float] = 0.04
+    least_sum: ClassVar[float] = 0.01
+    rounding: ClassVar[float] = 1e-5
+
     activation: Any = eqx.field(static=True)
     units: int = eqx.field(static=True)
     tree: bool = eqx.field(static=True)
@@ -73,9 +79,10 @@ class Committee(eqx.Module):
     def __init__(self, activation: str | Callable[[Any], Any] = "sign", units: Number = 3, *, tree: bool = False):
         self.activation, self.slope = activation_of(activation)
         self.units, self.tree = whole("units", units, 1), bool(tree)
+        some = np.linspace(0.1, 4.0, 14)
         with jax.ensure_compile_time_eval():
-            values, opposite = (np.asarray(self.function(jnp.asarray(u, jnp.float32))) for u in (_SOME, -_SOME))
-        self.odd = bool(np.all(np.abs(values + opposite) <= 1e-5 * np.max(np.abs(values))))
+            values, opposite = (np.asarray(self.function(jnp.asarray(u, jnp.float32))) for u in (some, -some))
+        self.odd = bool(np.all(np.abs(values + opposite) <= self.rounding * np.max(np.abs(values))))
         if not self.odd and self.units % 2:
             raise ValueError(
                 f"units = {self.units} is odd, and half of those that are no odd function count as -1: use an even number"
@@ -109,7 +116,7 @@ class Committee(eqx.Module):
             return Lattice(math.sqrt(self.units), 2, self.units % 2)
         if self.slope == 0 and binary:
             return Lattice(math.sqrt(self.units * inputs), 1 if inputs % 2 else 2)
-        return Lattice(math.sqrt(self.units), rounding=_ROUNDING)
+        return Lattice(math.sqrt(self.units), rounding=self.rounding)
 
     @numpy_rules()
     def totals(
@@ -171,11 +178,11 @@ class Committee(eqx.Module):
             plus, minus = self.plus_or_minus(mean * math.sqrt(inputs), variance * inputs, inputs, binary)
             if self.counts_exactly:
                 return self.log_satisfied(plus, minus, margin)
-            first, second, least = *sign_moments(plus, minus), _LEAST_SIGNS
+            first, second, least = *sign_moments(plus, minus), self.least_signs
         elif self.slope is not None:
-            first, second, least = *leaky_moments(self.slope, mean, variance), _LEAST_SUM / inputs
+            first, second, least = *leaky_moments(self.slope, mean, variance), self.least_sum / inputs
         else:
-            first, second, least = *numerical_moments(self.function, mean, variance), _LEAST_SUM / inputs
+            first, second, least = *numerical_moments(self.function, mean, variance), self.least_sum / inputs
         centre = jnp.mean(self.coefficients.astype(mean.dtype) * first, axis=-1) * math.sqrt(self.units)
         centre = centre if labels is None else labels * centre
         spread = jnp.maximum(jnp.mean(second, axis=-1), least / self.units)
@@ -184,7 +191,7 @@ class Committee(eqx.Module):
     @property
     def counts_exactly(self) -> bool:
         """Whether probabilities of plus units are combined without the central limit."""
-        return self.is_sign and self.units <= _MOST_EXACT
+        return self.is_sign and self.units <= self.most_exact
 
     def plus_or_minus(
         self, mean: Float[Array, "*shape"], variance: Float[Array, "*shape"], inputs: int, binary: bool

@@ -18,7 +18,6 @@ __all__ = ["NEVER", "at_most_minus", "leaky_moments", "numerical_moments", "sign
 
 _Units = Float[Array, "*shape K"]
 
-_NODES = 32  # of Gauss and Hermite: 1e-6 of tanh at variance 1, more where variances are smaller
 NEVER = -1e9  # a logarithm of zero, with derivatives of zero instead of NaN
 
 
@@ -48,9 +47,14 @@ def leaky_moments(slope: float, mean: _Units, variance: _Units) -> tuple[_Units,
     return slope * mean + rest * positive, slope**2 * variance + rest**2 * spread + 2 * slope * rest * variance * a
 
 
-def numerical_moments(function: Callable[[Array], Array], mean: _Units, variance: _Units) -> tuple[_Units, _Units]:
-    """Mean and variance of ``function(u)`` at ``u ~ N(mean, variance)``, by Gauss and Hermite."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+def numerical_moments(
+    function: Callable[[Array], Array], mean: _Units, variance: _Units, size: int = 32
+) -> tuple[_Units, _Units]:
+    """Mean and variance of ``function(u)`` at ``u ~ N(mean, variance)``, by Gauss and Hermite.
+
+    With 32 nodes, those of tanh are off by 3e-6 at variance 1, by rounding at 0.1 and by 1e-3 at 3; with 64 by 3e-9 at 1.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(size)
     z, weights = (jnp.asarray(part, mean.dtype) for part in (nodes, weights / weights.sum()))
     values = function(mean[..., None] + jnp.sqrt(variance)[..., None] * z)
     first = values @ weights

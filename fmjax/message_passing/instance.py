@@ -32,7 +32,7 @@ from fmjax.message_passing.passes import over_blocks
 __all__ = ["Instance"]
 
 _PACKED = 8  # random bits per random byte
-_ROWS_DRAWN = 128
+_ROWS_DRAWN = 128  # at a time: what memory holds of random numbers beside the patterns
 
 
 class Instance(eqx.Module):
