@@ -1,8 +1,10 @@
 """The structure that CONTRIBUTING promises: reading order is import order, files are short, importing changes nothing."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +155,29 @@ def test_no_file_is_longer_than_one_idea():
     files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {name: length for name, length in lines.items() if length > LONGEST} == {}
+
+
+def private_constants(tree: ast.Module) -> Iterator[str]:
+    """Names like _THIS that are bound at the level of the module, also several at once, as often as they are."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        names = (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+        yield from (name for name in names if re.fullmatch(r"_[A-Z][A-Z0-9_]*", name))
+
+
+def test_no_two_private_constants_share_a_name():
+    places = defaultdict(list)
+    for path in FILES:
+        for name in private_constants(ast.parse(path.read_text(encoding="utf-8"))):
+            places[name].append(str(path.relative_to(ROOT)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_private_constants_are_seen_however_they_are_bound():
+    source = (
+        "_A, (_B, c) = 1, (2, 3)\n_C: int = 4\nD = 5\n_Scalar = float\n_A = 6\nclass E:\n    _F = 7\n    def g(): _H = 8"
+    )
+    assert list(private_constants(ast.parse(source))) == ["_A", "_B", "_C", "_A"]
 
 
 def python(source: str) -> str:
