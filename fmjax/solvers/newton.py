@@ -21,7 +21,7 @@ from fmjax.solvers.outcome import CONVERGED, NOT_FINITE, OUT_OF_STEPS, STALLED
 __all__ = ["Equations", "Expansion", "Root", "expand", "root_of", "solve"]
 
 _Vector = Float[Array, " n"]
-_FACTOR = np.log(3.0)  # of an unknown, in one step
+_FACTOR = np.log(3.0)  # an unknown that Newton moves by factors triples at most in one step, as it does in `_towards`
 Equations = Callable[[Any, _Vector, Float[Array, ""]], tuple[_Vector, Float[Array, " numbers"]]]
 
 
