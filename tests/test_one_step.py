@@ -257,3 +257,17 @@ def test_a_reference_changes_the_fields_and_nothing_else():
         rest=rest,
     )
     assert float(value) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_clusters_of_a_sweep_are_those_of_the_front_door(local, out):
+    grid = {"alpha": ALPHA, "reference_margin": [0.0, 0.5], "distance": DISTANCES[3:5]}
+    found = fmjax.sweep({"quantity": "clusters", "grid": grid}, out)
+    row = found.sel(reference_margin=0.0)
+    np.testing.assert_allclose(row.entropy, local.entropy[3:5], atol=1e-12)
+    np.testing.assert_allclose(row.symmetric_entropy, local.symmetric.entropy[3:5], atol=1e-12)
+    for code, phase in zip(row.phase.to_numpy(), local.phase[3:5], strict=True):
+        assert f"{code}: {phase}" in found.phase.long_name
+    beyond = found.sel(reference_margin=0.5)  # kappa_max(0.75) = 0.08
+    assert np.isnan(beyond.entropy).all()
+    assert set(beyond.phase.to_numpy()) == {5}

@@ -36,6 +36,7 @@ def test_rules_that_users_set_for_their_own_code_change_nothing(setting):
     assert found == expected
 
 
+STRICT = {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}
 PROGRAM = """
 import dataclasses, jax, fmjax, numpy as np
 from fmjax import networks
@@ -72,9 +73,8 @@ networks.flipped(layers, np.array([0.0, 0.1]), jax.random.key(0))
 @pytest.mark.parametrize(
     "settings",
     [
-        {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"},
-        {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_ENABLE_X64": "1"},
-        {"JAX_DEBUG_NANS": "1"},
+        STRICT,
+        STRICT | {"JAX_ENABLE_X64": "1", "JAX_DEBUG_NANS": "1"},
     ],
     ids=" ".join,
 )

@@ -137,23 +137,6 @@ def test_the_capacity_of_replicas_is_that_of_their_number(out):
     assert float(found.distance) == pytest.approx(float(threshold.distance), rel=1e-6)
 
 
-@pytest.mark.slow
-def test_clusters_are_those_of_the_front_door(out):
-    distance = np.array([0.01, 0.1])
-    grid = {"alpha": 0.75, "reference_margin": [0.0, 0.5], "distance": distance}
-    found = fmjax.sweep({"quantity": "clusters", "grid": grid}, out)
-    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.0), reference_margin=0.0)
-    expected = fmjax.clusters(local, alpha=0.75, distance=distance)
-    row = found.sel(reference_margin=0.0)
-    np.testing.assert_allclose(row.entropy, expected.entropy, atol=1e-12)
-    np.testing.assert_allclose(row.symmetric_entropy, expected.symmetric.entropy, atol=1e-12)
-    for code, phase in zip(row.phase.to_numpy(), expected.phase, strict=True):
-        assert f"{code}: {phase}" in found.phase.long_name
-    beyond = found.sel(reference_margin=0.5)  # kappa_max(0.75) = 0.08
-    assert np.isnan(beyond.entropy).all()
-    assert set(beyond.phase.to_numpy()) == {5}
-
-
 def test_instances_are_those_of_focusing(out):
     grid = {"size": [51, 75], "alpha": [0.3, 1.4], "seed": "3:5:3"}
     found = fmjax.sweep({"quantity": "focusing", "block": 2, "grid": grid}, out)
