@@ -51,7 +51,10 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     q0          overlap of replicas of two such groups
 
 Around a common centre, any weights at distance d from all of them (:class:`CentredEnsemble`), they also say how rare such
-regions are: their local entropy and the entropy of centres add up to ``order``.
+regions are, and with as many of them as leave no entropy of centres, how dense the densest ones:
+
+    S_I         local entropy around such a centre
+    S_E         entropy of centres that have it; negative: there are none
 
 **Thresholds of the landscape** (:mod:`thresholds`). As the reference margin grows at fixed alpha:
 

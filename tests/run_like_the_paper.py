@@ -144,6 +144,15 @@ def one_step():
     )
 
 
+def ensembles():
+    """Two references and the best centres, with an experiment half way between them."""
+    best = curve(0.0)[0] + 0.02
+    results = np.full((1, DISTANCE.size), "converged", dtype=object)
+    around = {"centred_entropy": (("ensemble", "distance"), [best]), "centred_result": (("ensemble", "distance"), results)}
+    whole = curves("reference", [0, 1], (0.3, 0.0)).assign(around).assign(experiment())
+    return whole.assign_coords(ensemble=["typical"])
+
+
 def figures():
     return {
         "2": typical(),
@@ -155,6 +164,7 @@ def figures():
         "8": networks(),
         "phase-diagram": diagram(),
         "one-step": one_step(),
+        "ensembles": ensembles(),
     }
 
 

@@ -140,6 +140,25 @@ def broken(lost=()):
     )
 
 
+def broken_ensembles():
+    """Two references, two ensembles around centres, of which the first lost its first row, and one without a centre."""
+    whole = phases().isel(phase=[0, -1]).rename(phase="reference")
+    near = [name for name in whole.variables if name.startswith("near_")]
+    grid, size = ("ensemble", "distance"), whole.sizes["distance"]
+    results = np.full((2, size), "converged", dtype=object)
+    results[0, 0] = ENDED
+    return (
+        whole.drop_vars(near)
+        .assign(
+            centred_entropy=(grid, np.linspace(0.01, 0.2, 2 * size).reshape(2, size)),
+            centred_result=(grid, results),
+            robust_entropy=("robust_distance", [0.1, 0.2, 0.25]),
+            robust_result=("robust_distance", ["converged"] * 3),
+        )
+        .assign_coords(ensemble=["typical", "infinite"], robust_distance=[0.01, 0.05, 0.1])
+    )
+
+
 def measured(**changes):
     values = {"capacity": 0.83307859973957923, "overlap at capacity": 0.563949080, "conjugate at capacity": 2.57635132}
     values |= {

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fmjax.reproduce import at_kappa_max, entropy, franz_parisi, one_step, phase_diagram, typical_distance
+from fmjax.reproduce import at_kappa_max, ensembles, entropy, franz_parisi, one_step, phase_diagram, typical_distance
 from fmjax.reproduce.plotting import binary_entropy
 from fmjax.sentences import THEORY
 from fmjax.solvers import outcome
-from tests.small_figures import ENDED, PHASES, broken, diagram, loads, margins, phases, tried
+from tests.small_figures import ENDED, PHASES, broken, broken_ensembles, diagram, loads, margins, phases, tried
 
 
 def lines(axes, at_least=3):
@@ -105,6 +105,18 @@ def test_a_band_marks_where_the_replicon_is_negative(draw, data):
         assert not [line for line in before.lines if line.get_linewidth() > 3]
         (band,) = bands
         assert np.flatnonzero(np.isfinite(band.get_ydata())).tolist() == [2, 3]
+
+
+def test_ensembles_are_drawn_as_far_as_they_were_found_over_both_references():
+    data = broken_ensembles()
+    axes = ensembles.draw(data).axes[0]
+    by_name = {line.get_label(): np.array(line.get_xydata()) for line in axes.lines}
+    assert by_name["best centres that exist"][:, 1].tolist()[1:] == data.centred_entropy[0].to_numpy()[1:].tolist()
+    assert np.isnan(by_name["best centres that exist"][0, 1])
+    assert np.isfinite(by_name[r"$y=\infty$, around a centre"]).all()
+    assert len(by_name[r"$y=\infty$, around their mean"]) == 3
+    assert sum(name.startswith(r"$\tilde") for name in by_name) == 2
+    assert "501" in axes.containers[0].get_label()
 
 
 def test_the_phase_diagram_shows_what_was_found():

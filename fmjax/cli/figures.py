@@ -20,6 +20,7 @@ class Figure(StrEnum):
     DEEP_NETWORKS = "8"
     PHASE_DIAGRAM = "phase-diagram"
     ONE_STEP = "one-step"
+    ENSEMBLES = "ensembles"
     SYMMETRIC = "symmetric"
 
 
@@ -31,7 +32,8 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 
 def figure(
     name: Annotated[
-        Figure, typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, one-step, or symmetric.")
+        Figure,
+        typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, one-step, ensembles, symmetric."),
     ],
     out: OutOption,
     quick: QuickOption = False,
@@ -55,6 +57,7 @@ def figure(
     8              binary networks on images: error, overlap, local energy
     phase-diagram  kappa_min, kappa_u, kappa_max, alpha'_U against load and margin
     one-step       one step of replica-symmetry breaking, and the robust ensemble
+    ensembles      local entropy of typical and of dense regions, instances
     symmetric      phases of the symmetric perceptron, against margin and load
 
     \b

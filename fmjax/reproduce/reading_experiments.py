@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.interpolate import CubicHermiteSpline
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
 from fmjax.reproduce.evidence import Absent, Curve, Found, Run, curve_of, phase, printed_error
 from fmjax.reproduce.plotting import converged
@@ -88,6 +88,25 @@ def committees(figure: str, least: float, most: float, beyond: float = 0.0) -> C
         return Found(number, holds, error=printed_error(excess.scatter))
 
     return read
+
+
+def between_typical_and_densest(run: Run) -> Found:
+    """Measured entropies between the curve at kappa_max and that of the best centres, for ``0.02 < d < 0.1``."""
+    dataset = run.figures["ensembles"]
+    largest, dense = dataset.isel(reference=-1), dataset.sel(ensemble="typical")
+    known = converged(dense.centred_result)
+    if known.sum() < 2:
+        raise Absent("the curve of the best centres did not converge")
+    excess = _excess(dataset, curve_of(largest, "the curve at κ_max"))
+    best = dense.distance.to_numpy()[known], dense.centred_entropy.to_numpy()[known]
+    chosen = (excess.distance > 0.02) & (excess.distance < best[0][-1])
+    if not chosen.any():
+        raise Absent("no distance between 0.02 and 0.1 was measured", excess.range)
+    distance, above, slack = excess.distance[chosen], excess.value[chosen], 2 * excess.scatter[chosen]
+    theory = CubicHermiteSpline(largest.distance, largest.entropy, largest.slope)(distance)
+    below = CubicSpline(*best)(distance) - theory - above
+    number = f"{above.min():.4f} to {above.max():.4f} above the one, {below.min():.4f} to {below.max():.4f} below the other"
+    return Found(number, bool((above > -slack).all() and (below > -slack).all()), error=printed_error(excess.scatter))
 
 
 # Networks -------------------------------------------------------------------------------------------------------------

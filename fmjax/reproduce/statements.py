@@ -103,6 +103,11 @@ STATEMENTS = (
         *(f"{_BEYOND}, figure 7", experiments.committees("7", least=0.02, most=0.05, beyond=0.05), ("7",)),
     ),
     Statement(
+        "Around solutions that focusing BP finds (α = 0.6, 0.02 < d < 0.1) the entropy lies between that around typical "
+        "solutions of margin κ_max and that around the best of all weights.",
+        *(f"{_BEYOND}, figure ensembles", experiments.between_typical_and_densest, ("ensembles",)),
+    ),
+    Statement(
         "Multilayer networks learn up to a threshold P, with errors beyond it.",
         *(_NETWORKS, experiments.networks(experiments.learn), ("8",)),
     ),
