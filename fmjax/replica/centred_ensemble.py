@@ -89,6 +89,11 @@ class CentredEnsemble(Functional):
     of centres: there is such a place at loads from 0.35 on. At lower ones, and far from or close to a centre, ``S_E = 0``
     wants more than 256 replicas, beyond which integrals are not resolved: rows say so, and infinitely many are close.
 
+    At margin 0 the curve of typical replicas is one piece up to a load between 0.765 and 0.77 (``d`` = 0.042, ``y`` = 15).
+    Beyond, it folds, with two branches at some distances and, at 0.78, none at others: the dense regions fall apart. In
+    print this is about 0.77. The slope of infinitely many vanishes where that without a centre does, at the load of
+    `thresholds.robust_alpha_u`.
+
     The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, for typical ones also ``ln y``, and ``F`` is stationary
     where
 
