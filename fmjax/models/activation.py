@@ -49,9 +49,9 @@ class Sign(Activation):
 
 
 class LeakyReLU(Activation):
-    """``g(u) = u`` for ``u > 0`` and ``slope * u`` below.
+    r"""``g(u) = u`` for ``u > 0`` and ``slope * u`` below.
 
-        Q(q) = ((1+s)/2)^2 q + ((1-s)/2)^2 (2/pi) [sqrt(1-q^2) + q arcsin q - 1]
+    .. math:: Q(q) = \Big(\frac{1+s}2\Big)^2 q + \Big(\frac{1-s}2\Big)^2 \frac2\pi \big[\sqrt{1-q^2} + q \arcsin q - 1\big]
 
     Args:
         slope: ``s``, differentiable; 0 is ReLU, 1 is linear.

@@ -68,14 +68,18 @@ class _Site(eqx.Module):
 class CentredEnsemble(Functional):
     r"""Local entropy of ``y`` solutions at distance ``d``, ``p = 1 - 2d``, from any weights ``w~`` (PRL 115, 128101).
 
-        F = ext  -(y/2) q1^ [1 + (y-1) q1] + (y²/2) q0 q0^ - y p p^ + G_S + alpha G_E
-        G_S = ∫Dx ln sum_{s=+-1} ∫Du [2cosh(sqrt(q0^) x + sqrt(q1^ - q0^) u + p^ s)]^y
-        G_E = ∫Dx ln ∫Du H( (kappa - sqrt(q0) x - sqrt(q1 - q0) u)/sqrt(1-q1) )^y
+    .. math::
+
+        F &= \mathop{\mathrm{ext}} -\tfrac y2 \hat q_1 [1 + (y-1) q_1] + \tfrac{y^2}2 q_0 \hat q_0 - y p \hat p + G_S
+        + \alpha G_E, \\
+        G_S &= \int\! Dx \ln \sum_{s = \pm1} \int\! Du\, [2\cosh(\sqrt{\hat q_0}\, x + \sqrt{\hat q_1 - \hat q_0}\, u
+        + \hat p s)]^y, \\
+        G_E &= \int\! Dx \ln \int\! Du\, H^y\Big(\frac{\kappa - \sqrt{q_0}\, x - \sqrt{q_1 - q_0}\, u}{\sqrt{1-q_1}}\Big)
 
     in nats per weight, over ``q0, q0^, q1, q1^, p^``. The centre is binary and need not solve anything. ``F`` counts centres
     with ``y`` solutions each: centres are chosen with the ``y``-th power of the number of solutions around them, so that
 
-        S_I = dF/dy,    S_E = F - y S_I,    dF/dd = 2 y p^
+    .. math:: S_I = \partial F / \partial y, \qquad S_E = F - y S_I, \qquad \partial F / \partial d = 2 y \hat p
 
     are the local entropy around a centre, the entropy of centres that have it, and the slope. The value is ``F / y``, per
     replica, with the slope ``2 p^``. The larger ``y``, the denser and rarer the regions; below ``S_E = 0`` there are none.
@@ -97,7 +101,8 @@ class CentredEnsemble(Functional):
     The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, for typical ones also ``ln y``, and ``F`` is stationary
     where
 
-        q0 = E[<m>²],  q1 = E[<m²>],  p = E[<w~ m>],  q0^ = alpha E[<f>²],  q1^ = alpha E[<f²>]
+    .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad p = E\langle \tilde w m\rangle, \quad
+        \hat q_0 = \alpha E\langle f\rangle^2, \quad \hat q_1 = \alpha E\langle f^2\rangle
 
     with means ``<.>`` over the centre and the replicas of a group, of the mean weight ``m`` and the force ``f`` of one.
 

@@ -45,14 +45,16 @@ class EquilibriumControls(eqx.Module):
 class Equilibrium(Functional):
     r"""Entropy of the solutions of a random instance (theory of Krauth and Mezard, 1989; with a teacher, Gyorgyi 1990).
 
-        S(alpha, kappa) = ext_{q, q^, R, R^}  -q^ (1-q)/2 - R R^ + G_S + alpha G_E
-        G_S = ∫Dx ln 2cosh(sqrt(q^) x + R^)
-        G_E = ∫Dx 2 H( -R x / sqrt(q - R²) ) ln H( (kappa - sqrt(q) x) / sqrt(1-q) )
+    .. math::
+
+        S(\alpha, \kappa) &= \mathop{\mathrm{ext}} -\tfrac12 \hat q (1-q) - R \hat R + G_S + \alpha G_E, \\
+        G_S &= \int\! Dx \ln 2\cosh(\sqrt{\hat q}\, x + \hat R), \\
+        G_E &= \int\! Dx\, 2 H\Big(\frac{-R x}{\sqrt{q - R^2}}\Big) \ln H\Big(\frac{\kappa - \sqrt q\, x}{\sqrt{1-q}}\Big)
 
     in nats per weight; the forms shown are those of binary weights and a perceptron with a margin. Its fields are ``(q^)``,
     with a teacher ``(q^, R^)``, and it is stationary where
 
-        q = E[m²],  R = E[m],  q^ = alpha E[f²],  R^ = alpha E[f f*]
+    .. math:: q = E[m^2], \quad R = E[m], \quad \hat q = \alpha E[f^2], \quad \hat R = \alpha E[f f^*]
 
     with the mean weight ``m``, the force ``f = d ln H / d mean`` and ``f*`` that of the label on the teacher. With a
     teacher, ``R = q`` at margin 0 (Nishimori) and ``R < q`` at a positive one. Negative values are meaningful: there,

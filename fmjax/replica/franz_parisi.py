@@ -40,9 +40,14 @@ class _Pattern(eqx.Module):
 class FranzParisi(Functional):
     r"""Entropy of solutions at distance ``d`` from a typical solution of margin ``reference_margin`` (Franz, Parisi).
 
-        phi(d) = ext_{q, t, R, q^, t^, R^, p^}  -q^(1-q)/2 - p p^ + t t^ - R R^ + G_S + alpha G_E,      p = 1 - 2d
-        G_S = ∫Dx (1 + tanh(sqrt(q~^) x)) ∫Dy ln 2cosh( t^/sqrt(q~^) x + sqrt(q^ - t^²/q~^) y + p^ - t^ )
-        G_E = ∫Dx ∫Dw  H((theta - r w)/sqrt(1-r²)) / H(theta)  ln H( (k - a x - v w)/sqrt(1-q) )
+    .. math::
+
+        \phi(d) &= \mathop{\mathrm{ext}} -\tfrac12 \hat q (1-q) - p \hat p + t \hat t - R \hat R + G_S + \alpha G_E,
+        \qquad p = 1 - 2d, \\
+        G_S &= \int\! Dx\, \Big(1 + \tanh \sqrt{\hat{\tilde q}}\, x\Big) \int\! Dy\, \ln 2\cosh\Big(
+        \frac{\hat t}{\sqrt{\hat{\tilde q}}}\, x + \sqrt{\hat q - \hat t^2 / \hat{\tilde q}}\; y + \hat p - \hat t \Big), \\
+        G_E &= \int\! Dx \int\! Dw\, \frac{H\big((\theta - r w)/\sqrt{1-r^2}\big)}{H(\theta)}
+        \ln H\!\left(\frac{\kappa - a x - v w}{\sqrt{1-q}}\right)
 
     in nats per weight, with ``theta = (kt - sqrt(q~) x)/sqrt(1-q~)``, ``a = t/sqrt(q~)``, ``c = (p-t)/sqrt(1-q~)``,
     ``v² = q - a²``, ``r = c/v``: ``x`` is the frozen field of the reference, ``v w`` the rest of the counted field, and
@@ -53,8 +58,10 @@ class FranzParisi(Functional):
     before the last. With mean weights ``m`` and forces ``f``, those of the reference ``m~, f~`` given ``x`` alone, ``phi``
     is stationary where
 
-        q = E[m²],  t = E[m m~],  p = E[m w~],  q^ = alpha E[f²],  t^ = alpha E[f f~],
-        dphi/dd = 2 (p^ - alpha E[f f~(x, w)])
+    .. math::
+
+        q = E[m^2], \quad t = E[m \tilde m], \quad p = E[m \tilde w], \quad \hat q = \alpha E[f^2], \quad
+        \hat t = \alpha E[f \tilde f], \quad \phi'(d) = 2\,(\hat p - \alpha E[f \tilde f(x, w)])
 
     and the last force is that on the reference given both ``x`` and ``w``. With a kernel ``Q``, overlaps become ``Q`` of
     them in ``G_E`` and each conjugate gains ``Q'``. Neither end of the curve is singular in these fields: the second

@@ -20,8 +20,11 @@ _Scalar = Float[Array, ""]
 class OneStep(eqx.Module):
     r"""One-step free entropy of the solutions that a replica-symmetric functional counts.
 
-        phi(m) = ext  -q1^/2 + (1-m) q1 q1^/2 + m q0 q0^/2 + ... + G_S(m) + alpha G_E(m)
-        G(m) = E[F_m],      F_m(h) = (1/m) ln ∫Du exp(m f(h + sqrt(Delta) u))
+    .. math::
+
+        \phi(m) &= \mathop{\mathrm{ext}} -\tfrac12 \hat q_1 + \tfrac{1-m}2 q_1 \hat q_1 + \tfrac m2 q_0 \hat q_0 + \ldots
+        + G_S(m) + \alpha G_E(m), \\
+        G(m) &= E[F_m], \qquad F_m(h) = \tfrac1m \ln \int\! Du\, \exp\big(m f(h + \sqrt\Delta\, u)\big)
 
     in nats per weight (Krauth and Mezard 1989 for typical solutions; the supplement of Baldassi et al. 2021 around a
     reference), with ``Delta = q1 - q0`` for patterns and ``q1^ - q0^`` for weights, and ``E`` the mean over the symmetric

@@ -71,14 +71,16 @@ def replicas_of(replicas: Any) -> float:
 class RobustEnsemble(Functional):
     r"""Entropy per replica of ``y`` solutions at mutual distance ``d``, ``q1 = 1 - 2d`` (Baldassi et al., PNAS 2016, 2020).
 
-        phi = ext_{q0, q0^, q1^}  -q1^/2 + (1-y) q1 q1^/2 + y q0 q0^/2 + G_S + alpha G_E
-        G_S = (1/y) ∫Dx ln ∫Du [2cosh(sqrt(q0^) x + sqrt(q1^ - q0^) u)]^y
-        G_E = (1/y) ∫Dx ln ∫Du H( (kappa - sqrt(q0) x - sqrt(q1 - q0) u)/sqrt(1-q1) )^y
+    .. math::
+
+        \phi &= \mathop{\mathrm{ext}} -\tfrac12 [\hat q_1 - (1-y) q_1 \hat q_1 - y q_0 \hat q_0] + G_S + \alpha G_E, \\
+        G_S &= \tfrac1y \int\! Dx \ln \int\! Du\, [2\cosh(\sqrt{\hat q_0} x + \sqrt{\hat q_1 - \hat q_0} u)]^y, \\
+        G_E &= \tfrac1y \int\! Dx \ln \int\! Du\, H^y[(\kappa - \sqrt{q_0} x - \sqrt{q_1 - q_0} u) / \sqrt{1-q_1}]
 
     in nats per weight and replica, and for ``y`` = infinity, with ``D = y (q1 - q0)`` and ``D^ = y (q1^ - q0^)``,
 
-        phi = ext_{q^, D^, D}  -q^(1-q1)/2 - (q1 D^ + q^ D)/2 + ∫Dz max_u [-u²/2 + ln 2cosh(sqrt(q^) z + sqrt(D^) u)]
-                 + alpha ∫Dz max_u [-u²/2 + ln H( (kappa - sqrt(q1) z - sqrt(D) u)/sqrt(1-q1) )].
+    .. math:: \phi = \mathop{\mathrm{ext}} -\tfrac12 [\hat q (1-q_1) + q_1 \hat D + \hat q D] + \int\! Dz \max_u [
+        -\tfrac{u^2}2 + \ln 2\cosh(\sqrt{\hat q} z + \sqrt{\hat D} u)] + \alpha \int\! Dz \max_u [-\tfrac{u^2}2 + \ln H].
 
     The maximum of ``phi`` over ``d`` is the entropy of typical solutions, at their distance; the replicas attract each other
     (``q1 > q0``) closer than that, and only these distances can be solved for.
@@ -86,22 +88,20 @@ class RobustEnsemble(Functional):
     Exactly, ``phi`` does not increase with ``y`` (Han's inequality for exchangeable variables). The ansatz, symmetric
     between groups, obeys it only where the logarithm of the number of groups, ``-y² dphi/dy`` per weight, is positive: at
     alpha = 0.6, d = 0.05 its values are 0.0910, 0.0886, 0.0924, 0.0951 for ``y`` = 8, 16, 64, infinity, and the smallest
-    over ``y`` is the best bound. So the thresholds at ``y`` = infinity are those of the ansatz: for a perceptron at margin 0
-    the curve is monotonic up to ``alpha`` = 0.755302026 (`thresholds.robust_alpha_u`: its slope vanishes at ``d`` = 0.0402)
-    and nowhere negative up to 0.814218475 (`thresholds.robust_capacity`: ``d`` = 0.0823), the same with twice the nodes. The
-    smallest over ``y`` = 4, 8, ..., 24 is monotonic up to 0.78 and not at 0.80 (``d`` from 0.01 on). In print, the
-    large-deviation ``alpha_U`` is about 0.77 and an estimate from a few replicas 0.784; the curve of 4 replicas turns
-    negative at 0.78438. Monotonic curves around typical solutions of the largest margin end at ``alpha'_U`` = 0.729033.
+    over ``y`` is the best bound. Thresholds at ``y`` = infinity are those of the ansatz: for a perceptron at margin 0 the
+    curve is monotonic up to ``alpha`` = 0.755302026 (`thresholds.robust_alpha_u`: its slope vanishes at ``d`` = 0.0402)
+    and nowhere negative up to 0.814218475 (`thresholds.robust_capacity`: ``d`` = 0.0823). In print, an estimate from a few
+    replicas is 0.784; the curve of 4 replicas turns negative at 0.78438.
 
-    As ``d -> 0`` at ``y`` = infinity the patterns constrain nothing, and ``phi`` tends to the entropy of all configurations
-    at distance ``(1 - sqrt(q1))/2`` from a centre: ``D`` grows, and the branch may be lost; such rows say so.
+    As ``d -> 0`` at ``y`` = infinity ``phi`` tends to the entropy of all configurations at ``(1 - sqrt(q1))/2`` from a
+    centre: ``D`` grows, and the branch may be lost; such rows say so.
 
     The fields are ``sqrt(q0^)``, the amplitude of the field that all groups share, and ``D^``, which vanishes where replicas
-    do not interact. With means ``<.>`` over the replicas of one group, ``phi`` is stationary where
+    do not interact. With the mean weight ``m`` and the force ``f`` of one replica and means ``<.>`` over a group, ``phi`` is
+    stationary where
 
-        q0 = E[<m>²],  q1 = E[<m²>],  q0^ = alpha E[<f>²],  dphi/dd = (1 - 1/y) (D^ - alpha y (E[<f²>] - E[<f>²]))
-
-    in terms of the mean weight ``m`` and the force ``f`` of one replica.
+    .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad \hat q_0 = \alpha E\langle f\rangle^2, \quad
+        \phi'(d) = (1 - \tfrac1y)\,[\hat D - \alpha y\,(E\langle f^2\rangle - E\langle f\rangle^2)]
 
     With a teacher of overlap ``R = E[<m>]`` with every replica, ``phi`` has the term ``-R R^``, weights feel ``R^`` beside
     the shared field, and a pattern of shared field ``x`` comes with the probability ``2 H(-R x / sqrt(q0 - R²))`` of its
