@@ -155,6 +155,13 @@ def test_the_densest_regions_fall_apart_at_the_published_load():
     assert list(torn.converged).index(True) == sum(~torn.converged) > 0
 
 
+@pytest.mark.parametrize("alpha", [0.6, 0.7])
+def test_where_replicas_do_not_interact_rounding_does_not_lose_the_start(alpha):
+    """Of tabulated kernels, whose differences at equal overlaps are below zero."""
+    many = fmjax.CentredEnsemble(fmjax.TreeCommittee("relu"), 64)
+    assert fmjax.curve(many, alpha=alpha, distance=[0.1]).converged.all()
+
+
 def test_distances_beyond_one_half_are_refused():
     with pytest.raises(ValueError, match=r"between 0 and 0\.5"):
         fmjax.curve(DENSE, alpha=ALPHA, distance=[0.6])

@@ -6,6 +6,7 @@ import math
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -237,8 +238,7 @@ class RobustEnsemble(Functional):
             stretch = jnp.sqrt(stretch_hat + FAINT)
             start = jnp.broadcast_to(stretch, field.shape)
             return blocks.largest(lambda _, at: log_2cosh(at), None, field, stretch, start), over
-        size = jnp.asarray(self.replicas)
-        spread = jnp.sqrt((stretch_hat + FAINT) / size)
+        spread = jnp.sqrt((stretch_hat + FAINT) / (size := jnp.asarray(self.replicas)))
         rule = blocks.weight_rule(field, spread, size, self.nodes[1], offset(x.size))
         return blocks.block(log_2cosh, field, spread, size, rule), over
 
@@ -264,6 +264,7 @@ class RobustEnsemble(Functional):
             rise, rising = close.slope[0] * stretch, close.bend[0] * stretch
         else:
             rise, rising = (self.replicas * (pair[1] - pair[0]) for pair in (close.value, -close.slope))
+            rise += jax.lax.stop_gradient(jnp.maximum(-rise, 0.0))  # by rounding, where replicas do not interact
         slopes = _Slopes(between=close.slope[1], inside=close.slope[0], teacher=far.slope[1], rising=rising)
         edges, scale = constraint.edges(), jnp.sqrt(far.value[0] + _NO_OVERLAP)
         steep, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
@@ -289,8 +290,7 @@ class RobustEnsemble(Functional):
                 return constraint.log_weight(at, width)
 
             return blocks.largest(log_weight, (constraint, width), field, top, start), over, change, slopes
-        size = jnp.asarray(self.replicas)
-        spread = jnp.sqrt((rise + FAINT) / size)
+        spread = jnp.sqrt((rise + FAINT) / (size := jnp.asarray(self.replicas)))
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
         return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, change, slopes
 
