@@ -76,5 +76,5 @@ def sweep(
 
 
 def add_to(app: typer.Typer) -> None:
-    quantities = "\n".join(textwrap.wrap(names(QUANTITIES, "and"), 76, initial_indent="  ", subsequent_indent="  "))
+    quantities = "\n".join(textwrap.wrap(names(QUANTITIES, "and"), 76, break_on_hyphens=False))
     app.command("sweep")(filled(sweep, quantities=quantities))
