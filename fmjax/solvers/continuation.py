@@ -34,7 +34,7 @@ __all__ = ["NO_SOLUTIONS", "Curve", "curve_of", "follow", "position_of", "typica
 _Scalar = Float[Array, ""]
 _Local = FranzParisi | RobustEnsemble | CentredEnsemble
 NO_SOLUTIONS = -1e-9  # an entropy below it
-_BEFORE = (-3.5, -0.5, 25)  # logit of the distances at which the start of a curve is looked for
+_BEFORE = (-3.5, -0.5, 25)  # logit of the distances, 0.03 to 0.38, at which the start of a curve is looked for
 
 
 class Curve(eqx.Module):
