@@ -92,6 +92,14 @@ def test_every_row_converges_and_the_slope_is_that_of_the_entropy(curves, y):
     np.testing.assert_allclose(measured, np.asarray(curve.slope)[[2, 3]], atol=1e-4)
 
 
+def test_many_replicas_close_to_each_other_are_resolved_as_their_error_estimates_say():
+    many, distance = fmjax.RobustEnsemble(fmjax.Perceptron(), 56.7), 0.002 * 2.0 ** np.arange(DISTANCES.size)
+    found, finer = (fmjax.curve(each, alpha=0.263, distance=distance) for each in (many, many.resized(1.5)))
+    for number in ("entropy", "slope"):
+        changed = np.abs(np.asarray(getattr(finer, number) - getattr(found, number)))
+        assert np.all(changed <= np.asarray(found.error_estimate)) and np.all(changed < 1e-8)
+
+
 def test_one_replica_has_the_entropy_of_typical_solutions_at_every_overlap(typical):
     one = fmjax.RobustEnsemble(fmjax.Perceptron(), 1.0)
     q0, q0_hat, none = typical.order.q, typical.order.q_hat, jnp.zeros(())

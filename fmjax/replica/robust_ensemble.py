@@ -112,7 +112,7 @@ class RobustEnsemble(Functional):
         model: weights x architecture x constraint; the weights are binary.
         replicas: ``y``, from 1 (typical solutions) to 64, beyond which the inner integrals are not resolved, or infinite.
             Finite numbers share a compiled program; the entropy of groups is ``-y² dphi/dy``.
-        nodes: of the outer and of the inner integrals.
+        nodes: of the outer and of the inner integrals; with 168 inner ones some slopes are off by more than their estimates.
 
     Raises:
         ValueError: another number of replicas, infinitely many with an even constraint (groups and their opposites, which
@@ -129,7 +129,7 @@ class RobustEnsemble(Functional):
     control: ClassVar[str] = "distance"
     order: ClassVar[type[RobustEnsembleOrder]] = RobustEnsembleOrder
 
-    def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 112)):
+    def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 192)):
         self.model, self.nodes = model, nodes
         self.replicas = replicas if (traced := is_traced(replicas)) else replicas_of(replicas)
         self.infinite = not traced and math.isinf(self.replicas)
