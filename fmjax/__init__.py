@@ -50,8 +50,8 @@ treats them all alike (replica symmetry, RS) can be wrong. One step of replica-s
     q1          overlap of any two of them; their entropy is per weight and replica
     q0          overlap of replicas of two such groups
 
-Around a common centre, any weights at distance d from all of them (:class:`CentredEnsemble`), they also say how rare such
-regions are, and with as many of them as leave no entropy of centres, how dense the densest ones:
+Around a common centre at distance d from all of them, any weights or a solution (:class:`CentredEnsemble`), they also say
+how rare such regions are, and with as many of them as leave no entropy of centres, how dense the densest ones:
 
     S_I         local entropy around such a centre
     S_E         entropy of centres that have it; negative: there are none

@@ -97,7 +97,8 @@ def test_many_replicas_close_to_each_other_are_resolved_as_their_error_estimates
     found, finer = (fmjax.curve(each, alpha=0.263, distance=distance) for each in (many, many.resized(1.5)))
     for number in ("entropy", "slope"):
         changed = np.abs(np.asarray(getattr(finer, number) - getattr(found, number)))
-        assert np.all(changed <= np.asarray(found.error_estimate)) and np.all(changed < 1e-8)
+        assert np.all(changed <= np.asarray(found.error_estimate))
+        assert np.all(changed < 1e-8)
 
 
 def test_one_replica_has_the_entropy_of_typical_solutions_at_every_overlap(typical):

@@ -16,6 +16,7 @@ class Centre(StrEnum):
     """What the centre of replicas is."""
 
     FREE = "free"
+    SOLUTION = "solution"
 
 
 _Several = typer.Option(metavar="START:STOP:COUNT", help="Evenly spaced ones, both ends included.")
@@ -33,7 +34,11 @@ def robust_ensemble(
     ] = None,
     overlaps: Annotated[str | None, _Several] = None,
     centre: Annotated[
-        Centre | None, typer.Option("--centre", help="Replicas around any weights instead, at a distance.")
+        Centre | None, typer.Option("--centre", help="Replicas around any weights, or a solution, instead.")
+    ] = None,
+    centre_margin: Annotated[
+        float | None,
+        typer.Option(metavar="KT", parser=number, help="Margin of a centre that is a solution; that of the replicas."),
     ] = None,
     distance: Annotated[
         list[float] | None,
@@ -50,7 +55,8 @@ def robust_ensemble(
 
     Replicas attract each other at overlaps above that of typical solutions: there is no answer below it.
 
-    With --centre free they lie at a distance (--distance, --distances) from any weights, instead of each other:
+    With --centre they lie at a distance (--distance, --distances) from any weights (free), or from a solution of
+    --centre-margin (solution), instead of each other:
 
     \b
     {around}
@@ -62,22 +68,29 @@ def robust_ensemble(
       fmjax robust-ensemble --alpha 0.6 --replicas inf --overlap 0.9 --overlap 0.95
       fmjax robust-ensemble --alpha 0.6 --replicas 3 --overlaps 0.5:0.99:50 --json
       fmjax robust-ensemble --centre free --alpha 0.6 --replicas typical --distance 0.05
+      fmjax robust-ensemble --centre solution --alpha 0.6 --replicas 10 --distance 0.05
     """
     import numpy as np
 
     values = {"alpha": alpha, "margin": setup.model(margin).margin}
     given: Document = {"alpha": alpha, "margin": plain(values["margin"]), "replicas": _shown(replicas)}
     if centre is None:
-        _refuse("--distance and --distances need --centre free: without a centre give --overlap", distance, distances)
-        _refuse("--replicas typical needs --centre free", replicas == "typical")
+        _refuse("--distance and --distances need --centre free or solution, others give --overlap", distance, distances)
+        _refuse("--replicas typical needs --centre free or solution", replicas == "typical")
+        _refuse("--centre-margin needs --centre solution", centre_margin is not None)
         at = _inside("overlap", values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50"), 1.0, "0.9")
         asked = values | {"replicas": replicas, "distance": 0.5 * (1.0 - np.asarray(at))}
         rows, converged = _rows(setup, "robust ensemble", _APART, asked)
         return given | {"rows": [{"overlap": q, **row} for q, row in zip(at, rows, strict=True)]}, converged
     _refuse("--overlap and --overlaps are of replicas without a centre: give --distance", overlap, overlaps)
     at = _inside("distance", values_of("distance", distance or [], distances, ctx, "0.01:0.2:20"), 0.5, "0.05")
-    number_of = {} if replicas == "typical" else {"replicas": replicas}
-    rows, converged = _rows(setup, "centred ensemble", _CENTRED, values | number_of | {"distance": np.asarray(at)})
+    around = {} if replicas == "typical" else {"replicas": replicas}
+    if centre is Centre.SOLUTION:
+        around["centre_margin"] = values["margin"] if centre_margin is None else centre_margin
+        given["centre_margin"] = plain(around["centre_margin"])
+    else:
+        _refuse("a free centre has no margin: --centre-margin needs --centre solution", centre_margin is not None)
+    rows, converged = _rows(setup, "centred ensemble", _CENTRED, values | around | {"distance": np.asarray(at)})
     found = [row.pop("replicas_found") for row in rows]
     counted = [_shown(y) if row["result"] == CONVERGED else None for y, row in zip(found, rows, strict=True)]
     rows = [{"distance": d, "replicas": y} | row for d, y, row in zip(at, counted, rows, strict=True)]

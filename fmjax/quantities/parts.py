@@ -34,6 +34,7 @@ APART = Control("Hamming distance per weight of any two replicas", low=0.0, high
 REPLICAS = Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True, symbol="Y|inf")
 REPLICAS_AROUND = replace(REPLICAS, about="number of replicas; left out: as many as leave no centres", optional=True)
 FROM_CENTRE = replace(APART, about="Hamming distance per weight of a replica from its centre")
+CENTRE_MARGIN = replace(REFERENCE_MARGIN, about="margin of a centre that is a solution; left out: a free one", optional=True)
 SEED = Control("seed of the instance", low=0, high=2**31 - 1, integer=True)
 
 RESIDUAL = Output(NATS, "what Newton's method left of the equations")

@@ -34,7 +34,9 @@ def ensemble_of(values: Values) -> RobustEnsemble:
 
 def centred_of(values: Values) -> CentredEnsemble:
     """Replicas around a centre, typical ones where their number is not given, or what is wrong as a `ValueError`."""
-    return CentredEnsemble(model_of(values), values.get("replicas", "typical"))
+    margin = values.get("centre_margin")
+    centre = "free" if margin is None else "solution"
+    return CentredEnsemble(model_of(values), values.get("replicas", "typical"), centre, margin)
 
 
 def _known(status: Any, **numbers: Any) -> dict[str, Any]:
@@ -145,9 +147,10 @@ def centred_ensemble(values: Values) -> dict[str, Any]:
         "centre_entropy": order.centre_entropy,
         "free_entropy": order.replicas * order.local_entropy + order.centre_entropy,
         "replicas_found": order.replicas,
-        "pull": order.p_hat,
+        "pull": 0.5 * found.slope,
         "overlap": order.q1,
         "cross_overlap": order.q0,
+        "centre_overlap": order.centre,
         "error_estimate": found.error_estimate,
     }
     return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}

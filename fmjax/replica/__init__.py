@@ -1,6 +1,7 @@
 """Free-entropy functionals and their order parameters."""
 
-from fmjax.replica.centred_ensemble import CentredEnsemble, CentredEnsembleOrder
+from fmjax.replica.centre_site import CentredEnsembleOrder
+from fmjax.replica.centred_ensemble import CentredEnsemble
 from fmjax.replica.clusters import Broken, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumControls, EquilibriumOrder
 from fmjax.replica.franz_parisi import FranzParisi

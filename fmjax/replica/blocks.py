@@ -28,7 +28,7 @@ from fmjax.models import Constraint
 from fmjax.quadrature import Layered
 from fmjax.special import derivatives
 
-__all__ = ["Block", "block", "cluster_rule", "largest", "pattern_rule", "pattern_start", "weight_rule"]
+__all__ = ["PEAK", "Block", "block", "cluster_rule", "deficit", "largest", "pattern_rule", "pattern_start", "weight_rule"]
 
 _Scalar = Float[Array, ""]
 _Fields = Float[Array, " h"]
@@ -52,7 +52,7 @@ class _Peak(NamedTuple):
     flattest: float = 1e-3
 
 
-_PEAK = _Peak()
+PEAK = _Peak()
 
 
 class Block(eqx.Module):
@@ -101,10 +101,10 @@ def largest(
     def move(inputs, field, stretch, v):
         slope, bend = derivatives(lambda at: potential(inputs, at), field + stretch * v)
         # Away from the maximum of a function that is not concave there, the curvature may vanish: go by the slope.
-        return v - (stretch * slope - v) / jnp.minimum(stretch**2 * bend - 1.0, -_PEAK.flattest)
+        return v - (stretch * slope - v) / jnp.minimum(stretch**2 * bend - 1.0, -PEAK.flattest)
 
     still, v = jax.lax.stop_gradient(((inputs, field, stretch), start))
-    v = jax.lax.fori_loop(0, _PEAK.steps, lambda _, v: move(*still, v), v)
+    v = jax.lax.fori_loop(0, PEAK.steps, lambda _, v: move(*still, v), v)
     for _ in range(2):
         v = move(inputs, field, stretch, v)
     at = field + stretch * v
@@ -116,12 +116,12 @@ def largest(
 
 def weight_rule(field: _Fields, spread: _Scalar, size: _Scalar, nodes: int, start: np.ndarray) -> _Rule:
     """Nodes in ``u`` and logarithms of their Gaussian weights, for a weight: ``cosh^m`` shifts by ``m spread``."""
-    reach = _PEAK.reach + size * spread
+    reach = PEAK.reach + size * spread
     slopes = jnp.broadcast_to(spread, (1, *field.shape))
     return Layered(nodes).log_rule(slopes, field[None], -reach, reach, start)
 
 
-def _deficit(constraint: Constraint, field: Array) -> Array:
+def deficit(constraint: Constraint, field: Array) -> Array:
     """How far a field is from the allowed set; negative from above."""
     low, high = constraint.support()
     return jnp.maximum(low - field, 0.0) - jnp.maximum(field - high, 0.0)
@@ -129,7 +129,7 @@ def _deficit(constraint: Constraint, field: Array) -> Array:
 
 def pattern_start(constraint: Constraint, field: _Fields, stretch: _Scalar, width: _Scalar) -> _Fields:
     """Where the search for the maximum of a pattern begins: its logarithm is concave, so there is only one."""
-    return stretch * _deficit(constraint, field) / (width**2 + stretch**2)
+    return stretch * deficit(constraint, field) / (width**2 + stretch**2)
 
 
 def pattern_rule(
@@ -143,10 +143,10 @@ def pattern_rule(
     total = width**2 + size * spread**2
     narrow = width / jnp.sqrt(total)
     edges = constraint.edges()[:, None]
-    peak = size * spread * _deficit(constraint, field) / total
+    peak = size * spread * deficit(constraint, field) / total
     slopes = jnp.concatenate([jnp.full((edges.size, field.size), spread / width), jnp.full((1, field.size), 1.0 / narrow)])
     offsets = jnp.concatenate([(field - edges) / width, -peak[None] / narrow])
-    return Layered(nodes).log_rule(slopes, offsets, peak - _PEAK.reach, peak + _PEAK.reach, start)
+    return Layered(nodes).log_rule(slopes, offsets, peak - PEAK.reach, peak + PEAK.reach, start)
 
 
 def cluster_rule(
@@ -157,8 +157,8 @@ def cluster_rule(
     Where their peaks are narrow they lie at an edge, and the layer there resolves them.
     """
     sizes = jnp.stack([size, jnp.ones_like(size)])[:, None]
-    peaks = sizes * spread / (width**2 + sizes * spread**2) * _deficit(constraint, field)
+    peaks = sizes * spread / (width**2 + sizes * spread**2) * deficit(constraint, field)
     edges = constraint.edges()[:, None]
     slopes = jnp.full((edges.size, field.size), spread / width)
-    ends = jnp.min(peaks, axis=0) - _PEAK.reach, jnp.max(peaks, axis=0) + _PEAK.reach
+    ends = jnp.min(peaks, axis=0) - PEAK.reach, jnp.max(peaks, axis=0) + PEAK.reach
     return Layered(nodes).log_rule(slopes, (field - edges) / width, *ends)

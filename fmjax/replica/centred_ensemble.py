@@ -6,63 +6,32 @@ import math
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from fmjax.models import Model
-from fmjax.quadrature import Layered, offset, twins
-from fmjax.replica import blocks
-from fmjax.replica.clusters import FAINT, Clusters
+from fmjax.replica.centre_pattern import CentrePattern, Implied
+from fmjax.replica.centre_site import (
+    FREE,
+    SOLUTION,
+    CentredEnsembleOrder,
+    CentreFields,
+    CentreSite,
+    GroupOverlaps,
+    margin_of_centre,
+)
+from fmjax.replica.clusters import Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Saddle
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls
-from fmjax.special import log_2cosh
 
-__all__ = ["TYPICAL", "CentredEnsemble", "CentredEnsembleOrder"]
+__all__ = ["TYPICAL", "CentredEnsemble"]
 
 _Scalar = Float[Array, ""]
 TYPICAL = "typical"  # as many replicas as leave no entropy of centres
 _BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
 _CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
-
-
-class CentredEnsembleOrder(eqx.Module):
-    """Order parameters of replicas around a centre, and the entropies of both.
-
-    ``q1``: overlap of two replicas around one centre; ``q0``: around two centres; ``p = 1 - 2d``: of a replica and its
-    centre (given); ``q0_hat, p_hat``: conjugates; ``stretch = y (q1 - q0)``, ``stretch_hat = y (q1_hat - q0_hat)``.
-    ``replicas``: their number ``y``. ``local_entropy``: of the solutions around such a centre, ``S_I = dF/dy``;
-    ``centre_entropy``: of the centres, ``S_E = F - y S_I``, negative where there are none, NaN for ``y`` = infinity: all in
-    nats per weight.
-    """
-
-    q1: Float[Array, "*batch"]
-    q0: Float[Array, "*batch"]
-    p: Float[Array, "*batch"]
-    q0_hat: Float[Array, "*batch"]
-    p_hat: Float[Array, "*batch"]
-    stretch: Float[Array, "*batch"]
-    stretch_hat: Float[Array, "*batch"]
-    replicas: Float[Array, "*batch"]
-    local_entropy: Float[Array, "*batch"]
-    centre_entropy: Float[Array, "*batch"]
-
-
-class _Site(eqx.Module):
-    """A weight of a group in each of its fields: free entropy per replica, means over replicas and over the centre.
-
-    ``slope``: of the weight; ``scatter``: y times its variance; ``bend``: of ``1 - w²`` of one replica; ``away``: of ``1 - w
-    w~``; ``energy``: of the free entropy of one replica.
-    """
-
-    potential: Float[Array, " x"]
-    slope: Float[Array, " x"]
-    scatter: Float[Array, " x"]
-    bend: Float[Array, " x"]
-    away: Float[Array, " x"]
-    energy: Float[Array, " x"]
 
 
 class CentredEnsemble(Functional):
@@ -76,8 +45,8 @@ class CentredEnsemble(Functional):
         + \hat p s)]^y, \\
         G_E &= \int\! Dx \ln \int\! Du\, H^y\Big(\frac{\kappa - \sqrt{q_0}\, x - \sqrt{q_1 - q_0}\, u}{\sqrt{1-q_1}}\Big)
 
-    in nats per weight, over ``q0, q0^, q1, q1^, p^``. The centre is binary and need not solve anything. ``F`` counts centres
-    with ``y`` solutions each: centres are chosen with the ``y``-th power of the number of solutions around them, so that
+    in nats per weight, over ``q0, q0^, q1, q1^, p^``. The centre is binary and, if free, need not solve anything. ``F``
+    counts centres with ``y`` solutions each: they are chosen with the ``y``-th power of the number of solutions around, so
 
     .. math:: S_I = \partial F / \partial y, \qquad S_E = F - y S_I, \qquad \partial F / \partial d = 2 y \hat p
 
@@ -98,8 +67,24 @@ class CentredEnsemble(Functional):
     print this is about 0.77. The slope of infinitely many vanishes where that without a centre does, at the load of
     `thresholds.robust_alpha_u`.
 
-    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)`` and ``p^``, for typical ones also ``ln y``, and ``F`` is stationary
-    where
+    A centre that is a solution, of ``centre_margin`` ``kt``, is one replica more. With ``q~`` of two centres and ``t`` of a
+    centre and a replica of another, ``F`` gains ``-q~^ (1 - q~)/2 + y t t^``, and with ``theta = (kt - sqrt(q~) x) /
+    sqrt(1-q~)`` and ``r = (p-t) / sqrt((1-q~)(q1-q0))``
+
+    .. math::
+
+        G_S &= \int\! Dx\, Dx' \ln \sum_s e^{s \sqrt{\hat{\tilde q}}\, x} \int\! Du\, \Big[2\cosh\Big(
+        \tfrac{\hat t}{\sqrt{\hat{\tilde q}}} x + \sqrt{\hat q_0 - \tfrac{\hat t^2}{\hat{\tilde q}}}\, x'
+        + \sqrt{\hat q_1 - \hat q_0}\, u + (\hat p - \hat t) s\Big)\Big]^y, \\
+        G_E &= \int\! Dx\, Dx' \ln \int\! Dw\, H\Big(\frac{\theta - r w}{\sqrt{1-r^2}}\Big) H^y\Big(\frac{\kappa
+        - \tfrac{t}{\sqrt{\tilde q}} x - \sqrt{q_0 - \tfrac{t^2}{\tilde q}}\, x' - \sqrt{q_1 - q_0}\, w}{\sqrt{1-q_1}}\Big)
+
+    with the slope ``2 (p^ - (alpha/y) dG_E/dp)``: curves are followed both ways from where centre and replicas are typical
+    solutions that know nothing of each other. One replica around such a centre of its margin is a pair of replicas at
+    distance ``d``.
+
+    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)``, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ -
+    t^²/q0^``, then ``p^ - t^``, for typical replicas also ``ln y``, and ``F`` is stationary where
 
     .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad p = E\langle \tilde w m\rangle, \quad
         \hat q_0 = \alpha E\langle f\rangle^2, \quad \hat q_1 = \alpha E\langle f^2\rangle
@@ -109,11 +94,14 @@ class CentredEnsemble(Functional):
     Args:
         model: weights x architecture x constraint; the weights are binary.
         replicas: ``y``, from 1 to 64, infinite, or ``"typical"``.
-        nodes: of the outer and of the inner integrals, as many as without a centre: see `RobustEnsemble`.
+        centre: ``"free"`` or ``"solution"``.
+        centre_margin: of a centre that is a solution, that of the model unless given; differentiable.
+        nodes: of the outer and of the inner integrals, see `RobustEnsemble`; of a centre that is a solution, of a weight in
+            the shared field, in ``u`` and in the centre's own field, then of a pattern in both fields and in ``w``.
 
     Raises:
         ValueError: another number of replicas, a model with a teacher, or weights that are not binary; infinitely many with
-            an even constraint.
+            an even constraint or a centre that is a solution, and that with an even one; a free centre with a margin.
         TypeError: clusters of replicas, which are a cluster already.
 
     Example:
@@ -126,14 +114,15 @@ class CentredEnsemble(Functional):
 
     model: Model
     replicas: float | _Scalar | None
-    nodes: tuple[int, int] = eqx.field(static=True)
+    centre_margin: float | _Scalar | None
+    nodes: tuple[int, ...] = eqx.field(static=True)
     infinite: bool = eqx.field(static=True)
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[CentredEnsembleOrder]] = CentredEnsembleOrder
 
-    def __init__(self, model: Model, replicas: Any, nodes: tuple[int, int] = (160, 192)):
-        self.model, self.nodes = model, nodes
+    def __init__(self, model: Model, replicas: Any, centre: str = FREE, centre_margin: Any = None, nodes: Any = None):
+        self.model = model
         typical = isinstance(replicas, str)
         if typical and replicas != TYPICAL:
             raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
@@ -142,33 +131,46 @@ class CentredEnsemble(Functional):
         if model.teacher:
             raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
         self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
+        self.centre_margin = margin_of_centre(model, centre, centre_margin)
+        usual = (160, 192, 32, 60, 32, 96) if self.solving else (160, 192)
+        self.nodes = usual if nodes is None else tuple(nodes)
+        if self.solving and self.infinite:
+            raise ValueError("infinitely many replicas around a centre that is a solution are not implemented: try 64")
 
     @property
     def typical(self) -> bool:
         """Whether ``y`` is what leaves no entropy of centres."""
         return self.replicas is None
 
+    @property
+    def solving(self) -> bool:
+        """Whether the centre is a solution itself."""
+        return self.centre_margin is not None
+
     def _many(self, found: _Scalar) -> _Scalar:
         """The number of replicas: the one given or, of typical ones, what was ``found``."""
         return found if self.replicas is None else jnp.asarray(self.replicas)
 
     def _ensemble(self, y: _Scalar) -> RobustEnsemble:
-        """The same replicas without a centre: patterns know nothing of that."""
-        return RobustEnsemble(self.model, math.inf if self.infinite else y, self.nodes)
+        """The same replicas without a centre: patterns know nothing of a free one."""
+        return RobustEnsemble(self.model, math.inf if self.infinite else y, (self.nodes[0], self.nodes[1]))
 
     @property
     def reference(self) -> Equilibrium:
-        """The functional of typical solutions, which replicas are where the centre says nothing."""
-        return Equilibrium(self.model)
+        """The functional of typical solutions that centres are where they are far from their replicas; any for free ones."""
+        return Equilibrium(self.model if self.centre_margin is None else self.model.with_margin(self.centre_margin))
 
     @property
     def before(self) -> CentredEnsemble | None:
         """The ensemble on whose curve that of typical replicas begins; None for the others, which begin by themselves."""
-        return CentredEnsemble(self.model, _BEGINS, self.nodes) if self.typical else None
+        return self._with(_BEGINS, self.nodes) if self.typical else None
+
+    def _with(self, replicas: Any, nodes: tuple[int, ...]) -> CentredEnsemble:
+        return CentredEnsemble(self.model, replicas, SOLUTION if self.solving else FREE, self.centre_margin, nodes)
 
     def farthest(self, typical: EquilibriumOrder) -> _Scalar:
-        """A half: no curve reaches further."""
-        return jnp.full_like(typical.gap, 0.5)
+        """A half of a free centre: no curve reaches further. One, that of all distances, of a solution."""
+        return jnp.full_like(typical.gap, 1.0 if self.solving else 0.5)
 
     def crowded(self, order: CentredEnsembleOrder) -> Bool[Array, " rows"]:
         """Where typical replicas are too many for the integrals over them."""
@@ -180,107 +182,119 @@ class CentredEnsemble(Functional):
 
     @property
     def positive(self) -> np.ndarray:
-        """All but the pull to the centre and the logarithm of the number of replicas."""
-        return np.array([True, True, False, *[False] * self.typical])
+        """All but those along each other, the pull to the centre and the logarithm of the number of replicas."""
+        return np.array([True, True, *[False, True] * self.solving, False, *[False] * self.typical])
 
     @property
     def scale(self) -> np.ndarray:
         """That of the amplitude is small: it counts in the exponent of many replicas."""
-        return np.array([1e-6, 1e-3, 1e-3, *[1.0] * self.typical])
+        return np.array([1e-6, 1e-3, *[1e-3, 1e-3] * self.solving, 1e-3, *[1.0] * self.typical])
 
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
-        """The fields of ``typical`` solutions, which the centre leaves alone; any ``reference`` will do."""
-        nothing = jnp.zeros_like(typical.q_hat)
-        return jnp.stack([jnp.sqrt(typical.q_hat), nothing, nothing])
+        """The fields of ``typical`` solutions, which no centre pulls at, and of a ``reference`` that is the centre."""
+        nothing, amplitude = jnp.zeros_like(typical.q_hat), jnp.sqrt(typical.q_hat)
+        if not self.solving:
+            return jnp.stack([amplitude, nothing, nothing])
+        along = jnp.minimum(typical.q_hat, reference.q_hat) / amplitude
+        return jnp.stack([amplitude, nothing, along, reference.q_hat - along**2, nothing])
 
     def saddle(
         self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
     ) -> Saddle:
-        """What ``sqrt(q0_hat)``, ``D^``, ``p_hat``, and of typical replicas ``ln(y / 64)`` imply."""
+        """What the fields of the class, and of typical replicas ``ln(y / 64)``, imply."""
         if clusters is not None:
             raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
-        amplitude, stretch_hat, p_hat = fields[:3]
+        amplitude, stretch_hat, *own = fields[: 5 if self.solving else 3]
+        along, beside, pull = own if self.solving else (jnp.zeros(()), jnp.zeros(()), *own)
         y = self._many(_BEGINS * jnp.exp(fields[-1]))
-        ensemble = self._ensemble(y)
-        share = 1.0 / y  # zero for infinitely many
-        site, over_site = self._site(amplitude, stretch_hat, p_hat, y, controls)
-        means = over_site(site.bend, site.scatter, site.potential, site.slope**2, site.away, site.energy)
-        gap, scatter, entropic, q0, away, site_energy = means
-        stretch = scatter + ensemble.cusp(site.slope, amplitude)
-        pattern, over, _, slopes = ensemble.pattern(gap, stretch, q0, jnp.zeros_like(q0), controls)
-        common, single, energetic, pattern_energy = over(
-            pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy
+        at = CentreFields(amplitude, stretch_hat, pull, along, beside)
+        site, over_site = self._site(at, y, controls)
+        overlaps = GroupOverlaps.of_site(site, over_site, y)
+        if self.infinite:
+            cusp = self._ensemble(y).cusp(site.mean, amplitude)
+            overlaps = eqx.tree_at(lambda o: o.stretch, overlaps, overlaps.stretch + cusp)
+        implied = self._implied(overlaps, y, controls)
+        entropic, site_energy = over_site(site.potential, site.energy)
+        residual = [amplitude - implied.amplitude, stretch_hat - implied.stretch_hat]
+        if self.solving:
+            residual += [along - implied.along, beside - implied.beside]
+        order = CentredEnsembleOrder(
+            q1=1.0 - overlaps.gap,
+            q0=overlaps.q0,
+            p=1.0 - overlaps.p_gap,
+            q0_hat=amplitude**2,
+            p_hat=pull + along * amplitude,
+            stretch=overlaps.stretch,
+            stretch_hat=stretch_hat,
+            centre=overlaps.centre,
+            t=overlaps.t,
+            centre_hat=along**2 + beside,
+            t_hat=along * amplitude,
+            replicas=y,
+            local_entropy=jnp.zeros_like(y),
+            centre_entropy=jnp.full_like(y, jnp.nan),
         )
-        q1, p, q0_hat = 1.0 - gap, 1.0 - away, amplitude**2
-        alone = 0.5 * (q0_hat + share * stretch_hat) * gap + p * p_hat
-        groups = q1 * stretch_hat + q0_hat * stretch
-        entropy = entropic + controls.alpha * energetic - alone - 0.5 * groups
-        local_entropy, centre_entropy = entropy, jnp.full_like(entropy, jnp.nan)
+        single, groups, alone = self._interaction(order, overlaps, y)
+        entropy = local_entropy = entropic + implied.potential - single - 0.5 * groups - alone / y
         if not self.infinite:
-            local_entropy = site_energy + controls.alpha * pattern_energy - alone - groups
-            centre_entropy = y * (entropy - local_entropy)
-        implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
-        residual = [amplitude - jnp.sqrt(controls.alpha * slopes.between * common), stretch_hat - implied]
+            local_entropy = site_energy + implied.energy - single - groups
+            order = eqx.tree_at(lambda o: o.centre_entropy, order, y * (entropy - local_entropy))
         if self.typical:  # where there are centres to spare, those closer to their replicas are found
-            residual.append(-centre_entropy)
+            residual.append(-order.centre_entropy)
         return Saddle(
             residual=jnp.stack(residual),
-            position=jnp.log(away) - jnp.log(2.0 - away),
+            position=jnp.log(overlaps.p_gap) - jnp.log(2.0 - overlaps.p_gap),
             value=entropy,
-            slope=2.0 * p_hat,
+            slope=2.0 * (order.p_hat - implied.joint),
             replicon=jnp.asarray(jnp.nan),
-            order=CentredEnsembleOrder(
-                *(q1, q0, p, q0_hat, p_hat, stretch, stretch_hat, y),
-                local_entropy=local_entropy,
-                centre_entropy=centre_entropy,
-            ),
+            order=eqx.tree_at(lambda o: o.local_entropy, order, local_entropy),
         )
 
     def __call__(self, order: CentredEnsembleOrder, controls: RobustEnsembleControls) -> _Scalar:
         """The free entropy per replica of any order parameters."""
-        y, gap, p = self._many(order.replicas), 1.0 - order.q1, 1.0 - 2.0 * controls.distance
-        share = 1.0 / y
-        site, over_site = self._site(jnp.sqrt(order.q0_hat), order.stretch_hat, order.p_hat, y, controls)
-        q0, none = order.q1 - share * order.stretch, jnp.zeros_like(gap)
-        pattern, over, *_ = self._ensemble(y).pattern(gap, order.stretch, q0, none, controls)
-        single = 0.5 * (order.q0_hat + share * order.stretch_hat) * gap + p * order.p_hat
-        groups = 0.5 * (order.q1 * order.stretch_hat + order.q0_hat * order.stretch)
-        (entropic,), (energetic,) = over_site(site.potential), over(pattern.potential)
-        return entropic + controls.alpha * energetic - single - groups
+        y, p = self._many(order.replicas), 1.0 - 2.0 * controls.distance
+        amplitude = jnp.sqrt(order.q0_hat)
+        along = order.t_hat / amplitude
+        at = CentreFields(amplitude, order.stretch_hat, order.p_hat - order.t_hat, along, order.centre_hat - along**2)
+        site, over_site = self._site(at, y, controls)
+        overlaps = GroupOverlaps.of_order(1.0 - order.q1, order.stretch, p, order.centre, order.t, y)
+        single, groups, alone = self._interaction(order, overlaps, y)
+        (entropic,) = over_site(site.potential)
+        return entropic + self._implied(overlaps, y, controls).potential - single - 0.5 * groups - alone / y
 
-    def _site(
-        self, amplitude: _Scalar, stretch_hat: _Scalar, p_hat: _Scalar, y: _Scalar, controls: RobustEnsembleControls
-    ) -> tuple[_Site, Average]:
-        """A weight of a group in fields ``sqrt(q0_hat) x``, and in those of both signs of the centre's weight."""
-        if self.infinite:  # of both signs that of the field, which is positive on the nodes
-            found, over = self._ensemble(y).site(amplitude, p_hat, stretch_hat, controls)
-            away = 1.0 - found.slope
-            return _Site(found.potential, found.slope, found.scatter, found.bend, away, found.energy), over
-        signs = jnp.array([1.0, -1.0])
-        # Where the centre turns with the field, and the replicas against either of its signs.
-        offsets = y * jnp.stack([jnp.zeros_like(p_hat), p_hat, -p_hat])
-        x, probability = Layered(self.nodes[0])(jnp.broadcast_to(y * amplitude, (3,)), offsets)
-        spread = jnp.sqrt((stretch_hat + FAINT) / y)
+    def _interaction(
+        self, order: CentredEnsembleOrder, overlaps: GroupOverlaps, y: _Scalar
+    ) -> tuple[_Scalar, _Scalar, _Scalar]:
+        """What order parameters and their conjugates cost: each replica, twice their groups, and the centre."""
+        pulls = (1.0 - overlaps.p_gap) * (order.p_hat - order.t_hat) + overlaps.together * order.t_hat
+        single = 0.5 * (order.q0_hat + order.stretch_hat / y) * overlaps.gap + pulls
+        groups = (1.0 - overlaps.gap) * order.stretch_hat + order.q0_hat * overlaps.stretch
+        return single, groups, 0.5 * order.centre_hat * overlaps.centre_gap
 
-        def beside(sign: _Scalar) -> blocks.Block:
-            field = amplitude * x + sign * p_hat
-            rule = blocks.weight_rule(field, spread, y, self.nodes[1], offset(x.size))
-            return blocks.block(log_2cosh, field, spread, y, rule)
+    def _site(self, at: CentreFields, y: _Scalar, controls: RobustEnsembleControls) -> tuple[CentreSite, Average]:
+        """A weight of a group in fields ``at``."""
+        if not self.infinite:
+            return CentreSite.of(at, y, self.nodes[:2], self.nodes[2] if self.solving else None, controls.tilt)
+        # Of both signs of the centre that of the field, which is positive on the nodes.
+        found, over = self._ensemble(y).site(at.amplitude, at.pull, at.stretch, controls)
+        follows, none = jnp.ones_like(found.slope), jnp.zeros_like(found.slope)
+        block = (found.potential, found.slope, found.scatter, found.bend, 1.0 - found.slope, found.energy)
+        return CentreSite(*block, centre=follows, variance=none, turning=none, within=found.scatter), over
 
-        found = jax.vmap(beside)(signs)
-        total = jax.nn.logsumexp(y * found.potential, axis=0)
-        chance, sign = jnp.exp(y * found.potential - total), signs[:, None]
-
-        def mean(values: Float[Array, "2 x"]) -> Float[Array, " x"]:
-            return jnp.sum(chance * values, axis=0)
-
-        slope = mean(found.slope)
-        scatter = mean(found.scatter + y * (found.slope - slope) ** 2)
-        away = mean(1.0 - sign * found.slope)
-        site = _Site(total / y, slope, scatter, mean(found.bend), away, mean(found.energy))
-        return site, Average(probability, twins(x.size), controls.tilt)
+    def _implied(self, overlaps: GroupOverlaps, y: _Scalar, controls: RobustEnsembleControls) -> Implied:
+        """What patterns imply at these ``overlaps``."""
+        if self.centre_margin is not None:
+            model, centre = self.model, self.model.with_margin(self.centre_margin)
+            both = model.unit_constraint, centre.unit_constraint
+            pattern, over = CentrePattern.of(overlaps, y, model.architecture, *both, self.nodes[3:], controls.tilt)
+            return pattern.implied(over, y, controls.alpha)
+        none = jnp.zeros_like(overlaps.q0)
+        pattern, over, _, slopes = self._ensemble(y).pattern(overlaps.gap, overlaps.stretch, overlaps.q0, none, controls)
+        common, single, *energies = over(pattern.slope**2, pattern.scatter, pattern.potential, pattern.energy)
+        stretch_hat = slopes.rising * common + slopes.inside * single
+        amplitude, means = jnp.sqrt(controls.alpha * slopes.between * common), jnp.stack([stretch_hat, none, *energies])
+        return Implied(amplitude, none, none, *(controls.alpha * means))
 
     def resized(self, factor: float) -> CentredEnsemble:
         """``factor`` times as many nodes in every dimension."""
-        outer, inner = (int(factor * size) for size in self.nodes)
-        return CentredEnsemble(self.model, TYPICAL if self.replicas is None else self.replicas, (outer, inner))
+        return self._with(TYPICAL if self.replicas is None else self.replicas, tuple(int(factor * n) for n in self.nodes))

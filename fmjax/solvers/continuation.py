@@ -70,7 +70,7 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     """The curve from where it starts, solutions that are `typical_of` it, without derivatives."""
     reference, own = typical
     order, model = order_of(reference), functional.model
-    local = isinstance(functional, FranzParisi)
+    local = isinstance(functional, FranzParisi) or (isinstance(functional, CentredEnsemble) and functional.solving)
     begins = functional.before if isinstance(functional, CentredEnsemble) else None
     if begins is None:
         follower, start = Follower(), functional.start(order, order_of(own))

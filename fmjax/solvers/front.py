@@ -96,6 +96,9 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
         allowed = "it is a Hamming distance per weight, between 0 and 1, ends excluded: slopes are infinite there"
         require("distance", distance, lambda d: (d > 0) & (d < 1), allowed)
     else:
+        if isinstance(functional, CentredEnsemble) and functional.solving:
+            one_number("centre margin", functional.centre_margin)
+            require_margin("centre margin", functional.centre_margin, functional.model.constraint)
         allowed = "replicas lie at a distance between 0 and 0.5, ends excluded"
         require("distance", distance, lambda d: (d > 0) & (d < 0.5), allowed)
 
