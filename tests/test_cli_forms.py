@@ -37,6 +37,7 @@ BOTH = [
     compiled("threshold", "alpha-u"),
     compiled("threshold", "robust-alpha-u"),
     compiled("threshold", "robust-capacity", "--replicas", "4"),
+    compiled("threshold", "robust-capacity", "--replicas", "4", "--groups", "3", "--constraint", "symmetric"),
     compiled("threshold", "perfect-generalisation", "--task", "teacher-student"),
     compiled("threshold", "spinodal", "--task", "teacher-student"),
     pytest.param([*FOCUSING, "--samples", "2"], id="focusing"),

@@ -10,6 +10,7 @@ SOLVED = "fmjax.quantities.solved"  # where the functions of the theory are
 MODEL_OF = Late(f"{SOLVED}:model_of")
 ENSEMBLE_OF = Late(f"{SOLVED}:ensemble_of")
 CENTRED_OF = Late(f"{SOLVED}:centred_of")
+GROUPS_OF = Late(f"{SOLVED}:groups_of")
 
 # The parts of a model: of every quantity of the theory.
 MODEL = {
@@ -32,6 +33,7 @@ REFERENCE_MARGIN = Control("margin of the reference", symbol="KT")
 DISTANCE = Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True, symbol="D")
 APART = Control("Hamming distance per weight of any two replicas", low=0.0, high=0.5, along=True, symbol="D")
 REPLICAS = Control("number of replicas", low=1.0, high=64.0, open_low=True, infinite=True, static=True, symbol="Y|inf")
+GROUPS = Control("groups of that many replicas", 1.0, low=1.0, high=16.0, static=True, symbol="G")
 REPLICAS_AROUND = replace(REPLICAS, about="number of replicas; left out: as many as leave no centres", optional=True)
 FROM_CENTRE = replace(APART, about="Hamming distance per weight of a replica from its centre")
 CENTRE_MARGIN = replace(REFERENCE_MARGIN, about="margin of a centre that is a solution; left out: a free one", optional=True)

@@ -13,7 +13,7 @@ from fmjax.checks import is_traced
 from fmjax.models import Model, named_model
 from fmjax.quantities.parts import MODEL
 from fmjax.quantities.quantity import Values
-from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble
+from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble, UltrametricEnsemble
 from fmjax.solvers import clusters, curve, outcome, solve
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.special import log_H
@@ -30,6 +30,13 @@ def model_of(values: Values) -> Model:
 def ensemble_of(values: Values) -> RobustEnsemble:
     """Replicas of the model that the controls choose, or what is wrong with them as a `ValueError`."""
     return RobustEnsemble(model_of(values), values["replicas"])
+
+
+def groups_of(values: Values) -> RobustEnsemble | UltrametricEnsemble:
+    """The same of one group, else groups of replicas, or what is wrong with them as a `ValueError`."""
+    if values["groups"] == 1:
+        return ensemble_of(values)
+    return UltrametricEnsemble(model_of(values), values["groups"], values["replicas"])
 
 
 def centred_of(values: Values) -> CentredEnsemble:

@@ -6,7 +6,8 @@ from fmjax.quantities.parts import (
     ALPHA,
     CONTINUOUS,
     DISCRETE,
-    ENSEMBLE_OF,
+    GROUPS,
+    GROUPS_OF,
     LEARNABLE,
     MARGIN,
     MODEL,
@@ -43,7 +44,7 @@ def _threshold(
         Late(f"{SOLVED}:threshold", (f"fmjax.thresholds:{function}", arguments)),
         block=block,
         seconds=seconds,
-        check=ENSEMBLE_OF if "replicas" in controls else MODEL_OF,
+        check=GROUPS_OF if "replicas" in controls else MODEL_OF,
         details=details,
         example=f"threshold {function.replace('_', '-')} {example}".rstrip(),
     )
@@ -123,8 +124,9 @@ THRESHOLDS: dict[str, Quantity] = {
     "robust-capacity": _threshold(
         "robust_capacity",
         "load up to which replicas exist at any distance",
-        {"margin": MARGIN, "replicas": REPLICAS, **DISCRETE},
-        "Beyond it, there are no groups of Y solutions at some mutual distance.",
+        {"margin": MARGIN, "replicas": REPLICAS, "groups": GROUPS, **DISCRETE},
+        """Beyond it, there are no groups of Y solutions at some mutual distance. Of G
+        groups, distance is that inside one, and that between them is another.""",
         "--replicas 4",
         1,
         0.5,

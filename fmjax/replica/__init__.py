@@ -10,6 +10,7 @@ from fmjax.replica.functional import Functional, Saddle
 from fmjax.replica.one_step import OneStep
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls, RobustEnsembleOrder
 from fmjax.replica.stability import replicon
+from fmjax.replica.ultrametric_ensemble import UltrametricEnsemble, UltrametricOrder
 
 __all__ = [
     "Broken",
@@ -28,5 +29,7 @@ __all__ = [
     "RobustEnsembleControls",
     "RobustEnsembleOrder",
     "Saddle",
+    "UltrametricEnsemble",
+    "UltrametricOrder",
     "replicon",
 ]

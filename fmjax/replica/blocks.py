@@ -133,19 +133,28 @@ def pattern_start(constraint: Constraint, field: _Fields, stretch: _Scalar, widt
 
 
 def pattern_rule(
-    constraint: Constraint, field: _Fields, spread: _Scalar, width: _Scalar, size: _Scalar, nodes: int, start: np.ndarray
+    constraint: Constraint,
+    field: _Fields,
+    spread: _Scalar,
+    width: _Scalar,
+    size: _Scalar,
+    nodes: int,
+    start: np.ndarray,
+    edge: _Scalar | None = None,
 ) -> _Rule:
     """Nodes in ``u`` and logarithms of their Gaussian weights, for a pattern.
 
     Below the margin ``ln H`` is nearly a parabola: the integrand peaks at ``m spread deficit / (width² + m spread²)`` and
-    is narrower than the Gaussian there by ``width / sqrt(width² + m spread²)``.
+    is narrower than the Gaussian there by ``width / sqrt(width² + m spread²)``. At the margin it changes within ``width``,
+    or within ``edge`` where what has the parabola is a block itself.
     """
     total = width**2 + size * spread**2
     narrow = width / jnp.sqrt(total)
+    edge = width if edge is None else edge
     edges = constraint.edges()[:, None]
     peak = size * spread * deficit(constraint, field) / total
-    slopes = jnp.concatenate([jnp.full((edges.size, field.size), spread / width), jnp.full((1, field.size), 1.0 / narrow)])
-    offsets = jnp.concatenate([(field - edges) / width, -peak[None] / narrow])
+    slopes = jnp.concatenate([jnp.full((edges.size, field.size), spread / edge), jnp.full((1, field.size), 1.0 / narrow)])
+    offsets = jnp.concatenate([(field - edges) / edge, -peak[None] / narrow])
     return Layered(nodes).log_rule(slopes, offsets, peak - PEAK.reach, peak + PEAK.reach, start)
 
 

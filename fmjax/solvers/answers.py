@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from fmjax.compilation import Program
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, RobustEnsemble
+from fmjax.replica import Equilibrium, RobustEnsemble, UltrametricEnsemble, UltrametricOrder
 from fmjax.solvers.folds import CriticalPoint
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, known
@@ -19,7 +19,16 @@ from fmjax.solvers.shrinking import breaking_volume, shrinking_volume
 from fmjax.solvers.threshold import Threshold, a_load, a_margin
 from fmjax.solvers.zero_entropy import margin_of
 
-__all__ = ["around_reference", "between_replicas", "breaking", "hardest", "largest", "load_around_reference", "shrinking"]
+__all__ = [
+    "around_reference",
+    "between_groups",
+    "between_replicas",
+    "breaking",
+    "hardest",
+    "largest",
+    "load_around_reference",
+    "shrinking",
+]
 
 _Scalar = Float[Array, ""]
 
@@ -58,6 +67,13 @@ def between_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Thresh
     """The load, with the distance of replicas there."""
     margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
     return a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
+
+
+@Program
+def between_groups(functional: UltrametricEnsemble, root: Root) -> Threshold:
+    """The load of a ``root``, its last unknown, with the distance of replicas of one group."""
+    margin, order = jnp.asarray(functional.model.margin), UltrametricOrder(*root.numbers[3:])
+    return a_load(root.unknowns[-1], root.unknown_errors[-1], margin, 0.5 * (1.0 - order.q2), root.status)
 
 
 @Program
