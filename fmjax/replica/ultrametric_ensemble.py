@@ -102,8 +102,8 @@ class UltrametricEnsemble(Functional):
             with 64 of ``x``, at margin 0, 1e-9 (``a = 3, b = 4``).
 
     Attributes:
-        most: replicas in all. Up to there the least load was found below those of one level; with more of them several
-            minima compete.
+        most: replicas in all. Up to there, at symmetric margins from 0.1 to 2, the least load was found below those of one
+            level in every case; with more of them several minima compete. At 3 some cases have no answer, and say so.
 
     Raises:
         ValueError: other numbers of groups or replicas, more than 16 in all, a model with a teacher, or weights that are not
