@@ -157,3 +157,19 @@ def test_the_entropy_is_stationary_in_all_order_parameters(one_sided):
 def test_groups_of_a_perceptron_end_before_replicas_of_one_level(one_sided):
     _, root, _ = one_sided
     assert root.unknowns[-1] < 0.78438  # of 4 replicas, the least of one level
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes", "words"),
+    [
+        (fmjax.Perceptron(), (3.0, 8.0), "3 groups of 8 replicas are more than 16: try 3 of 4"),
+        (fmjax.Perceptron(), (0.5, 4.0), "groups must be a number from 1 up to 16, not 0.5"),
+        (fmjax.Perceptron(), (2.0, np.inf), "replicas must be a number from 1 up to 16, not inf"),
+        (fmjax.Perceptron(teacher=True), (2.0, 2.0), "groups of a teacher's students are not implemented"),
+        (fmjax.Perceptron(weights=fmjax.Spherical()), (2.0, 2.0), "binary weights, not Spherical ones"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused_by_a_sentence(model, sizes, words):
+    groups, replicas = sizes
+    with pytest.raises(ValueError, match=words):
+        robust_capacity(model, replicas, groups)
