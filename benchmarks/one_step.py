@@ -105,7 +105,7 @@ def speed(out):
     def cavity(point):
         """Fields on a weight and means of a pattern, each with their probabilities."""
         controls, (shared, own, eta) = controls_of(point), fields_of(point)
-        zero, model, reference = jnp.zeros(()), functional.model, functional.reference.model
+        zero, model, reference = jnp.zeros(()), functional.model, functional.equilibrium.model
         site = model.weights.local(LocalField(point.reference.q_hat, zero, shared, own, eta, zero), functional.nodes[2:])
         overlaps, _ = functional._site(shared, own, eta, zero, controls, None)
         pattern, at = functional._pattern(overlaps, controls, None)

@@ -41,6 +41,7 @@ from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.shrinking import lowest_load
 from fmjax.solvers.spinodal import end_of_branch
 from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_at_zero_entropy, start_in_loads, start_in_margins
+from fmjax.solvers.temperatures import freezing, inverse_temperature
 from fmjax.solvers.threshold import (
     Threshold,
     check_continuous,
@@ -56,6 +57,8 @@ __all__ = [
     "Threshold",
     "alpha_u",
     "capacity",
+    "freezing",
+    "inverse_temperature",
     "kappa_max",
     "kappa_min",
     "kappa_u",

@@ -4,6 +4,8 @@ from fmjax.models.activation import ACTIVATIONS, Activation, Erf, Hermite, Leaky
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
 from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
+from fmjax.models.cross_entropy import CrossEntropy
+from fmjax.models.losses import Hinge, Loss, Power, Temperature, refuse_loss
 from fmjax.models.model import Model, Perceptron, TreeCommittee
 from fmjax.models.named import named_model
 from fmjax.models.weights import Binary, LocalField, Site, Spherical, Weights
@@ -15,20 +17,26 @@ __all__ = [
     "Binary",
     "CommitteeArchitecture",
     "Constraint",
+    "CrossEntropy",
     "Erf",
     "Hermite",
+    "Hinge",
     "LeakyReLU",
     "LocalField",
+    "Loss",
     "Margin",
     "Model",
     "Perceptron",
     "PerceptronArchitecture",
+    "Power",
     "ReLU",
     "Sign",
     "Site",
     "Spherical",
     "SymmetricMargin",
+    "Temperature",
     "TreeCommittee",
     "Weights",
     "named_model",
+    "refuse_loss",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,14 +16,20 @@ from fmjax.special import log_H, mills_ratio
 __all__ = ["Constraint", "Margin", "SymmetricMargin"]
 
 
+_Kind = TypeVar("_Kind", bound="Constraint")
+
+
 class Constraint(eqx.Module):
-    """The set of stabilities that satisfy a pattern.
+    """The weight of a pattern as a function of its stability: one in a set and zero outside it, or a `Loss`.
 
     A new constraint is one scalar, `log_weight`, plus where that scalar is not smooth (`edges`) and where the allowed
     set ends (`support`): quadrature places its nodes with them.
 
     Attributes:
         margin: in units of the pre-activation; in those of its deviation inside the theory (`Model.unit_constraint`).
+        units: of every field that has some, as a power of that of the pre-activation.
+        strength: the name of the field that the logarithm of the weight is proportional to; empty for a set.
+        hard: whether stabilities outside of `support` have no weight at all.
         usual: that of a model for which none is asked.
         positive: whether any other leaves nothing.
         tightens: the sign of a change of the margin that asks for more: 1, or -1 where smaller margins are the harder ones.
@@ -31,6 +38,9 @@ class Constraint(eqx.Module):
             below.
     """
 
+    units: ClassVar[Mapping[str, int]] = {"margin": 1}
+    strength: ClassVar[str] = ""
+    hard: ClassVar[bool] = True
     usual: ClassVar[float] = 0.0
     positive: ClassVar[bool] = False
     tightens: ClassVar[int] = 1
@@ -41,7 +51,7 @@ class Constraint(eqx.Module):
 
     @abstractmethod
     def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """``ln P[mean + std * z satisfies the constraint]``, ``z ~ N(0, 1)``, for arrays of shapes that broadcast."""
+        """Log of the mean weight of ``mean + std * z``, ``z ~ N(0, 1)``, for arrays of shapes that broadcast."""
 
     @abstractmethod
     def edges(self) -> Float[Array, " edges"]:
@@ -49,7 +59,15 @@ class Constraint(eqx.Module):
 
     @abstractmethod
     def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Infimum and supremum of the allowed set."""
+        """Infimum and supremum of the allowed set; where it is not ``hard``, between which weights hardly change."""
+
+    def divided(self: _Kind, unit: Float[Array, ""] | float) -> _Kind:  # noqa: PYI019  (checks at run time know Self in some)
+        """The same constraint on a pre-activation that is divided by ``unit``."""
+
+        def fields(constraint):
+            return [getattr(constraint, name) for name in self.units]
+
+        return eqx.tree_at(fields, self, [getattr(self, name) / unit**power for name, power in self.units.items()])
 
     @classmethod
     def of_hardness(cls, hardness: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -74,7 +74,7 @@ class Model(eqx.Module):
     @property
     def unit_constraint(self) -> Constraint:
         """The constraint on the pre-activation divided by its standard deviation: what the replica theory works with."""
-        return eqx.tree_at(lambda constraint: constraint.margin, self.constraint, self.margin / self.deviation)
+        return self.constraint.divided(self.deviation)
 
     def generalisation_error(self, overlap: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
         """Probability ``arccos(Q(R)) / pi`` that a solution at overlap ``R`` with the teacher mislabels a new pattern.
@@ -87,6 +87,14 @@ class Model(eqx.Module):
         """
         correlation = jnp.vectorize(self.architecture.kernel)(overlap)
         return jnp.arccos(jnp.clip(correlation, -1.0, 1.0)) / jnp.pi
+
+    def with_constraint(self, constraint: Constraint) -> Model:
+        """The same model under another ``constraint``, in units of the pre-activation.
+
+        Raises:
+            ValueError: labels are those of a teacher, and it is no margin.
+        """
+        return Model(self.weights, self.architecture, constraint, self.teacher)
 
     def with_margin(self, margin: Float[Array, ""] | float) -> Model:
         """The same model at another ``margin``, in units of the pre-activation."""

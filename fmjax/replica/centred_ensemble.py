@@ -156,7 +156,7 @@ class CentredEnsemble(Functional):
         return RobustEnsemble(self.model, math.inf if self.infinite else y, (self.nodes[0], self.nodes[1]))
 
     @property
-    def reference(self) -> Equilibrium:
+    def equilibrium(self) -> Equilibrium:
         """The functional of typical solutions that centres are where they are far from their replicas; any for free ones."""
         return Equilibrium(self.model if self.centre_margin is None else self.model.with_margin(self.centre_margin))
 

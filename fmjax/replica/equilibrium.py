@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import Model
+from fmjax.models import Loss, Model
 from fmjax.quadrature import Layered, twins
 from fmjax.replica.clusters import Clusters, Inside
 from fmjax.replica.functional import Average, Functional, Kernels, Magnetisations, Saddle, Tilted
@@ -60,6 +61,8 @@ class Equilibrium(Functional):
     teacher, ``R = q`` at margin 0 (Nishimori) and ``R < q`` at a positive one. Negative values are meaningful: there,
     typical instances have no solution but the teacher itself, whose entropy is zero, and that only at margins that it
     satisfies.
+
+    Where patterns have a `Loss`, ``ln H`` is its log weight, and ``S`` the free entropy: see `fmjax.thermodynamics`.
 
     Args:
         model: weights x architecture x constraint.
@@ -126,6 +129,25 @@ class Equilibrium(Functional):
         pattern, *_ = self._pattern(order.q, order.gap, order.R, controls, None)
         (entropic,), (energetic,) = site.over(site.log_partition), pattern.over(pattern.log_weight)
         return -0.5 * order.q_hat * order.gap - order.R * order.R_hat + entropic + controls.alpha * energetic
+
+    def losses(self, order: EquilibriumOrder, controls: EquilibriumControls) -> Float[Array, " two"]:
+        """Mean loss of a pattern, ``-(1/alpha) dS/dbeta``, and fraction of those below the margin; zero without a `Loss`.
+
+        As ``S`` is stationary in all order parameters, they are held.
+        """
+        constraint = self.model.constraint
+        if not isinstance(constraint, Loss):
+            return jnp.zeros(2)
+        pattern, *_ = self._pattern(order.q, order.gap, order.R, controls, None)
+
+        def log_weight(strength):
+            scaled = eqx.tree_at(lambda loss: getattr(loss, loss.strength), constraint, strength)
+            return scaled.divided(self.model.deviation).log_weight(pattern.mean, pattern.std)
+
+        strength = jnp.asarray(getattr(constraint, constraint.strength), dtype=float)
+        _, change = jax.jvp(log_weight, (strength,), (jnp.ones_like(strength),))
+        error = constraint.divided(self.model.deviation).log_error(pattern.mean, pattern.std) - pattern.log_weight
+        return pattern.over(-change, jnp.exp(error))
 
     def _site(
         self, q_hat: _Scalar, R_hat: _Scalar, controls: EquilibriumControls, clusters: Clusters | None

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import LocalField, Model
-from fmjax.quadrature import TAIL, Layered, log_normal_density, offset, twins
+from fmjax.checks import refuse_another
+from fmjax.models import Constraint, LocalField, Margin, Model
+from fmjax.quadrature import log_normal_density, twins
 from fmjax.replica.clusters import FAINT, Clusters, Inside
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
+from fmjax.replica.franz_parisi_nodes import pattern_nodes
 from fmjax.replica.franz_parisi_order import Covariances, FranzParisiControls, FranzParisiOrder, Overlaps
 from fmjax.replica.functional import Average, Functional, Magnetisations, Saddle, Tilted
 from fmjax.replica.stability import replicon
@@ -38,7 +40,7 @@ class _Pattern(eqx.Module):
 
 
 class FranzParisi(Functional):
-    r"""Entropy of solutions at distance ``d`` from a typical solution of margin ``reference_margin`` (Franz, Parisi).
+    r"""Entropy of solutions at distance ``d`` from a typical solution, or from another reference (Franz, Parisi).
 
     .. math::
 
@@ -49,9 +51,10 @@ class FranzParisi(Functional):
         G_E &= \int\! Dx \int\! Dw\, \frac{H\big((\theta - r w)/\sqrt{1-r^2}\big)}{H(\theta)}
         \ln H\!\left(\frac{\kappa - a x - v w}{\sqrt{1-q}}\right)
 
-    in nats per weight, with ``theta = (kt - sqrt(q~) x)/sqrt(1-q~)``, ``a = t/sqrt(q~)``, ``c = (p-t)/sqrt(1-q~)``,
-    ``v² = q - a²``, ``r = c/v``: ``x`` is the frozen field of the reference, ``v w`` the rest of the counted field, and
-    the ratio of ``H`` the probability that the reference is a solution given both.
+    in nats per weight, around a solution of margin ``kt``, with ``theta = (kt - sqrt(q~) x)/sqrt(1-q~)``,
+    ``a = t/sqrt(q~)``, ``c = (p-t)/sqrt(1-q~)``, ``v² = q - a²``, ``r = c/v``: ``x`` is the frozen field of the reference,
+    ``v w`` the rest of the counted field, and the ratio of ``H`` the probability that the reference is a solution given
+    both; of one drawn with another weight of its patterns, any `Constraint`, it is the ratio of the means of that weight.
 
     The fields are ``(t^/sqrt(q~^), q^ - t^²/q~^, p^ - t^)``: amplitude and variance of the field on a counted weight along
     the frozen field of the reference and beside it, and the pull towards the reference itself; with a teacher, ``R^`` comes
@@ -85,24 +88,53 @@ class FranzParisi(Functional):
     Args:
         model: weights x architecture x constraint of the counted solutions.
         reference_margin: margin of the reference, in units of the pre-activation, at most `thresholds.kappa_max`; a typical
-            solution at that margin is drawn.
+            solution at that margin is drawn, under a constraint of the kind that is counted.
         nodes: nodes in ``x`` and in ``w`` of the energetic integral, and in ``x`` and in ``y`` of the entropic one.
+        reference: in place of a margin, what references are drawn with: `Temperature`, `CrossEntropy`, or any constraint.
+            With a loss they have errors of their own, of which `fmjax.thermodynamics` tells the number.
 
     Raises:
-        TypeError: ``model`` is none.
+        TypeError: ``model`` is none, or ``reference`` no constraint.
+        ValueError: both a margin and a constraint, or neither; with a teacher, a reference that is not drawn with a margin.
     """
 
     model: Model
-    reference_margin: Float[Array, ""] | float
-    nodes: tuple[int, int, int, int] = eqx.field(static=True, default=(52, 52, 80, 40))
+    reference: Constraint
+    nodes: tuple[int, int, int, int] = eqx.field(static=True)
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[FranzParisiOrder]] = FranzParisiOrder
 
+    def __init__(
+        self,
+        model: Model,
+        reference_margin: Float[Array, ""] | float | None = None,
+        nodes: tuple[int, int, int, int] = (52, 52, 80, 40),
+        *,
+        reference: Constraint | None = None,
+    ):
+        refuse_another("model", model, Model, "fmjax.Perceptron(margin=0.0)")
+        if reference is None and reference_margin is not None:
+            drawn = model.with_margin(reference_margin).constraint
+        elif reference is not None and reference_margin is None:
+            drawn = reference
+        else:
+            raise ValueError("a reference is drawn with a margin or another constraint: give reference_margin or reference")
+        refuse_another("reference", drawn, Constraint, "fmjax.CrossEntropy(beta=1.0)")
+        if model.teacher and not isinstance(drawn, Margin):
+            kind = type(drawn).__name__
+            raise ValueError(f"references that learn from a teacher have a margin, and are not drawn with a {kind}")
+        self.model, self.reference, self.nodes = model, drawn, nodes
+
     @property
-    def reference(self) -> Equilibrium:
+    def reference_margin(self) -> Float[Array, ""] | float:
+        """The margin of the reference, in units of the pre-activation."""
+        return self.reference.margin
+
+    @property
+    def equilibrium(self) -> Equilibrium:
         """The functional of which references are typical solutions."""
-        return Equilibrium(self.model.with_margin(self.reference_margin))
+        return Equilibrium(self.model.with_constraint(self.reference))
 
     def controls(self, alpha: _Scalar, reference: EquilibriumOrder, tilt: _Scalar | float = 0.0) -> FranzParisiControls:
         """Those of `saddle`, around a ``reference``: the distance follows from the fields."""
@@ -231,9 +263,8 @@ class FranzParisi(Functional):
     ) -> tuple[_Pattern, Covariances]:
         """A pattern in its fields ``a x + v w``, weighted with the probability that the reference is a solution."""
         at = Covariances.of(overlaps, self.model.architecture)
-        constraint = self.model.unit_constraint
-        reference = self.model.with_margin(self.reference_margin).unit_constraint
-        x, w, spacing = jax.lax.stop_gradient(self._nodes(at, reference.edges(), constraint.edges(), reference.support()))
+        constraint, reference = self.model.unit_constraint, self.reference.divided(self.model.deviation)
+        x, w, spacing = jax.lax.stop_gradient(pattern_nodes(at, reference, constraint, self.nodes[:2]))
 
         def satisfied(reference_mean, teacher_mean):
             """That the reference is a solution given ``x`` and ``w``, in logs; and twice that the label is the teacher's."""
@@ -260,34 +291,7 @@ class FranzParisi(Functional):
         counted = Tilted.of(constraint, at.a * x[:, None] + at.v * w, at.width, over, inside)
         return _Pattern(counted, reference_force[:, None], reference_change, teacher_change), at
 
-    def _nodes(
-        self, at: Covariances, reference_edges: Array, edges: Array, support: tuple[_Scalar, _Scalar]
-    ) -> tuple[Float[Array, " x"], Float[Array, "x w"], Float[Array, "x w"]]:
-        """Nodes in ``x``, in ``w`` for each of them, and what they stand for without the Gaussian densities.
-
-        ``w = r z + sqrt(1-r^2) y`` with ``z`` in the allowed interval of the reference and ``y`` standard normal: beyond
-        8.5 deviations nothing is left. Layers are the reference's edges, smeared by ``y``, and the counted ones.
-        """
-        smeared = jnp.sqrt(at.v**2 + at.width**2)
-        slopes = jnp.concatenate([jnp.full(reference_edges.shape, at.scale / at.std), jnp.full(edges.shape, at.a / smeared)])
-        offsets = jnp.concatenate([-reference_edges / at.std, -edges / smeared])
-        x, spacing = Layered(self.nodes[0]).spaced(slopes, offsets, -TAIL, TAIL)
-
-        low, high = ((end - at.scale * x) / at.std for end in support)
-        low, high = jnp.maximum(low, jnp.minimum(high, 0.0) - TAIL), jnp.minimum(high, jnp.maximum(low, 0.0) + TAIL)
-        ends = at.ratio * jnp.stack([low, high])
-        cuts = (reference_edges[:, None] - at.scale * x) / at.std
-        inner_slopes = jnp.concatenate(
-            [jnp.full((edges.size, x.size), at.v / at.width), jnp.full(cuts.shape, 1.0 / at.rest)]
-        )
-        inner_offsets = jnp.concatenate([(at.a * x - edges[:, None]) / at.width, -at.ratio * cuts / at.rest])
-        reach = TAIL * at.rest
-        w, inner = Layered(self.nodes[1]).spaced(
-            inner_slopes, inner_offsets, jnp.min(ends, axis=0) - reach, jnp.max(ends, axis=0) + reach, offset(x.size)
-        )
-        return x, w, spacing[:, None] * inner
-
     def resized(self, factor: float) -> FranzParisi:
         """``factor`` times as many nodes in every dimension."""
         pattern_x, w, site_x, y = (int(factor * size) for size in self.nodes)
-        return FranzParisi(self.model, self.reference_margin, (pattern_x, w, site_x, y))
+        return FranzParisi(self.model, nodes=(pattern_x, w, site_x, y), reference=self.reference)

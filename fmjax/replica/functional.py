@@ -150,12 +150,14 @@ class Magnetisations(eqx.Module):
 
 
 class Tilted(eqx.Module):
-    """A pattern in the fields of a cavity: its log weight, force, susceptibility, and what to average with.
+    """A pattern in the fields of a cavity, of this mean: its log weight, force, susceptibility, and what to average with.
 
     In clusters, those of one, and ``inner`` holds the rest, to be averaged: mean square of the force, log weight, and the
     mean log weight of one replica.
     """
 
+    mean: Float[Array, "*#nodes"]
+    std: _Scalar
     log_weight: Float[Array, "*#nodes"]
     force: Float[Array, "*#nodes"]
     susceptibility: Float[Array, "*#nodes"]
@@ -168,12 +170,12 @@ class Tilted(eqx.Module):
         if inside is not None:
             one = inside.clusters.of_pattern(constraint, mean, std, inside.width)
             inner = one.slope**2 + one.scatter / inside.clusters.m, one.potential, one.energy
-            return Tilted(one.potential, one.slope, one.bend, over, inner)
+            return Tilted(mean, std, one.potential, one.slope, one.bend, over, inner)
         value, force = jax.jvp(lambda mean: constraint.log_weight(mean, std), (mean,), (jnp.ones_like(mean),))
         # Only stability asks for the susceptibility; its derivatives, of third order, would cost more than all the rest.
         at, width, constraint = jax.lax.stop_gradient((mean, std, constraint))
         _, susceptibility = derivatives(lambda mean: constraint.log_weight(mean, width), at)
-        return Tilted(value, force, susceptibility, over)
+        return Tilted(mean, std, value, force, susceptibility, over)
 
 
 class Kernels(eqx.Module):

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.checks import is_traced, number
-from fmjax.models import Binary, Model
+from fmjax.models import Binary, Model, refuse_loss
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
@@ -117,7 +117,7 @@ class RobustEnsemble(Functional):
     Raises:
         ValueError: another number of replicas, infinitely many with an even constraint (groups and their opposites, which
             have no overlap, leave no finite ``D``) or with a teacher (whose field moves the cusp of a weight away from
-            zero: not implemented), or weights that are not binary.
+            zero: not implemented), or weights that are not binary, or a loss.
         TypeError: clusters of replicas, which are a cluster already.
     """
 
@@ -136,11 +136,11 @@ class RobustEnsemble(Functional):
 
     def __check_init__(self):
         super().__check_init__()
-        if self.model.constraint.even and self.infinite:
-            kind = type(self.model.constraint).__name__
-            raise ValueError(
-                f"replicas = inf has no limit with a {kind}, where groups and their opposites have no overlap: try 3"
-            )
+        refuse_loss("replicas", constraint := self.model.constraint)
+        if constraint.even and self.infinite:
+            kind = type(constraint).__name__
+            never = f"has no limit with a {kind}, where groups and their opposites have no overlap"
+            raise ValueError(f"replicas = inf {never}: try 3")
         if not isinstance(self.model.weights, Binary):
             kind = type(self.model.weights).__name__
             raise ValueError(f"the replicas of a robust ensemble have binary weights, not {kind} ones")  # noqa: TRY004  (part of a model)
@@ -148,7 +148,7 @@ class RobustEnsemble(Functional):
             raise ValueError("infinitely many replicas of a teacher's students are not implemented: try 12")
 
     @property
-    def reference(self) -> Equilibrium:
+    def equilibrium(self) -> Equilibrium:
         """The functional of typical solutions, as far apart as which replicas do not interact."""
         return Equilibrium(self.model)
 

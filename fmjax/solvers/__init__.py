@@ -3,5 +3,7 @@
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.front import clusters, curve, solve
 from fmjax.solvers.saddle import SaddlePoint
+from fmjax.solvers.temperatures import thermodynamics
+from fmjax.solvers.thermodynamics import Thermodynamics
 
-__all__ = ["ClusterPoint", "SaddlePoint", "clusters", "curve", "solve"]
+__all__ = ["ClusterPoint", "SaddlePoint", "Thermodynamics", "clusters", "curve", "solve", "thermodynamics"]

@@ -15,7 +15,7 @@ import numpy as np
 from fmjax.checks import is_traced, kind_of, refuse_masked
 from fmjax.models import Constraint
 
-__all__ = ["is_concrete", "one_number", "require", "require_margin"]
+__all__ = ["is_concrete", "one_number", "require", "require_constraint", "require_margin"]
 
 
 def is_concrete(*values: Any) -> bool:
@@ -48,6 +48,15 @@ def require_margin(name: str, value: Any, constraint: Constraint) -> None:
     positive, kind = constraint.positive, type(constraint).__name__
     allowed = f"the margin of a {kind} is positive, try {constraint.usual:g}" if positive else "it must be a finite number"
     require(name, value, lambda margin: (margin > 0) | (not positive), allowed)
+
+
+def require_constraint(whose: str, constraint: Constraint) -> None:
+    """`ValueError` for a margin, or anything else that a constraint depends on, that is not one possible number."""
+    for name in dict.fromkeys([*constraint.units, constraint.strength or "margin"]):
+        one_number(f"the {whose}{name}" + ("" if whose else " of a model"), getattr(constraint, name))
+        if name != "margin":
+            require(f"{whose}{name}", getattr(constraint, name), lambda value: value >= 0, "it must not be negative")
+    require_margin(f"{whose}margin", constraint.margin, constraint)
 
 
 def one_number(name: str, value: Any, several: str = "jax.vmap") -> None:

@@ -21,6 +21,7 @@ from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, CROWDED, REFERENCE_FAILED, both_resolved
 from fmjax.solvers.saddle import (
     SaddlePoint,
+    entropy_of,
     error_of,
     number_of_numbers,
     numbers_of,
@@ -60,8 +61,12 @@ def position_of(distance: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def typical_of(functional: _Local, alpha: _Scalar) -> tuple[Root, Root]:
     """Typical solutions that are references, and those of the kind that is counted."""
     model = functional.model
-    margins = jnp.stack([jnp.asarray(functional.reference.model.margin), jnp.asarray(model.margin)])
-    both = jax.lax.map(lambda margin: typical_root(Equilibrium(model.with_margin(margin)), alpha), margins)
+    drawn, counted = functional.equilibrium.model.constraint, model.constraint
+    if jax.tree.structure(drawn) != jax.tree.structure(counted):
+        return typical_root(functional.equilibrium, alpha), typical_root(Equilibrium(model), alpha)
+    # Of one kind, they share a program.
+    constraints = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), drawn, counted)
+    both = jax.lax.map(lambda kind: typical_root(Equilibrium(model.with_constraint(kind)), alpha), constraints)
     reference, own = (jax.tree.map(lambda leaf, i=i: leaf[i], both) for i in (0, 1))
     return reference, own
 
@@ -86,7 +91,9 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
         numbers=number_of_numbers(functional.order),
         both=local or begins is not None,
     )
-    exists = (reference.status == CONVERGED) & ~(local & model.weights.discrete & ~(reference.numbers[0] > NO_SOLUTIONS))
+    exists = reference.status == CONVERGED
+    if local and model.weights.discrete:
+        exists &= entropy_of(functional.equilibrium, alpha, reference) > NO_SOLUTIONS
     reached = True if isinstance(functional, FranzParisi) else distance < functional.farthest(order)
     status = jnp.where(reached, track.status, BRANCH_ENDED)
     status = jnp.where(own.status == CONVERGED, status, COUNTED_FAILED)
@@ -192,7 +199,7 @@ def _entropy_slopes_at(functional: _Local, alpha: _Scalar, curve: Curve) -> Any:
 @Program
 def _typical_slopes(functional: _Local, alpha: _Scalar, typical: Root) -> Any:
     """A row for each order parameter of the reference, with respect to the functional and ``alpha``."""
-    reference, pull_back = jax.vjp(lambda functional: functional.reference, functional)
+    reference, pull_back = jax.vjp(lambda functional: functional.equilibrium, functional)
 
     def orders(inputs, fields, tilt):
         residual, numbers = typical_equations(inputs, fields, tilt)
@@ -217,7 +224,7 @@ def _tangent(primals, curve, tangents):
     """Of all numbers, of the fields, and of the root of the reference, by the implicit function theorem."""
     *given, distances = primals
     *moving, d_distances = tangents
-    of_reference = jax.jvp(lambda functional, alpha: (functional.reference, alpha), tuple(given), tuple(moving))
+    of_reference = jax.jvp(lambda functional, alpha: (functional.equilibrium, alpha), tuple(given), tuple(moving))
     moved = response(typical_equations, of_reference[0], curve.typical.unknowns, of_reference[1])
     root = eqx.tree_at(lambda r: (r.unknowns, r.numbers), still(curve.typical), moved)
     inputs, moving = (*given, order_of(curve.typical)), (*moving, order_of(root))

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from fmjax.checks import as_array, is_traced
 from fmjax.compilation import Program
+from fmjax.models import refuse_loss
 from fmjax.precision import usual_arithmetic
 from fmjax.replica import (
     CentredEnsemble,
@@ -25,7 +26,7 @@ from fmjax.replica import (
     OneStep,
     RobustEnsemble,
 )
-from fmjax.solvers.asking import is_concrete, one_number, require, require_margin
+from fmjax.solvers.asking import is_concrete, one_number, require, require_constraint
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_of
 from fmjax.solvers.one_step import ClusterSearch
@@ -33,7 +34,7 @@ from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
 from fmjax.solvers.zero_entropy import margin_of, search_margin
 
-__all__ = ["as_float64", "clusters", "curve", "in_float64", "solve"]
+__all__ = ["as_float64", "check", "clusters", "curve", "in_float64", "solve"]
 
 _Real = float | int | Float[Array, "..."] | np.ndarray
 _Reals = Sequence[float | int] | Float[Array, "..."] | np.ndarray
@@ -72,15 +73,15 @@ def as_float64(tree: Any) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) -> None:
+def check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) -> None:
+    """Refuse another functional, and what it cannot be evaluated at."""
     if not isinstance(functional, kinds):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         given = f"the class {functional.__name__}" if isinstance(functional, type) else type(functional).__name__
         usual = f"fmjax.{kinds[0].__name__}(fmjax.Perceptron(), ...)"
         raise TypeError(f"expected a functional, {allowed}, and not {given}: try {usual}")
     one_number("alpha", alpha)
-    one_number("the margin of a model", functional.model.margin)
-    require_margin("margin", functional.model.margin, functional.model.constraint)
+    require_constraint("", functional.model.constraint)
     require(
         "alpha", alpha, lambda a: a > 0, "the number of patterns per weight must be positive and finite, try alpha = 0.5"
     )
@@ -91,8 +92,7 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
     if distance is None:
         raise ValueError(f"{type(functional).__name__} is a function of a distance: pass distance=...")
     if isinstance(functional, FranzParisi):
-        one_number("reference_margin", functional.reference_margin)
-        require_margin("reference margin", functional.reference_margin, functional.model.constraint)
+        require_constraint("reference ", functional.reference)
         allowed = "it is a Hamming distance per weight, between 0 and 1, ends excluded: slopes are infinite there"
         require("distance", distance, lambda d: (d > 0) & (d < 1), allowed)
     else:
@@ -105,10 +105,10 @@ def _check(functional: Any, kinds: tuple[type, ...], alpha: Any, distance: Any) 
 
 def _refuse_reference(functional: FranzParisi, alpha: Any) -> None:
     """A reference beyond ``kappa_max`` does not exist: its entropy is negative."""
-    if not functional.model.weights.discrete:
+    if not functional.model.weights.discrete or functional.reference.strength:
         return
     margin = functional.reference_margin
-    typical, alpha = as_float64((Equilibrium(functional.model.with_margin(margin)), alpha))
+    typical, alpha = as_float64((functional.equilibrium, alpha))
     limit = float(margin_of(typical.model, search_margin(typical, alpha).unknowns[-1]))
     tightens = typical.model.constraint.tightens
     if tightens * (float(margin) - limit) > 0:
@@ -149,7 +149,7 @@ def solve(functional: Functional, *, alpha: _Real, distance: _Real | None = None
         >>> print(f"{point.entropy:.8f} {point.order.q:.8f} {point.result}")
         0.31439007 0.32238536 converged
     """
-    _check(functional, (Equilibrium, FranzParisi), alpha, distance)
+    check(functional, (Equilibrium, FranzParisi), alpha, distance)
     if isinstance(functional, FranzParisi):
         one_number("distance", distance, several="curve")
         assert distance is not None
@@ -178,7 +178,7 @@ def curve(functional: _AtDistances, *, alpha: _Real, distance: _Real | _Reals) -
         ValueError: as for `solve`; distances that are not an array of one dimension.
         TypeError: another functional.
     """
-    _check(functional, (FranzParisi, RobustEnsemble, CentredEnsemble), alpha, distance)
+    check(functional, (FranzParisi, RobustEnsemble, CentredEnsemble), alpha, distance)
     distance = _as_distances(distance)
     return _along(functional, alpha, distance, np.s_[: distance.shape[0]])
 
@@ -190,7 +190,7 @@ def _followed(functional: _AtDistances, alpha: _Real, distance: Any) -> Curve:
     """
     if isinstance(functional, FranzParisi) and is_concrete(functional, alpha) and not is_concrete(distance):
         with jax.ensure_compile_time_eval():  # what is constant in another program is checked while that is traced
-            reference = equilibrium(*as_float64((functional.reference, alpha)))
+            reference = equilibrium(*as_float64((functional.equilibrium, alpha)))
             if not bool(reference.converged) or float(reference.entropy) < NO_SOLUTIONS:
                 _refuse_reference(functional, alpha)
     spare = max(_FEWEST, 1 << (distance.shape[0] - 1).bit_length()) - distance.shape[0]
@@ -260,10 +260,11 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         per weight. Without derivatives.
 
     Raises:
-        ValueError: as for `curve`; weights that are not binary.
+        ValueError: as for `curve`; weights that are not binary, and counted patterns with a loss.
         TypeError: another functional.
     """
-    _check(functional, (Equilibrium, FranzParisi), alpha, distance)
+    check(functional, (Equilibrium, FranzParisi), alpha, distance)
+    refuse_loss("clusters", functional.model.constraint)
     if not isinstance(functional, FranzParisi):
         return _typical_clusters(*as_float64((functional, alpha)))
     distance = _as_distances(distance)

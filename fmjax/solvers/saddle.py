@@ -19,6 +19,7 @@ from fmjax.solvers.outcome import Symmetric, both_resolved, known
 
 __all__ = [
     "SaddlePoint",
+    "entropy_of",
     "equilibrium",
     "error_of",
     "number_of_numbers",
@@ -36,7 +37,7 @@ class SaddlePoint(eqx.Module, Symmetric):
     """A stationary point of a free-entropy functional, or a batch of them.
 
     Attributes:
-        entropy: value of the functional, nats per weight.
+        entropy: value of the functional, nats per weight; of a `Loss`, the free entropy, see `thermodynamics`.
         slope: its derivative along the functional's own control: ``d entropy / d distance`` for a local entropy,
             ``d entropy / d alpha`` for typical solutions.
         order: order parameters (``.q``, ``.q_hat``, ...).
@@ -77,7 +78,16 @@ def number_of_numbers(order: type) -> int:
 
 def order_of(root: Root) -> EquilibriumOrder:
     """Order parameters of typical solutions."""
-    return EquilibriumOrder(*root.numbers[3:])
+    return EquilibriumOrder(*root.numbers[3 : number_of_numbers(EquilibriumOrder)])
+
+
+def entropy_of(functional: Equilibrium, alpha: Float[Array, ""], root: Root) -> Float[Array, ""]:
+    """Of the measure of typical solutions: ``phi + beta alpha energy``, where patterns have a loss."""
+    constraint, phi = functional.model.constraint, root.numbers[0]
+    if not constraint.strength:
+        return phi
+    energy, _ = functional.losses(order_of(root), EquilibriumControls(alpha))
+    return phi + getattr(constraint, constraint.strength) * alpha * energy
 
 
 def replicon_of(root: Root) -> Float[Array, ""]:

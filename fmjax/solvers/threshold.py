@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from fmjax.models import Model
+from fmjax.models import Model, refuse_loss
 from fmjax.solvers.asking import is_concrete, one_number, require, require_margin
 from fmjax.solvers.outcome import Symmetric, known, resolved
 
@@ -57,11 +57,12 @@ class Threshold(eqx.Module, Symmetric):
 
 
 def check_model(model: Any) -> None:
-    """`TypeError` for anything else; `ValueError` for several at once, and for a margin that leaves nothing."""
+    """`TypeError` for anything else; `ValueError` for several at once, a margin that leaves nothing, and a loss."""
     if not isinstance(model, Model):
         raise TypeError(f"expected a model, and not {type(model).__name__}: try fmjax.Perceptron()")
     one_number("the margin of a model", model.margin)
     require_margin("margin", model.margin, model.constraint)
+    refuse_loss("thresholds", model.constraint)
 
 
 def check_alpha(alpha: Any) -> None:
