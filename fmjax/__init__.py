@@ -17,6 +17,11 @@ equations of statistical physics. A guided tour of the symbols, in the order in 
                   :class:`Hermite` have parameters to differentiate
     constraint    :class:`Margin`, Delta >= kappa, or :class:`SymmetricMargin`, -kappa <= Delta <= kappa
 
+A pattern may also have a loss, and weights the probability exp(-beta loss) at an inverse temperature beta, instead of being
+solved or not: :class:`Temperature` counts errors, and there are :class:`Hinge`, :class:`CrossEntropy`, and :class:`Power`,
+which prefers large stabilities. :func:`thermodynamics` tells their energy and entropy, ``thresholds.inverse_temperature``
+the beta of an energy, and ``thresholds.freezing`` that of the least one.
+
 **Typical solutions** (:class:`Equilibrium`). Draw solutions uniformly at random, at margin kappa:
 
     q           overlap of two of them, :math:`w \cdot w' / N`
@@ -30,7 +35,8 @@ the other way, the largest margin that has solutions (:func:`thresholds.kappa_ma
 the solutions at distance d from it. That count is the local entropy :math:`\phi(d)`; a minimum is flat when it stays
 high close to d = 0.
 
-    tilde       belongs to the reference: :math:`\tilde q`, :math:`\tilde\kappa` (`reference_margin`)
+    tilde       belongs to the reference: :math:`\tilde q`, :math:`\tilde\kappa` (`reference_margin`); one that is drawn with
+                a loss is ``reference=CrossEntropy(beta)``
     p           overlap with the reference, :math:`p = 1 - 2 d`
     t           overlap of a counted solution with *another* typical reference (`cross_overlap` in tables)
     hat         conjugate of an overlap, the field that fixes it: :math:`\hat q, \hat t, \hat p`; `_hat` in code

@@ -153,6 +153,15 @@ def ensembles():
     return whole.assign_coords(ensemble=["typical"])
 
 
+def references():
+    """Two references of a margin, and two minima of the cross-entropy, of which only the second is free of errors."""
+    whole, minima = curves("reference", [0, 1], (0.3, 0.0)), curves("drawn", [0, 1], (0.3, 0.0))
+    names = ("entropy", "slope", "error_estimate", "result")
+    drawn = minima[list(names)].rename({name: f"drawn_{name}" for name in names})
+    drawn["drawn_entropy"] += 0.005
+    return whole.merge(drawn).assign(minimum=("drawn", [True, True]), drawn_error=("drawn", [3e-3, 1e-9]))
+
+
 def figures():
     return {
         "2": typical(),
@@ -165,6 +174,7 @@ def figures():
         "phase-diagram": diagram(),
         "one-step": one_step(),
         "ensembles": ensembles(),
+        "references": references(),
     }
 
 

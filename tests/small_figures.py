@@ -159,6 +159,25 @@ def broken_ensembles():
     )
 
 
+def soft_references():
+    """Two references of a margin, and two that are drawn with a cross-entropy, the second of which ends early."""
+    whole = phases().isel(phase=[0, -1]).rename(phase="reference")
+    size, grid = whole.sizes["distance"], ("drawn", "distance")
+    results = np.full((2, size), "converged", dtype=object)
+    results[1, 0] = ENDED
+    values = np.linspace(0.01, 0.2, 2 * size).reshape(2, size)
+    near = [name for name in whole.variables if name.startswith("near_")]
+    drawn = {f"drawn_{name}": (grid, values) for name in ("entropy", "slope", "replicon")}
+    return whole.drop_vars(near).assign(
+        **drawn,
+        drawn_result=(grid, results),
+        drawn_error=("drawn", [1e-9, 1e-2]),
+        minimum=("drawn", [True, False]),
+        sharpness=("drawn", [4.0, 4.0]),
+        beta=("drawn", [25.0, 5.0]),
+    )
+
+
 def measured(**changes):
     values = {"capacity": 0.83307859973957923, "overlap at capacity": 0.563949080, "conjugate at capacity": 2.57635132}
     values |= {

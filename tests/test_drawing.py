@@ -3,11 +3,31 @@
 import numpy as np
 import pytest
 
-from fmjax.reproduce import at_kappa_max, ensembles, entropy, franz_parisi, one_step, phase_diagram, typical_distance
+from fmjax.reproduce import (
+    at_kappa_max,
+    ensembles,
+    entropy,
+    franz_parisi,
+    one_step,
+    phase_diagram,
+    references,
+    typical_distance,
+)
 from fmjax.reproduce.plotting import binary_entropy
 from fmjax.sentences import THEORY
 from fmjax.solvers import outcome
-from tests.small_figures import ENDED, PHASES, broken, broken_ensembles, diagram, loads, margins, phases, tried
+from tests.small_figures import (
+    ENDED,
+    PHASES,
+    broken,
+    broken_ensembles,
+    diagram,
+    loads,
+    margins,
+    phases,
+    soft_references,
+    tried,
+)
 
 
 def lines(axes, at_least=3):
@@ -117,6 +137,16 @@ def test_ensembles_are_drawn_as_far_as_they_were_found_over_both_references():
     assert len(by_name[r"$y=\infty$, around their mean"]) == 3
     assert sum(name.startswith(r"$\tilde") for name in by_name) == 2
     assert "501" in axes.containers[0].get_label()
+
+
+def test_references_are_drawn_with_their_errors_as_far_as_they_were_found():
+    axes = references.draw(soft_references()).axes[0]
+    by_name = {line.get_label(): np.array(line.get_xydata()) for line in axes.lines}
+    (minimum,), (warm,) = ([points for name, points in by_name.items() if beta in name] for beta in ("=25,", "=5,"))
+    assert np.isfinite(minimum).all()
+    assert warm[0, 0] == soft_references().distance[1]
+    assert any("1e-02" in name for name in by_name)
+    assert sum(name.startswith(r"$\tilde") for name in by_name) == 2
 
 
 def test_the_phase_diagram_shows_what_was_found():

@@ -44,6 +44,7 @@ CHANGES = {
     "found_in_flat_regions": lambda d: d["3"].mean_entropy.__setitem__(2, 0.9),
     "above_kappa_max": lambda d: d["3"].mean_entropy.__setitem__(2, 0.001),
     "between_typical_and_densest": lambda d: d["ensembles"].centred_entropy.__setitem__((0, slice(None)), 0.01),
+    "minima_are_flatter": lambda d: d["references"].drawn_entropy.__setitem__((1, slice(None)), 0.01),
     "symmetric_is_right": lambda d: d["one-step"].entropy.__setitem__((1, 0), 0.005),
     "phase_diagram": lambda d: d["phase-diagram"].kappa_u.__setitem__(0, 0.005),
 }

@@ -21,6 +21,7 @@ class Figure(StrEnum):
     PHASE_DIAGRAM = "phase-diagram"
     ONE_STEP = "one-step"
     ENSEMBLES = "ensembles"
+    REFERENCES = "references"
     SYMMETRIC = "symmetric"
 
 
@@ -33,7 +34,7 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory
 def figure(
     name: Annotated[
         Figure,
-        typer.Argument(metavar="NAME", show_default=False, help="2 to 8, phase-diagram, one-step, ensembles, symmetric."),
+        typer.Argument(metavar="NAME", show_default=False, help="2 to 8, or one of the words below."),
     ],
     out: OutOption,
     quick: QuickOption = False,
@@ -58,6 +59,7 @@ def figure(
     phase-diagram  kappa_min, kappa_u, kappa_max, alpha'_U against load and margin
     one-step       one step of replica-symmetry breaking, and the robust ensemble
     ensembles      local entropy of typical and of dense regions, instances
+    references     local entropy around minima of the cross-entropy
     symmetric      phases of the symmetric perceptron, against margin and load
 
     \b

@@ -35,11 +35,11 @@ class Loss(Constraint):
 
     @abstractmethod
     def log_error(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """What stabilities below the margin contribute to the mean weight, in logs: see `log_weight`."""
+        """What stabilities below the margin contribute to the mean weight, in logs; ``mean`` and ``std`` as in `log_weight`."""
 
 
 def refuse_loss(what: str, constraint: Constraint) -> None:
-    """Refuse patterns with a loss where ``what`` is asked for is a property of solutions.
+    """Refuse a ``constraint`` with a loss where ``what`` is asked for is a property of solutions.
 
     Raises:
         ValueError: they have one.

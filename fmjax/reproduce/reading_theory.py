@@ -15,6 +15,8 @@ from fmjax.reproduce.plotting import converged
 PAPER_ALPHA_U = (0.75, 0.77)  # "about 0.76"
 PAPER_LARGE_DEVIATIONS = 0.77
 _CLOSE = 0.005  # a distance that stands for "close"
+_NO_ERRORS = 1e-5  # of all patterns: a reference that gets fewer of them wrong is as good as a solution
+_WIDE = (0.02, 0.1)  # distances at which regions around minima of the cross-entropy are compared
 
 # Typical solutions ----------------------------------------------------------------------------------------------------
 
@@ -150,6 +152,28 @@ def denser(run: Run) -> Found:
     values, errors = here.entropy.to_numpy()[order], here.error_estimate.to_numpy()
     number = f"φ(d = {float(here.distance):.4f}) grows from {values[0]:.4f} to {values[-1]:.4f}"
     return Found(number, bool((np.diff(values) > 0).all()), error=printed_error(errors))
+
+
+def minima_are_flatter(run: Run) -> Found:
+    """Minima of the cross-entropy without errors have more solutions around them than references of the largest margin."""
+    dataset = run.figures["references"]
+    names = [f"drawn_{name}" for name in ("entropy", "slope", "error_estimate", "result")]
+    free = np.flatnonzero(dataset.minimum.to_numpy() & (dataset.drawn_error.to_numpy() < _NO_ERRORS))
+    if not free.size:
+        raise Absent("no minimum of the cross-entropy is free of errors")
+    margin = curve_of(dataset.isel(reference=-1), "the curve at κ_max")
+    least, most = _WIDE
+    excess, errors = [], []
+    for index in free:
+        part = dataset[names].isel(drawn=index)
+        around = curve_of(part.rename({name: name.removeprefix("drawn_") for name in names}), "that around a minimum")
+        chosen = (around.distance > least) & (around.distance < most)
+        largest = CubicHermiteSpline(margin.distance, margin.entropy, margin.slope)(around.distance[chosen])
+        excess.append(around.entropy[chosen] - largest)
+        errors.append(around.error[chosen])
+    above, error = np.concatenate(excess), np.concatenate(errors)
+    number = f"higher by {above.min():.4f} to {above.max():.4f} around {free.size} of them"
+    return Found(number, bool((above > error).all()), error=printed_error(error))
 
 
 # Largest margin -------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from fmjax.reproduce import (
     franz_parisi,
     one_step,
     phase_diagram,
+    references,
     report,
     statements,
     symmetric,
@@ -43,6 +44,7 @@ figures: dict[str, ModuleType | AtKappaMax] = {
     "phase-diagram": phase_diagram,
     "one-step": one_step,
     "ensembles": ensembles,
+    "references": references,
     "symmetric": symmetric,
 }
 # Results that are answers and not failures: the branch ends there, or what it counts is too much; there is no threshold.

@@ -108,6 +108,11 @@ STATEMENTS = (
         *(f"{_BEYOND}, figure ensembles", experiments.between_typical_and_densest, ("ensembles",)),
     ),
     Statement(
+        "Minima of the cross-entropy that are free of errors (α = 0.5) lie in denser regions than typical solutions of "
+        "margin κ_max: φ is larger around them at 0.02 < d < 0.1.",
+        *(f"{_BEYOND}, figure references", theory.minima_are_flatter, ("references",)),
+    ),
+    Statement(
         "Multilayer networks learn up to a threshold P, with errors beyond it.",
         *(_NETWORKS, experiments.networks(experiments.learn), ("8",)),
     ),

@@ -1,0 +1,99 @@
+"""Local entropy around minima of the cross-entropy, next to that around references of a margin."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+import fmjax
+from fmjax.reproduce.engine import USUAL, Engine, along
+from fmjax.reproduce.franz_parisi import curve_variables
+from fmjax.reproduce.plotting import binary_entropy, canvas, each, mark_unstable, smooth_line, styled
+
+TITLE = "Local entropy around minima of the cross-entropy"
+CAPTION = (
+    "α = 0.5. Solutions at distance d from weights that are drawn with the cross-entropy β Σ ln(1 + exp(−γ Δ)): at the "
+    "largest β at which there are such weights, its minima, for several γ (solid), and at smaller β (dash-dotted); ε is "
+    "the fraction of patterns that they get wrong, and a curve ends where the replica-symmetric branch does, which no "
+    "reference with errors reaches d = 0 on. Dashed: around typical solutions of the largest margin and of margin 0. "
+    "Dotted: binary entropy, the bound. Pale bands: replica symmetry is unstable (replicon below 0)."
+)
+
+_LOAD = 0.5
+_BELOW = 1.0 - 1e-9  # of the largest inverse temperature, where rounding may leave no entropy of references
+
+
+def settings(quick: bool) -> dict[str, Any]:
+    """The load, what references are drawn with, and the distances."""
+    sharpness, warm = ([2.0, 4.0, 8.0], [10.0]) if quick else ([1.0, 2.0, 3.0, 4.0, 6.0, 8.0], [5.0, 10.0, 15.0])
+    distance = np.geomspace(2e-3, 0.2, 16 if quick else 48).tolist()
+    return {"alpha": _LOAD, "sharpness": sharpness, "warm": warm, "warm_sharpness": 4.0, "distance": distance}
+
+
+def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
+    """Curves around minima for every sharpness, around warmer weights for one, and around two margins."""
+    chosen = settings(quick)
+    alpha, distance = chosen["alpha"], np.array(chosen["distance"])
+    largest = engine.grid("kappa-max", alpha=alpha)
+    margins = np.array([0.0, float(largest.value)])
+    curves = engine.grid("franz-parisi", 1, alpha=alpha, reference_margin=along("point", margins), distance=distance)
+    cold = [(gamma, _BELOW * _frozen(alpha, gamma)) for gamma in engine.progress(chosen["sharpness"], "temperatures")]
+    asked = cold + [(chosen["warm_sharpness"], beta) for beta in chosen["warm"]]
+    found = [_around(alpha, distance, *one) for one in engine.progress(asked, "curves")]
+    drawn = xr.concat(found, dim="drawn")
+    return xr.Dataset(
+        curve_variables(curves, "reference")
+        | {f"drawn_{name}": drawn[name] for name in drawn.data_vars}
+        | {"minimum": ("drawn", [True] * len(cold) + [False] * len(chosen["warm"]))},
+        coords={
+            "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
+            "margin_result": ("reference", ["converged", str(largest.result.item())]),
+            "sharpness": ("drawn", [gamma for gamma, _ in asked], {"units": "1", "long_name": "sharpness"}),
+            "beta": ("drawn", [beta for _, beta in asked], {"units": "1", "long_name": "inverse temperature"}),
+            "distance": ("distance", distance, {"units": "1", "long_name": "Hamming distance per weight"}),
+            "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
+        },
+    )
+
+
+def _frozen(alpha: float, sharpness: float) -> float:
+    loss = fmjax.CrossEntropy(1.0, sharpness=sharpness)
+    return float(fmjax.thresholds.freezing(fmjax.Perceptron().with_constraint(loss), alpha).value)
+
+
+def _around(alpha: float, distance: np.ndarray, sharpness: float, beta: float) -> xr.Dataset:
+    """The curve, and what the references are."""
+    loss = fmjax.CrossEntropy(beta, sharpness=sharpness)
+    point = fmjax.thermodynamics(fmjax.Equilibrium(fmjax.Perceptron().with_constraint(loss)), alpha=alpha)
+    found = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), reference=loss), alpha=alpha, distance=distance)
+    names = ("entropy", "slope", "replicon", "error_estimate", "result")
+    variables: dict[str, Any] = {name: ("distance", np.asarray(getattr(found, name))) for name in names}
+    return xr.Dataset(variables | {"energy": float(point.energy), "error": float(point.error)})
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """All of them against the logarithm of the distance."""
+    with styled():
+        figure, axes = canvas(6.6, 3.7)
+        bound = np.geomspace(1e-4, 0.5, 400)
+        axes.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
+        axes.axhline(0.0, color="0.6", linewidth=0.6)
+        names = r"$\tilde\kappa=0$", rf"$\tilde\kappa=\kappa_{{\max}}={float(dataset.reference_margin[1]):.3g}$"
+        for color, name, index in zip(("#CC79A7", "black"), names, range(2), strict=True):
+            part = dataset.isel(reference=index)
+            look = {"color": color, "linestyle": "--", "label": name}
+            smooth_line(axes, part.distance, part.entropy, part.slope, part.result, **look)
+            mark_unstable(axes, part.distance, part.entropy, part.replicon, part.result, color)
+        for color, part in each(dataset, "drawn"):
+            values = float(part.sharpness), float(part.beta), float(part.drawn_error)
+            name = r"$\gamma={:g},\ \beta={:.3g},\ \epsilon={:.0e}$".format(*values)
+            look = {"color": color, "linestyle": "-" if bool(part.minimum) else "-.", "label": name}
+            smooth_line(axes, part.distance, part.drawn_entropy, part.drawn_slope, part.drawn_result, **look)
+            mark_unstable(axes, part.distance, part.drawn_entropy, part.drawn_replicon, part.drawn_result, color)
+        low, high = float(dataset.distance.min()), float(dataset.distance.max())
+        axes.set(
+            xlabel="distance $d$", ylabel="entropy (nats per weight)", xscale="log", xlim=(low, high), ylim=(-0.02, 0.3)
+        )
+        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=rf"$\alpha={float(dataset.alpha):g}$")
+    return figure
