@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Activation", "Architecture", "Constraint", "Task", "Weights", "words"]
+__all__ = ["Activation", "Architecture", "Constraint", "Loss", "Task", "Weights", "words"]
 
 
 class Activation(StrEnum):
@@ -41,6 +41,15 @@ class Constraint(_Part):
 
     MARGIN = "margin", "Margin"
     SYMMETRIC = "symmetric", "SymmetricMargin"
+
+
+class Loss(_Part):
+    """What a pattern that is not satisfied costs, at an inverse temperature."""
+
+    TEMPERATURE = "temperature", "Temperature"
+    HINGE = "hinge", "Hinge"
+    CROSS_ENTROPY = "cross-entropy", "CrossEntropy"
+    POWER = "power", "Power"
 
 
 class Task(StrEnum):

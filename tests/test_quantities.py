@@ -24,6 +24,7 @@ from fmjax.quantities.thresholds import _threshold
 from fmjax.sweeps import read
 
 POINT = {"alpha": 0.5, "reference_margin": 0.2, "distance": np.array([0.1, 0.2]), "replicas": 3.0}
+POINT |= {"loss": "hinge", "beta": 2.0}
 OF_THEORY = {**THEORY, **THRESHOLDS}
 
 
@@ -55,12 +56,20 @@ def test_names_of_outputs_mean_the_same_everywhere():
     assert {name: some for name, some in units.items() if len(some) > 1} == {"error_estimate": {"1", "nats per weight"}}
 
 
+def test_a_loss_of_a_sweep_is_the_one_of_that_name():
+    at = {"alpha": 0.5, "beta": 2.0, "loss": "temperature"}
+    model = fmjax.Perceptron().with_constraint(fmjax.Temperature(2.0))
+    point = fmjax.thermodynamics(fmjax.Equilibrium(model), alpha=0.5)
+    assert answer("thermodynamics", **at)["energy"] == pytest.approx(float(point.energy), abs=1e-14)
+
+
 def test_the_example_of_a_threshold_is_its_own_command():
     assert [name for name, row in THRESHOLDS.items() if row.example.split()[:2] != ["threshold", name]] == []
 
 
 def test_every_function_of_the_thresholds_has_a_row():
-    functions = set(fmjax.thresholds.__all__) - {"Threshold"}
+    of_losses = {"freezing", "inverse_temperature"}  # whose models the commands of thresholds do not make
+    functions = set(fmjax.thresholds.__all__) - {"Threshold"} - of_losses
     assert {row.evaluate.first[0] for row in THRESHOLDS.values()} == {f"fmjax.thresholds:{name}" for name in functions}
 
 

@@ -7,7 +7,7 @@ from fmjax.models.constraint import Constraint, Margin, SymmetricMargin
 from fmjax.models.cross_entropy import CrossEntropy
 from fmjax.models.losses import Hinge, Loss, Power, Temperature, refuse_loss
 from fmjax.models.model import Model, Perceptron, TreeCommittee
-from fmjax.models.named import named_model
+from fmjax.models.named import named_loss, named_model
 from fmjax.models.weights import Binary, LocalField, Site, Spherical, Weights
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Temperature",
     "TreeCommittee",
     "Weights",
+    "named_loss",
     "named_model",
     "refuse_loss",
 ]

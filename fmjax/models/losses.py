@@ -35,7 +35,7 @@ class Loss(Constraint):
 
     @abstractmethod
     def log_error(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """What stabilities below the margin contribute to the mean weight, in logs; ``mean`` and ``std`` as in `log_weight`."""
+        """What stabilities below the margin contribute to the mean weight, in logs, of this ``mean`` and ``std``."""
 
 
 def refuse_loss(what: str, constraint: Constraint) -> None:

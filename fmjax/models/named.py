@@ -9,13 +9,15 @@ import jax.core
 from jaxtyping import Array, Float
 
 from fmjax import names
-from fmjax.models import constraint as constraints, weights as priors
+from fmjax.models import constraint as constraints, losses, weights as priors
 from fmjax.models.activation import LeakyReLU
 from fmjax.models.architecture import Architecture, PerceptronArchitecture
 from fmjax.models.committee import CommitteeArchitecture
+from fmjax.models.cross_entropy import CrossEntropy
+from fmjax.models.losses import Loss
 from fmjax.models.model import Model
 
-__all__ = ["named_model"]
+__all__ = ["named_loss", "named_model"]
 
 
 def named_model(
@@ -63,6 +65,32 @@ def named_model(
         raise ValueError(f"{wrong}: it must be positive, try {kind.usual:g}")
     prior, teacher = getattr(priors, names.Weights(weights).kind), task == names.Task.TEACHER_STUDENT
     return Model(prior(), _architecture(activation, slope), kind(at), teacher)
+
+
+def named_loss(
+    loss: str,
+    beta: Float[Array, ""] | float,
+    margin: Float[Array, ""] | float = 0.0,
+    sharpness: Float[Array, ""] | float = 1.0,
+) -> Loss:
+    """A loss at an inverse temperature.
+
+    Args:
+        loss: one of `fmjax.names.Loss`.
+        beta: inverse temperature, or power.
+        margin: in units of the pre-activation.
+        sharpness: of a cross-entropy; the others have none.
+
+    Raises:
+        ValueError: ``beta`` or ``sharpness`` is negative.
+
+    Example:
+        >>> named_loss("hinge", 2.0).beta
+        2.0
+    """
+    if loss == names.Loss.CROSS_ENTROPY:
+        return CrossEntropy(beta, margin, sharpness)
+    return getattr(losses, names.Loss(loss).kind)(beta, margin)
 
 
 @lru_cache  # inside a program, the kernel of a committee could not be checked

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fmjax.names import Activation, Architecture, Constraint, Task, Weights, words
+from fmjax.names import Activation, Architecture, Constraint, Loss, Task, Weights, words
 from fmjax.quantities.quantity import Control, Late, Output
 
 NATS = "nats per weight"
@@ -20,6 +20,13 @@ MODEL = {
     "activation": Control("hidden units of a committee", "none", words=("none", *words(Activation)), static=True),
     "slope": Control("slope of leaky-relu below zero, 0.1 unless given", static=True, optional=True, symbol="S"),
     "task": Control("where labels come from", "storage", words=words(Task), static=True),
+}
+# Of patterns with a loss, whose labels are random: what takes the place of a constraint.
+SOFT = {
+    "loss": Control("what a pattern below the margin costs", words=words(Loss), static=True),
+    "beta": Control("inverse temperature of the loss, or the power", low=0.0, symbol="B"),
+    "sharpness": Control("sharpness gamma of a cross-entropy; the others have none", 1.0, low=0.0, symbol="G"),
+    **{name: MODEL[name] for name in ("weights", "architecture", "activation", "slope")},
 }
 # Of the models, those for which a quantity makes sense.
 DISCRETE = {"weights": Control("prior of a weight", "binary", words=("binary",), static=True)}

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmjax.checks import is_traced
-from fmjax.models import Model, named_model
+from fmjax.models import Loss, Model, named_loss, named_model
 from fmjax.quantities.parts import MODEL
 from fmjax.quantities.quantity import Values
 from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble, UltrametricEnsemble
-from fmjax.solvers import clusters, curve, outcome, solve
+from fmjax.solvers import clusters, curve, outcome, solve, thermodynamics
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.special import log_H
 
@@ -99,6 +99,29 @@ def franz_parisi(values: Values) -> dict[str, Any]:
         "error_estimate": found.error_estimate,
     }
     return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}
+
+
+def thermal(values: Values) -> dict[str, Any]:
+    """Weights drawn with a loss, at a margin that is the loss's own."""
+    model = model_of(values).with_constraint(_loss_of(values, values["margin"]))
+    point = thermodynamics(Equilibrium(model), alpha=values["alpha"])
+    names = ("free_entropy", "energy", "entropy", "error", "distance", "replicon", "error_estimate")
+    numbers = {name: getattr(point, name) for name in names} | {"overlap": point.order.q}
+    return _known(point.status, **numbers) | {"residual": point.residual, "result": point.status}
+
+
+def around_loss(values: Values) -> dict[str, Any]:
+    """A curve of local entropy around weights drawn with a loss of margin 0."""
+    local = FranzParisi(model_of(values), reference=_loss_of(values, 0.0))
+    found = curve(local, alpha=values["alpha"], distance=values["distance"])
+    names = ("entropy", "slope", "replicon", "error_estimate")
+    overlaps = {"overlap": found.order.q, "cross_overlap": found.order.t}
+    numbers = {name: getattr(found, name) for name in names} | overlaps
+    return _known(found.status, **numbers) | {"residual": found.residual, "result": found.status}
+
+
+def _loss_of(values: Values, margin: Any) -> Loss:
+    return named_loss(values["loss"], values["beta"], margin, values["sharpness"])
 
 
 def one_step(values: Values) -> dict[str, Any]:
