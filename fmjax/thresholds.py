@@ -228,12 +228,10 @@ def alpha_u(model: Model) -> Threshold:
     """``alpha'_U``: largest load at which the local entropy around maximum-margin references is monotonic.
 
     ``kappa_u(alpha) = kappa_max(alpha)``: ``phi' = phi'' = 0`` around a reference of zero entropy (Baldassi et al. 2021,
-    figure 4). For binary weights at margin 0, ``alpha'_U = 0.729032811``.
-
-    With a teacher both the reference and the counted solutions are typical ones of its labels, on the branch ``R < 1``;
-    the reference is not the teacher, whose smallest stability is 0. Such references end at `perfect_generalisation`, and
-    ``alpha'_U`` lies below it. Where no load at which `kappa_max` is known separates monotonic local entropies from
-    others, ``result`` says so and the numbers are NaN.
+    figure 4). For binary weights at margin 0 it is 0.729032811. With a teacher both the reference and the counted solutions
+    are typical ones of its labels, on the branch ``R < 1``; the reference is not the teacher, whose smallest stability is
+    0. Such references end at `perfect_generalisation`, and ``alpha'_U`` lies below it. Where no load at which `kappa_max`
+    is known separates monotonic local entropies from others, ``result`` says so and the numbers are NaN.
 
     Of a narrow `SymmetricMargin` it is ``kappa^2 (ln(1/kappa) + 1.07)`` (measured for margins from 0.05 to 0.1), a small
     part of the capacity ``ln 2 / ln(1/kappa)``: it scales like the loads above which stable algorithms are known to fail
@@ -255,10 +253,10 @@ def alpha_u(model: Model) -> Threshold:
 def robust_alpha_u(model: Model) -> Threshold:
     """Largest load at which the entropy of infinitely many replicas increases all the way to typical distances.
 
-    There a double zero of ``dphi/dd`` appears, see `RobustEnsemble`: the ``alpha_U`` of large-deviation analyses, in print
-    about 0.77 for binary weights at margin 0. Here 0.755302026, in an ansatz that is symmetric between groups of replicas.
-    The entropy of finitely many replicas never is monotonic: that of ``y`` copies of one solution, at ``d`` = 0, is a
-    ``y``-th of the typical one, and typical solutions are isolated.
+    There a double zero of ``dphi/dd`` appears, see `RobustEnsemble`. For binary weights at margin 0 it is 0.755302026, in an
+    ansatz that is symmetric between groups. In print ``alpha_U`` is about 0.77, between 0.77 and 0.78, and 0.7764: where
+    the densest regions that exist fall apart, see `CentredEnsemble`. That of finitely many replicas never is monotonic:
+    ``y`` copies of one solution have a ``y``-th of its entropy, and typical solutions are isolated.
 
     Args:
         model: the solutions, with binary weights and without a teacher.
@@ -274,9 +272,9 @@ def robust_alpha_u(model: Model) -> Threshold:
 def robust_capacity(model: Model, replicas: float | _Scalar = math.inf, groups: float | _Scalar = 1.0) -> Threshold:
     """Largest load at which the entropy of a robust ensemble is nowhere negative: ``phi = dphi/dd = 0``.
 
-    Beyond, there are no groups of ``replicas`` solutions at some mutual distance; ``distance`` is where that begins. At
-    margin 0 it is 0.79877, 0.78759, 0.78438, 0.79155, 0.80017 for 2, 3, 4, 8, 12 replicas; in print, where dense clusters
-    end is 0.784. Of a teacher's students it is 1.17900, 1.15388, 1.15886 for 2, 4, 6 replicas; in print, 1.154 at best.
+    Beyond, there are no groups of ``replicas`` solutions at some ``distance`` from each other. At margin 0 it is 0.79877,
+    0.78759, 0.78438, 0.79155, 0.80017 for 2, 3, 4, 8, 12 replicas, in print 0.784 at best. Of a teacher's students it is
+    1.17900, 1.15388, 1.15886 for 2, 4, 6 replicas; in print, 1.154 at best.
 
     Several ``groups`` have overlaps of two levels, see `fmjax.replica.UltrametricEnsemble`: of 3 groups of 4 it is 0.77191,
     of a `SymmetricMargin` of 1 1.62182, where 4 replicas have 1.65781; in print, 1.6219 and 1.6578 (Stojnic 2026).

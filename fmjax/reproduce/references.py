@@ -20,15 +20,15 @@ CAPTION = (
     "Dotted: binary entropy, the bound. Pale bands: replica symmetry is unstable (replicon below 0)."
 )
 
-_LOAD = 0.5
-_BELOW = 1.0 - 1e-9  # of the largest inverse temperature, where rounding may leave no entropy of references
+_LOAD_OF_LOSSES = 0.5
+_NEARLY_FROZEN = 1.0 - 1e-9  # of the largest inverse temperature, where rounding may leave no entropy of references
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """The load, what references are drawn with, and the distances."""
     sharpness, warm = ([2.0, 4.0, 8.0], [10.0]) if quick else ([1.0, 2.0, 3.0, 4.0, 6.0, 8.0], [5.0, 10.0, 15.0])
     distance = np.geomspace(2e-3, 0.2, 16 if quick else 48).tolist()
-    return {"alpha": _LOAD, "sharpness": sharpness, "warm": warm, "warm_sharpness": 4.0, "distance": distance}
+    return {"alpha": _LOAD_OF_LOSSES, "sharpness": sharpness, "warm": warm, "warm_sharpness": 4.0, "distance": distance}
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
@@ -38,7 +38,9 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     largest = engine.grid("kappa-max", alpha=alpha)
     margins = np.array([0.0, float(largest.value)])
     curves = engine.grid("franz-parisi", 1, alpha=alpha, reference_margin=along("point", margins), distance=distance)
-    cold = [(gamma, _BELOW * _frozen(alpha, gamma)) for gamma in engine.progress(chosen["sharpness"], "temperatures")]
+    cold = [
+        (gamma, _NEARLY_FROZEN * _frozen(alpha, gamma)) for gamma in engine.progress(chosen["sharpness"], "temperatures")
+    ]
     asked = cold + [(chosen["warm_sharpness"], beta) for beta in chosen["warm"]]
     found = [_around(alpha, distance, *one) for one in engine.progress(asked, "curves")]
     drawn = xr.concat(found, dim="drawn")
