@@ -274,10 +274,9 @@ def robust_capacity(model: Model, replicas: float | _Scalar = math.inf, groups: 
 
     Beyond, there are no groups of ``replicas`` solutions at some ``distance`` from each other. At margin 0 it is 0.79877,
     0.78759, 0.78438, 0.79155, 0.80017 for 2, 3, 4, 8, 12 replicas, in print 0.784 at best. Of a teacher's students it is
-    1.17900, 1.15388, 1.15886 for 2, 4, 6 replicas; in print, 1.154 at best.
-
-    Several ``groups`` have overlaps of two levels, see `fmjax.replica.UltrametricEnsemble`: of 3 groups of 4 it is 0.77191,
-    of a `SymmetricMargin` of 1 1.62182, where 4 replicas have 1.65781; in print, 1.6219 and 1.6578 (Stojnic 2026).
+    1.17900, 1.15388, 1.15886 for 2, 4, 6 replicas; in print, 1.154 at best. Several ``groups`` have overlaps of two levels,
+    see `fmjax.replica.UltrametricEnsemble`: of 3 groups of 4 it is 0.77191, of a `SymmetricMargin` of 1 1.62182, where 4
+    replicas have 1.65781; in print, 1.6219 and 1.6578 (Stojnic 2026).
 
     Args:
         model: the solutions, with binary weights.
