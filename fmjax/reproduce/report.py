@@ -20,6 +20,7 @@ _KRAUTH_MEZARD = "Krauth and Mézard 1989; Ding and Sun 2019"
 _PAPER = "Baldassi et al., PRL 127, 278301 (2021)"
 _DENSE = "an estimate in print"
 _ENCLOSURE = "certified enclosure"
+_STOJNIC = "Stojnic, arXiv:2604.19712"
 _HALF = 0.5  # load
 
 
@@ -65,6 +66,14 @@ def _replicas(count: float, literature: Literature | None = None) -> Row:
     """Load up to which groups of so many solutions exist at every mutual distance."""
     key, symbol = f"robust capacity, {count:g} replicas", f"y = {count:g} replicas at any distance up to"
     return Row(key, symbol, "robust-capacity", {"replicas": count}, literature=literature)
+
+
+def _symmetric(count: float, groups: float, literature: Literature) -> Row:
+    """The same in a symmetric interval of one deviation, of one group or of several with two levels of overlaps."""
+    of = f"{count:g} replicas" if groups == 1 else f"{groups:g} groups of {count:g} replicas"
+    controls = {"replicas": count, "groups": groups, "margin": 1.0, "constraint": "symmetric"}
+    key, symbol = f"robust capacity, {of}, symmetric", f"|Δ| ≤ 1: {of} at any distances up to"
+    return Row(key, symbol, "robust-capacity", controls, literature=literature)
 
 
 def _committee(activation: str) -> tuple[Row, ...]:
@@ -113,6 +122,8 @@ ROWS = (
     ),
     _replicas(math.inf),
     _replicas(4.0, _known(0.784, 0.0005, "0.784 (dense clusters, a few replicas)", _DENSE)),
+    _symmetric(4.0, 1.0, _known(1.6578, 5e-5, "1.6578", _STOJNIC)),
+    _symmetric(4.0, 3.0, Literature(1.6218, 1.6219, "1.6219 (whole numbers), 1.6218 (others)", _STOJNIC)),
     *(row for activation in names.words(names.Activation) for row in _committee(activation)),
 )
 
