@@ -26,7 +26,7 @@ from fmjax.replica import (
     OneStep,
     RobustEnsemble,
 )
-from fmjax.solvers.asking import is_concrete, one_number, require, require_constraint
+from fmjax.solvers.asking import is_concrete, one_number, require, require_constraint, require_margin
 from fmjax.solvers.clusters import ClusterPoint
 from fmjax.solvers.continuation import NO_SOLUTIONS, Curve, curve_of, position_of
 from fmjax.solvers.one_step import ClusterSearch
