@@ -22,7 +22,7 @@ def refused(*arguments):
     assert result.exit_code == 2, (result.stdout, result.stderr, result.exception)
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
-    message = result.stderr.strip().splitlines()[-1]
+    *_, message = (line for line in result.stderr.strip().splitlines() if not line.startswith("\t"))  # words to choose from
     assert message.startswith("Error: ")
     return message
 

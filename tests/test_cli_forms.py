@@ -10,6 +10,7 @@ from fmjax.cli import app
 from tests.command_line import FOCUSING
 
 NETWORKS = ["--width", "9", "--patterns", "10", "--patterns", "20", "--seeds", "2", "--epochs", "2"]
+LOAD = ["--alpha", "0.5"]
 
 
 def leaves(command, path=()):
@@ -26,6 +27,8 @@ BOTH = [
     pytest.param(["entropy", "--alpha", "0.5"], id="entropy"),
     compiled("franz-parisi", "--alpha", "0.5", "--reference-margin", "0.2", "--distance", "0.1"),
     compiled("franz-parisi", "--alpha", "0.5", "--reference-margin", "0.2", "--distance", "0.1", "--rsb", "1"),
+    compiled("franz-parisi", *LOAD, "--reference-loss", "temperature", "--beta", "5", "--distance", "0.1"),
+    compiled("thermodynamics", *LOAD, "--loss", "temperature", "--beta", "5"),
     compiled("robust-ensemble", "--alpha", "0.5", "--replicas", "inf", "--overlap", "0.9"),
     compiled("robust-ensemble", "--centre", "free", "--alpha", "0.5", "--replicas", "inf", "--distance", "0.1"),
     compiled("robust-ensemble", "--centre", "solution", "--alpha", "0.6", "--replicas", "10", "--distance", "0.1"),
@@ -40,6 +43,8 @@ BOTH = [
     compiled("threshold", "robust-capacity", "--replicas", "4", "--groups", "3", "--constraint", "symmetric"),
     compiled("threshold", "perfect-generalisation", "--task", "teacher-student"),
     compiled("threshold", "spinodal", "--task", "teacher-student"),
+    compiled("threshold", "inverse-temperature", *LOAD, "--loss", "temperature", "--energy", "0"),
+    compiled("threshold", "freezing", "--alpha", "1.2", "--loss", "temperature"),
     pytest.param([*FOCUSING, "--samples", "2"], id="focusing"),
     pytest.param(["local-entropy", "--size", "101", "--alpha", "0.3", "--samples", "2"], id="local-entropy"),
     pytest.param(["networks", "--dataset", "digits", *NETWORKS], id="networks"),

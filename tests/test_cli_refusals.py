@@ -12,8 +12,12 @@ from tests.command_line import refused
 no_theory = command_line.no_theory
 REPLICAS = ["robust-ensemble", "--alpha", "0.5", "--replicas"]
 
+SOFT = ["thermodynamics", "--alpha", "0.5"]
+AROUND = ["franz-parisi", "--alpha", "0.5", "--distance", "0.1", "--reference-loss", "hinge"]
+
 THEORY_COMMANDS = [
     ["entropy", "--alpha", "0.5"],
+    [*SOFT, "--loss", "hinge", "--beta", "5"],
     ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0.2", "--distance", "0.1"],
     ["robust-ensemble", "--alpha", "0.5", "--replicas", "inf", "--overlap", "0.9"],
     ["threshold", "capacity"],
@@ -78,6 +82,23 @@ THEORY_COMMANDS = [
             ["franz-parisi", "--alpha", "0.5", "--reference-margin", "0", "--distance", "0.1", "--distances", "0:1:3"],
             ["--distance", "--distances"],
         ),
+        ([*SOFT, "--loss", "hinge", "--beta", "-1"], ["beta = -1", "not negative"]),
+        ([*SOFT, "--loss", "square", "--beta", "5"], ["--loss", "square", "cross-entropy"]),
+        ([*SOFT, "--beta", "5"], ["--loss"]),
+        ([*SOFT, "--loss", "hinge"], ["--beta"]),
+        ([*SOFT, "--loss", "hinge", "--beta", "5", "--sharpness", "2"], ["--sharpness", "cross-entropy", "hinge"]),
+        ([*SOFT, "--loss", "hinge", "--beta", "5", "--constraint", "symmetric"], ["--constraint margin"]),
+        ([*SOFT, "--loss", "hinge", "--beta", "5", "--task", "teacher-student"], ["--task storage"]),
+        ([*AROUND, "--beta", "5", "--reference-margin", "0.1"], ["--reference-margin", "--reference-loss", "not both"]),
+        ([*AROUND, "--beta", "-1"], ["beta = -1", "not negative"]),
+        (AROUND, ["--reference-loss", "--beta"]),
+        ([*AROUND, "--beta", "5", "--rsb", "1"], ["--rsb 1", "--reference-margin"]),
+        ([*AROUND, "--beta", "5", "--task", "teacher-student"], ["--reference-loss", "--task storage"]),
+        ([*AROUND[:5], "--reference-margin", "0.1", "--beta", "5"], ["--beta", "--reference-loss"]),
+        (["threshold", "freezing", "--alpha", "0.5"], ["--loss"]),
+        (["threshold", "freezing", "--alpha", "0.5", "--loss", "hinge", "--sharpness", "2"], ["--sharpness", "hinge"]),
+        (["threshold", "freezing", "--alpha", "0.5", "--loss", "power", "--weights", "spherical"], ["--weights binary"]),
+        (["threshold", "inverse-temperature", "--alpha", "0.5", "--loss", "hinge"], ["--energy"]),
         (["threshold", "capacity", "--alpha", "0.5"], ["--alpha"]),
         (["threshold", "kappa-max"], ["--alpha"]),
         (["threshold", "perfect-generalisation"], ["--task", "teacher-student"]),

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import fmjax
-from tests.command_line import answer
+from tests.command_line import answer, refused
 
 
 def test_entropy_documents_the_typical_solutions():
@@ -49,6 +49,39 @@ def test_entropy_with_a_teacher_documents_how_much_was_learned():
     assert document["teacher_conjugate"] == pytest.approx(document["conjugate"], abs=1e-8)
     assert document["generalisation_error"] == pytest.approx(math.acos(document["overlap"]) / math.pi, abs=1e-10)
     assert 0 < document["replicon"] < 1
+
+
+def test_weights_of_least_energy_are_found_again_from_it():
+    at = ("--alpha", 1.2, "--loss", "temperature", "--margin", 0.1)
+    model = fmjax.Perceptron().with_constraint(fmjax.Temperature(1.0, 0.1))
+    least = answer("threshold", "freezing", *at)
+    assert least["value"] == float(fmjax.thresholds.freezing(model, 1.2).value)
+    assert (least["alpha"], least["margin"], least["loss"]) == (1.2, 0.1, "temperature")
+    document = answer("thermodynamics", *at, "--beta", least["value"])
+    assert document["entropy"] == pytest.approx(0.0, abs=1e-11)
+    assert document["energy"] == document["error"] > 0
+    again = answer("threshold", "inverse-temperature", *at, "--energy", document["energy"])
+    assert again["value"] == pytest.approx(least["value"], abs=1e-9)
+
+
+def test_a_reference_may_be_drawn_with_a_loss():
+    asked = ("--reference-loss", "temperature", "--beta", 5)
+    document = answer("franz-parisi", "--alpha", 0.5, "--margin", 0.1, "--distance", 0.1, *asked)
+    local = fmjax.FranzParisi(fmjax.Perceptron(margin=0.1), reference=fmjax.Temperature(5.0))
+    (row,), found = document["rows"], fmjax.curve(local, alpha=0.5, distance=[0.1])
+    assert row["entropy"] == float(found.entropy[0])
+    assert (document["reference_loss"], document["beta"]) == ("temperature", 5)
+    assert not {"sharpness", "reference_margin"} & set(document)
+
+
+@pytest.mark.parametrize(("flags", "sharpness"), [((), 1.0), (("--sharpness", 4), 4.0)])
+def test_a_cross_entropy_has_the_sharpness_that_is_asked_for(flags, sharpness, monkeypatch):
+    def thermodynamics(functional, alpha):
+        raise ValueError(f"the sharpness is {functional.model.constraint.sharpness}")
+
+    monkeypatch.setattr("fmjax.quantities.solved.thermodynamics", thermodynamics)
+    message = refused("thermodynamics", "--alpha", 0.5, "--loss", "cross-entropy", "--beta", 5, *flags)
+    assert message == f"Error: the sharpness is {sharpness}"
 
 
 def test_franz_parisi_rows_come_in_the_order_asked():

@@ -24,7 +24,7 @@ from fmjax.quantities.thresholds import _threshold
 from fmjax.sweeps import read
 
 POINT = {"alpha": 0.5, "reference_margin": 0.2, "distance": np.array([0.1, 0.2]), "replicas": 3.0}
-POINT |= {"loss": "hinge", "beta": 2.0}
+POINT |= {"loss": "hinge", "beta": 2.0, "energy": 0.1}
 OF_THEORY = {**THEORY, **THRESHOLDS}
 
 
@@ -68,8 +68,7 @@ def test_the_example_of_a_threshold_is_its_own_command():
 
 
 def test_every_function_of_the_thresholds_has_a_row():
-    of_losses = {"freezing", "inverse_temperature"}  # whose models the commands of thresholds do not make
-    functions = set(fmjax.thresholds.__all__) - {"Threshold"} - of_losses
+    functions = set(fmjax.thresholds.__all__) - {"Threshold"}
     assert {row.evaluate.first[0] for row in THRESHOLDS.values()} == {f"fmjax.thresholds:{name}" for name in functions}
 
 

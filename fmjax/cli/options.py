@@ -11,9 +11,9 @@ import typer
 
 import fmjax
 from fmjax.cli.describing import sentence
-from fmjax.names import Activation, Architecture, Constraint, Task, Weights
+from fmjax.names import Activation, Architecture, Constraint, Loss, Task, Weights
 from fmjax.quantities import Control, Quantity
-from fmjax.quantities.parts import ALPHA, OF_TEACHER, REPLICAS
+from fmjax.quantities.parts import ALPHA, BETA, LOSS_MARGIN, MARGIN, OF_TEACHER, REPLICAS, SOFT
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -93,15 +93,44 @@ AnyReplicasOption = Annotated[
 ReplicasOption = Annotated[
     float, typer.Option("--replicas", metavar=REPLICAS.symbol, parser=_replicas, help=sentence(REPLICAS))
 ]
-_SPECIAL = {"margin": ModelMarginOption, "replicas": ReplicasOption}
+LossOption = Annotated[Loss, typer.Option("--loss", help=sentence(SOFT["loss"]))]
+LossMarginOption = Annotated[
+    float, typer.Option("--margin", metavar=LOSS_MARGIN.symbol, parser=number, help=sentence(LOSS_MARGIN))
+]
+BetaOption = Annotated[float | None, typer.Option("--beta", metavar=BETA.symbol, parser=number, help=sentence(BETA))]
+SharpnessOption = Annotated[
+    float | None,
+    typer.Option("--sharpness", metavar="G", parser=number, help="Sharpness of a cross-entropy; 1 unless given."),
+]
+_SPECIAL = {
+    MARGIN: ModelMarginOption,
+    REPLICAS: ReplicasOption,
+    SOFT["loss"]: LossOption,
+    SOFT["sharpness"]: SharpnessOption,
+}
+_LATER = {MARGIN, SOFT["sharpness"]}  # what they are unless given depends on other options
 
 
 def option(name: str, control: Control) -> inspect.Parameter:
     """A control as the parameter of a command."""
     flag = typer.Option(f"--{name.replace('_', '-')}", metavar=control.symbol, parser=number, help=sentence(control))
-    default = None if name == "margin" else inspect.Parameter.empty if control.default is None else control.default
-    annotation = _SPECIAL.get(name, Annotated[float, flag])
+    default = None if control in _LATER else inspect.Parameter.empty if control.default is None else control.default
+    annotation = _SPECIAL.get(control, Annotated[float, flag])
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def refuse(sentence: str, *given: Any) -> None:
+    """Refuse a request by a sentence if any of these was ``given``."""
+    if any(given):
+        raise ValueError(sentence)
+
+
+def loss_controls(loss: Loss, sharpness: float | None) -> dict[str, Any]:
+    """The controls of a quantity that choose a loss: of cross-entropies alone a sharpness."""
+    if loss is Loss.CROSS_ENTROPY:
+        return {"loss": loss.value, "sharpness": 1.0 if sharpness is None else sharpness}
+    refuse(f"--sharpness is that of a {Loss.CROSS_ENTROPY}: a {loss} has none", sharpness is not None)
+    return {"loss": loss.value}
 
 
 _OF_TEACHER = {*OF_TEACHER, "teacher_conjugate"}

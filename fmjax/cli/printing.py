@@ -16,6 +16,11 @@ def plain(value: Any) -> Any:
     return number if math.isfinite(number) else None
 
 
+def given(value: Any) -> Any:
+    """What was asked for: a word, or a number of JSON, which has none for infinity: that becomes a word."""
+    return value if isinstance(value, str) else "inf" if value == math.inf else plain(value)
+
+
 def column(values: Any, size: int) -> list[float | None]:
     return [None] * size if values is None else [plain(value) for value in values.tolist()]
 

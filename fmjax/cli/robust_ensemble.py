@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from fmjax.cli.describing import filled, listed
-from fmjax.cli.options import AlphaOption, AnyReplicasOption, ModelMarginOption, Setup, number, values_of
-from fmjax.cli.running import Document, column, plain, theory_command
+from fmjax.cli.options import AlphaOption, AnyReplicasOption, ModelMarginOption, Setup, number, refuse, values_of
+from fmjax.cli.running import Document, column, given, plain, theory_command
 from fmjax.quantities import QUANTITIES, Output, Quantity
 from fmjax.sentences import CONVERGED
 
@@ -73,33 +73,28 @@ def robust_ensemble(
     import numpy as np
 
     values = {"alpha": alpha, "margin": setup.model(margin).margin}
-    given: Document = {"alpha": alpha, "margin": plain(values["margin"]), "replicas": _shown(replicas)}
+    asked: Document = {"alpha": alpha, "margin": plain(values["margin"]), "replicas": given(replicas)}
     if centre is None:
-        _refuse("--distance and --distances need --centre free or solution, others give --overlap", distance, distances)
-        _refuse("--replicas typical needs --centre free or solution", replicas == "typical")
-        _refuse("--centre-margin needs --centre solution", centre_margin is not None)
+        refuse("--distance and --distances need --centre free or solution, others give --overlap", distance, distances)
+        refuse("--replicas typical needs --centre free or solution", replicas == "typical")
+        refuse("--centre-margin needs --centre solution", centre_margin is not None)
         at = _inside("overlap", values_of("overlap", overlap or [], overlaps, ctx, "0.5:0.99:50"), 1.0, "0.9")
-        asked = values | {"replicas": replicas, "distance": 0.5 * (1.0 - np.asarray(at))}
-        rows, converged = _rows(setup, "robust ensemble", _APART, asked)
-        return given | {"rows": [{"overlap": q, **row} for q, row in zip(at, rows, strict=True)]}, converged
-    _refuse("--overlap and --overlaps are of replicas without a centre: give --distance", overlap, overlaps)
+        apart = {"replicas": replicas, "distance": 0.5 * (1.0 - np.asarray(at))}
+        rows, converged = _rows(setup, "robust ensemble", _APART, values | apart)
+        return asked | {"rows": [{"overlap": q, **row} for q, row in zip(at, rows, strict=True)]}, converged
+    refuse("--overlap and --overlaps are of replicas without a centre: give --distance", overlap, overlaps)
     at = _inside("distance", values_of("distance", distance or [], distances, ctx, "0.01:0.2:20"), 0.5, "0.05")
     around = {} if replicas == "typical" else {"replicas": replicas}
     if centre is Centre.SOLUTION:
         around["centre_margin"] = values["margin"] if centre_margin is None else centre_margin
-        given["centre_margin"] = plain(around["centre_margin"])
+        asked["centre_margin"] = plain(around["centre_margin"])
     else:
-        _refuse("a free centre has no margin: --centre-margin needs --centre solution", centre_margin is not None)
+        refuse("a free centre has no margin: --centre-margin needs --centre solution", centre_margin is not None)
     rows, converged = _rows(setup, "centred ensemble", _CENTRED, values | around | {"distance": np.asarray(at)})
     found = [row.pop("replicas_found") for row in rows]
-    counted = [_shown(y) if row["result"] == CONVERGED else None for y, row in zip(found, rows, strict=True)]
+    counted = [given(y) if row["result"] == CONVERGED else None for y, row in zip(found, rows, strict=True)]
     rows = [{"distance": d, "replicas": y} | row for d, y, row in zip(at, counted, rows, strict=True)]
-    return {"centre": centre.value} | given | {"rows": rows}, converged
-
-
-def _refuse(sentence: str, *given: Any) -> None:
-    if any(given):
-        raise ValueError(sentence)
+    return {"centre": centre.value} | asked | {"rows": rows}, converged
 
 
 def _inside(name: str, values: list[float], end: float, example: str) -> list[float]:
@@ -108,10 +103,6 @@ def _inside(name: str, values: list[float], end: float, example: str) -> list[fl
             allowed = f"it must lie between 0 and {end:g}, ends excluded; try {example}"
             raise ValueError(f"{name} {value:g} is not possible: {allowed}")
     return values
-
-
-def _shown(replicas: Any) -> Any:
-    return replicas if isinstance(replicas, str) else plain(replicas) or "inf"
 
 
 def _rows(setup: Setup, name: str, quantity: Quantity, values: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:

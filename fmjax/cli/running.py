@@ -15,10 +15,10 @@ import typer
 
 from fmjax.cli.ending import ENVIRONMENT, REQUEST, UNCONVERGED, ending_of, fail, interruptible, uninterrupted, write
 from fmjax.cli.options import Setup
-from fmjax.cli.printing import Document, column, plain, shown
+from fmjax.cli.printing import Document, column, given, plain, shown
 from fmjax.progress import Loop, tell
 
-__all__ = ["STYLE", "Answer", "Document", "check_new_file", "column", "plain", "run", "theory_command"]
+__all__ = ["STYLE", "Answer", "Document", "check_new_file", "column", "given", "plain", "run", "theory_command"]
 
 # Plain help texts: importing rich takes as long as everything else that `--help` needs together.
 STYLE: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`fmjax threshold NAME`: critical loads and margins, a command for each row of `fmjax.quantities.THRESHOLDS`."""
+"""`fmjax threshold NAME`: critical points, a command for each row of `fmjax.quantities.THRESHOLDS`."""
 
 import inspect
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Any
 import typer
 
 from fmjax.cli.describing import help_of
-from fmjax.cli.options import Setup, option
-from fmjax.cli.running import STYLE, Document, plain, theory_command
+from fmjax.cli.options import Setup, loss_controls, option
+from fmjax.cli.running import STYLE, Document, given, plain, theory_command
 from fmjax.quantities import THRESHOLDS, Quantity
 from fmjax.quantities.parts import MODEL
 
 
 def threshold_command() -> None:
-    """A critical load or margin, with its error estimate.
+    """A critical load, margin or temperature.
 
     \b
     Typical solutions of margin K end at the load alpha_c(K), or, read the other
@@ -34,13 +34,17 @@ def threshold_command() -> None:
       robust-capacity  up to this load, a positive entropy
 
     \b
+    Weights drawn with the probability exp(-beta loss) (fmjax thermodynamics) have
+      inverse-temperature  the beta of a mean loss
+      freezing             the beta of the least one: their entropy vanishes
+
+    \b
     In every answer
       value     the threshold; error_estimate is an absolute bound on its error
-      margin    of the solutions, or of the reference
-      distance  of two typical solutions, or from the reference or between
-                replicas, where it happens
-      replicon  of typical solutions: where it is negative replica symmetry is
-                unstable
+      margin    of the solutions, of the reference, or of the loss
+      distance  of two typical ones, or from the reference or between replicas,
+                where it happens
+      replicon  of typical ones: where it is negative replica symmetry is unstable
 
     \b
     Example
@@ -58,10 +62,12 @@ def _body(name: str, quantity: Quantity) -> Callable[..., tuple[Document, bool]]
 
         setup.check(name, quantity)
         model = setup.model(values.get("margin"))
+        if "loss" in values:
+            values |= loss_controls(values.pop("loss"), values.pop("sharpness"))
         found = quantity.evaluate({**setup.controls(), **values, "margin": model.margin})
         unknown = {"replicon"} if np.isnan(found["replicon"]) else set()  # of a kind that has none
         numbers = {key: plain(value) for key, value in found.items() if key not in {"result", *unknown}}
-        others = {key: plain(value) or "inf" for key, value in values.items() if key not in numbers}
+        others = {key: given(value) for key, value in values.items() if key not in numbers}
         result = describe(found["result"], quantity.sentences)
         return {"name": name, **numbers, **others, "result": result}, bool(found["result"] == CONVERGED)
 

@@ -21,21 +21,25 @@ MODEL = {
     "slope": Control("slope of leaky-relu below zero, 0.1 unless given", static=True, optional=True, symbol="S"),
     "task": Control("where labels come from", "storage", words=words(Task), static=True),
 }
-# Of patterns with a loss, whose labels are random: what takes the place of a constraint.
-SOFT = {
-    "loss": Control("what a pattern below the margin costs", words=words(Loss), static=True),
-    "beta": Control("inverse temperature of the loss, or the power", low=0.0, symbol="B"),
-    "sharpness": Control("sharpness gamma of a cross-entropy; the others have none", 1.0, low=0.0, symbol="G"),
-    **{name: MODEL[name] for name in ("weights", "architecture", "activation", "slope")},
-}
 # Of the models, those for which a quantity makes sense.
 DISCRETE = {"weights": Control("prior of a weight", "binary", words=("binary",), static=True)}
 CONTINUOUS = {"weights": Control("prior of a weight", "spherical", words=("spherical",), static=True)}
 RANDOM_LABELS = {"task": Control("where labels come from", "storage", words=("storage",), static=True)}
 LEARNABLE = {"task": Control("where labels come from", "teacher-student", words=("teacher-student",), static=True)}
+# Of patterns with a loss, whose labels are random: what takes the place of a constraint.
+SOFT = {
+    "loss": Control("what a pattern below the margin costs", words=words(Loss), static=True),
+    "sharpness": Control("sharpness gamma of a cross-entropy; the others have none", 1.0, low=0.0, symbol="G"),
+    **MODEL,
+    "constraint": Control("what a pattern asks for", "margin", words=("margin",), static=True),
+    **RANDOM_LABELS,
+}
 
 ALPHA = Control("load, patterns per weight P/N", low=0.0, open_low=True, symbol="A")
 MARGIN = Control("margin kappa of the solutions", 0.0, symbol="K")
+LOSS_MARGIN = Control("margin kappa of the loss", 0.0, symbol="K")
+BETA = Control("inverse temperature of the loss, or the power", low=0.0, symbol="B")
+ENERGY = Control("mean loss of a pattern", symbol="E")
 REFERENCE_MARGIN = Control("margin of the reference", symbol="KT")
 DISTANCE = Control("Hamming distance per weight from the reference", low=0.0, high=1.0, along=True, symbol="D")
 APART = Control("Hamming distance per weight of any two replicas", low=0.0, high=0.5, along=True, symbol="D")

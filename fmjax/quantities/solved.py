@@ -103,7 +103,7 @@ def franz_parisi(values: Values) -> dict[str, Any]:
 
 def thermal(values: Values) -> dict[str, Any]:
     """Weights drawn with a loss, at a margin that is the loss's own."""
-    model = model_of(values).with_constraint(_loss_of(values, values["margin"]))
+    model = _soft_model_of(values)
     point = thermodynamics(Equilibrium(model), alpha=values["alpha"])
     names = ("free_entropy", "energy", "entropy", "error", "distance", "replicon", "error_estimate")
     numbers = {name: getattr(point, name) for name in names} | {"overlap": point.order.q}
@@ -121,7 +121,13 @@ def around_loss(values: Values) -> dict[str, Any]:
 
 
 def _loss_of(values: Values, margin: Any) -> Loss:
-    return named_loss(values["loss"], values["beta"], margin, values["sharpness"])
+    parts = {name: values[name] for name in ("loss", "beta", "sharpness") if name in values}
+    return named_loss(margin=margin, **parts)
+
+
+def _soft_model_of(values: Values) -> Model:
+    """The model that the controls choose, with a loss in place of the constraint."""
+    return model_of(values).with_constraint(_loss_of(values, values["margin"]))
 
 
 def one_step(values: Values) -> dict[str, Any]:
@@ -188,6 +194,8 @@ def centred_ensemble(values: Values) -> dict[str, Any]:
 
 def threshold(function: str, arguments: tuple[str, ...], values: Values) -> dict[str, Any]:
     """A critical point, by a ``function`` of the model and of the controls named by ``arguments``."""
-    found = pkgutil.resolve_name(function)(model_of(values), *(values[name] for name in arguments))
+    # Of a loss, any inverse temperature will do: those are what is looked for.
+    model = _soft_model_of({"beta": 1.0, **values}) if "loss" in values else model_of(values)
+    found = pkgutil.resolve_name(function)(model, *(values[name] for name in arguments))
     names = ("value", "error_estimate", "alpha", "margin", "distance", "replicon")
     return {name: getattr(found, name) for name in names} | {"result": found.status}

@@ -3,12 +3,14 @@
 from fmjax.quantities.parts import (
     ALPHA,
     APART,
+    BETA,
     CENTRE_MARGIN,
     CENTRED_OF,
     DISCRETE,
     DISTANCE,
     ENSEMBLE_OF,
     FROM_CENTRE,
+    LOSS_MARGIN,
     MARGIN,
     MODEL,
     MODEL_OF,
@@ -84,7 +86,7 @@ THEORY: dict[str, Quantity] = {
     ),
     "thermodynamics": Quantity(
         "energy and entropy of weights drawn with a loss at an inverse temperature",
-        {"alpha": ALPHA, "margin": MARGIN, **SOFT},
+        {"alpha": ALPHA, "margin": LOSS_MARGIN, "beta": BETA, **SOFT},
         {
             "free_entropy": Output(NATS, "log of the sum of all weights of configurations"),
             "energy": Output("1", "mean loss of a pattern, -(1/alpha) d free entropy / d beta"),
@@ -100,10 +102,11 @@ THEORY: dict[str, Quantity] = {
         block=128,
         seconds=5e-3,
         check=MODEL_OF,
+        example="thermodynamics --alpha 0.5 --loss cross-entropy --beta 5",
     ),
     "franz-parisi-loss": Quantity(
         "local entropy of solutions at a distance from weights drawn with a loss",
-        {"alpha": ALPHA, "margin": MARGIN, "distance": DISTANCE, **SOFT},
+        {"alpha": ALPHA, "margin": MARGIN, "beta": BETA, "distance": DISTANCE, **SOFT},
         {
             "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
             "slope": Output(NATS, "d phi / d distance"),
@@ -117,6 +120,7 @@ THEORY: dict[str, Quantity] = {
         block=1,
         seconds=0.3,
         check=MODEL_OF,
+        example="franz-parisi --alpha 0.5 --reference-loss cross-entropy --beta 20 --sharpness 4 --distances 0.01:0.2:20",
     ),
     "clusters": Quantity(
         "one step of replica-symmetry breaking of solutions at a distance from a typical reference",

@@ -1,4 +1,4 @@
-"""Critical loads and margins: a row for each function of `fmjax.thresholds`."""
+"""Critical loads, margins and temperatures: a row for each function of `fmjax.thresholds`."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,18 @@ from fmjax.quantities.parts import (
     ALPHA,
     CONTINUOUS,
     DISCRETE,
+    ENERGY,
     GROUPS,
     GROUPS_OF,
     LEARNABLE,
+    LOSS_MARGIN,
     MARGIN,
     MODEL,
     MODEL_OF,
     RANDOM_LABELS,
     REPLICAS,
     REPLICON,
+    SOFT,
     SOLVED,
     bound,
 )
@@ -31,12 +34,12 @@ def _threshold(
     The function takes the model and the controls that are no part of it, in their order; ``example`` are options of its
     command.
     """
-    arguments = tuple(name for name in controls if name not in (*MODEL, "margin"))
+    arguments = tuple(name for name in controls if name not in (*SOFT, "margin"))
     return Quantity(
         about,
         {**controls, **MODEL, **controls},
         {
-            "value": Output("1", about),  # loads, and margins in units of the stability
+            "value": Output("1", about),  # loads, margins in units of the stability, inverse temperatures
             "error_estimate": bound(units="1"),
             "distance": Output("1", "Hamming distance per weight at which it happens"),
             "replicon": Output("1", f"of typical solutions, {REPLICON.about}; else NaN"),
@@ -151,5 +154,26 @@ THRESHOLDS: dict[str, Quantity] = {
         "--task teacher-student",
         1,
         0.01,
+    ),
+    "inverse-temperature": _threshold(
+        "inverse_temperature",
+        "inverse temperature at which the mean loss is E",
+        {"alpha": ALPHA, "energy": ENERGY, "margin": LOSS_MARGIN, **SOFT},
+        """The losses are those of fmjax thermodynamics, which goes the other way. It is
+        looked for between 1e-4 and 1e4; of a power, it is that power.""",
+        "--alpha 0.5 --energy 0.01 --loss temperature",
+        32,
+        0.02,
+    ),
+    "freezing": _threshold(
+        "freezing",
+        "inverse temperature of the least mean loss",
+        {"alpha": ALPHA, "margin": LOSS_MARGIN, **SOFT, **DISCRETE},
+        """There the entropy of weights drawn with a loss (fmjax thermodynamics)
+        vanishes, as that of solutions does at kappa-max. Where solutions have no
+        loss, as below capacity those of temperature and hinge, it never does.""",
+        "--alpha 0.5 --loss cross-entropy",
+        32,
+        0.02,
     ),
 }

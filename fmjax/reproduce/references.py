@@ -14,10 +14,10 @@ from fmjax.reproduce.plotting import binary_entropy, canvas, each, mark_unstable
 TITLE = "Local entropy around minima of the cross-entropy"
 CAPTION = (
     "α = 0.5. Solutions at distance d from weights that are drawn with the cross-entropy β Σ ln(1 + exp(−γ Δ)): at the "
-    "largest β at which there are such weights, its minima, for several γ (solid), and at smaller β (dash-dotted); ε is "
-    "the fraction of patterns that they get wrong, and a curve ends where the replica-symmetric branch does, which no "
-    "reference with errors reaches d = 0 on. Dashed: around typical solutions of the largest margin and of margin 0. "
-    "Dotted: binary entropy, the bound. Pale bands: replica symmetry is unstable (replicon below 0)."
+    "largest β at which there are such weights, its minima, for several γ (solid), and at smaller β (dash-dotted). ε is "
+    "the fraction of patterns that these weights get wrong: where it is not 0 they are no solutions themselves, and the "
+    "curve ends before d = 0, with its replica-symmetric branch. Dashed: around typical solutions of the largest margin "
+    "and of margin 0. Dotted: binary entropy, the bound. Pale bands: replica symmetry is unstable (replicon below 0)."
 )
 
 _LOAD_OF_LOSSES = 0.5
