@@ -122,7 +122,7 @@ def test_the_picture_is_there():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [line for line in INLINE if line.split()[1] in COMMANDS])
+@pytest.mark.parametrize("line", [line for line in INLINE if line.split()[1] in COMMANDS], ids=str)
 def test_commands_of_the_table_succeed(line, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "fmjax.cli", *shlex.split(line)[1:]], cwd=tmp_path, capture_output=True, text=True
