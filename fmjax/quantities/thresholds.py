@@ -162,8 +162,8 @@ THRESHOLDS: dict[str, Quantity] = {
         """The losses are those of fmjax thermodynamics, which goes the other way. It is
         looked for between 1e-4 and 1e4; of a power, it is that power.""",
         "--alpha 0.5 --energy 0.01 --loss temperature",
-        32,
-        0.02,
+        8,
+        0.15,
     ),
     "freezing": _threshold(
         "freezing",
@@ -173,7 +173,7 @@ THRESHOLDS: dict[str, Quantity] = {
         vanishes, as that of solutions does at kappa-max. Where solutions have no
         loss, as below capacity those of temperature and hinge, it never does.""",
         "--alpha 0.5 --loss cross-entropy",
-        32,
-        0.02,
+        8,
+        0.13,
     ),
 }
