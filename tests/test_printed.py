@@ -82,7 +82,7 @@ def lines(*commands):
     return [line for line in COMPLETE if line.split()[1] in commands]
 
 
-THEORY = lines("entropy", "franz-parisi", "robust-ensemble", "threshold")
+THEORY = lines("entropy", "franz-parisi", "robust-ensemble", "thermodynamics", "threshold")
 INSTANCES, NETWORKS, SWEEPS = lines("focusing", "local-entropy"), lines("networks"), lines("sweep")
 FIGURES, DATA = lines("figure", "reproduce"), lines("data")
 
