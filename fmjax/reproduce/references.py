@@ -88,8 +88,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             smooth_line(axes, part.distance, part.entropy, part.slope, part.result, **look)
             mark_unstable(axes, part.distance, part.entropy, part.replicon, part.result, color)
         for color, part in each(dataset, "drawn"):
-            values = float(part.sharpness), float(part.beta), float(part.drawn_error)
-            name = r"$\gamma={:g},\ \beta={:.3g},\ \epsilon={:.0e}$".format(*values)
+            share, power = f"{float(part.drawn_error):.0e}".split("e")
+            drawn = rf"\gamma={float(part.sharpness):g},\ \beta={float(part.beta):.3g}"
+            name = rf"${drawn},\ \epsilon={share}\times10^{{{int(power)}}}$"
             look = {"color": color, "linestyle": "-" if bool(part.minimum) else "-.", "label": name}
             smooth_line(axes, part.distance, part.drawn_entropy, part.drawn_slope, part.drawn_result, **look)
             mark_unstable(axes, part.distance, part.drawn_entropy, part.drawn_replicon, part.drawn_result, color)
