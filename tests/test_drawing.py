@@ -142,7 +142,7 @@ def test_ensembles_are_drawn_as_far_as_they_were_found_over_both_references():
 def test_references_are_drawn_with_their_errors_as_far_as_they_were_found():
     axes = references.draw(soft_references()).axes[0]
     by_name = {line.get_label(): np.array(line.get_xydata()) for line in axes.lines}
-    (minimum,), (warm,) = ([points for name, points in by_name.items() if beta in name] for beta in (r"\beta=25,", r"\beta=5,"))
+    (minimum,), (warm,) = ([points for name, points in by_name.items() if beta in name] for beta in ("=25,", "=5,"))
     assert np.isfinite(minimum).all()
     assert warm[0, 0] == soft_references().distance[1]
     assert any(r"\epsilon=1\times10^{-2}" in name for name in by_name)
