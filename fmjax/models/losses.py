@@ -123,7 +123,7 @@ class Hinge(Loss):
         >>> import fmjax, jax.numpy as jnp
         >>> mean, std = jnp.asarray(0.0), jnp.asarray(1.0)
         >>> print(f"{fmjax.Hinge(1.0).log_weight(mean, std):.6f}")  # ln [1/2 + sqrt(e) H(1)]
-        -0.273697
+        -0.272362
     """
 
     units: ClassVar[Mapping[str, int]] = {"margin": 1, "beta": -1}
