@@ -287,7 +287,7 @@ def robust_capacity(model: Model, replicas: float | _Scalar = math.inf, groups: 
         ValueError: another number of replicas or of groups; otherwise as for `robust_alpha_u`.
         TypeError: as for `robust_alpha_u`.
     """
-    if not is_traced(groups) and groups == 1:
+    if not is_traced(groups) and groups is not True and groups == 1:
         return _of_ensemble(ensemble_touching_zero, TOUCHING, model, replicas)
     check_margin(model)
     functional = as_float64(UltrametricEnsemble(model, groups, replicas))

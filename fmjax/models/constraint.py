@@ -57,6 +57,14 @@ class Constraint(eqx.Module):
     def edges(self) -> Float[Array, " edges"]:
         """Ends of the allowed intervals of the stability, shape ``(number of ends,)``."""
 
+    def turns(self, std: Float[Array, ""]) -> tuple[Float[Array, " turns"], Float[Array, " turns"]]:
+        """Means at which `log_weight` turns from one law to another, and one over the widths of the turns.
+
+        Those are the edges, smeared by ``std``, unless a class says more.
+        """
+        edges = self.edges()
+        return edges, jnp.broadcast_to(1.0 / std, edges.shape)
+
     @abstractmethod
     def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Infimum and supremum of the allowed set; where it is not ``hard``, between which weights hardly change."""

@@ -102,6 +102,18 @@ class Temperature(Loss):
         """The margin."""
         return jnp.asarray(self.margin)[None]
 
+    def turns(self, std: Float[Array, ""]) -> tuple[Float[Array, " 2"], Float[Array, " 2"]]:
+        """The margin, and where fluctuations are rarer than errors, ``H(u) = exp(-beta)``: the colder, the sharper.
+
+        By ``ln H(u) = -u²/2 - ln(sqrt(2 pi) u)``; warm ones have no second turn that needs nodes.
+        """
+        largest = jnp.sqrt(2.0 * jnp.asarray(self.beta))
+        tail = LOG_SQRT_2PI + jnp.log(jnp.maximum(largest, 1.0))
+        u = jnp.sqrt(2.0 * jnp.maximum(jnp.asarray(self.beta) - tail, 0.0))
+        return self.margin - jnp.stack([jnp.zeros_like(u), u]) * std, jnp.stack(
+            [jnp.ones_like(u), jnp.maximum(u, 1.0)]
+        ) / std
+
     def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """``(margin, inf)``."""
         return jnp.asarray(self.margin), jnp.asarray(jnp.inf)
@@ -175,7 +187,7 @@ class Power(Loss):
         nodes: of the integral, in a variable of Takahasi and Mori around its peak. 40 miss 3e-12, and 48 2e-14.
 
     Raises:
-        ValueError: ``gamma`` is negative, or no finite number.
+        ValueError: ``gamma`` or ``unit`` is negative, or no finite number, or ``unit`` is zero.
 
     Example:
         >>> import fmjax, jax.numpy as jnp
@@ -192,7 +204,9 @@ class Power(Loss):
     unit: _Real
 
     def __init__(self, gamma: _Real, margin: _Real = 0.0, unit: _Real = 1.0):
-        self.gamma, self.margin, self.unit = not_negative("gamma", gamma), margin, unit
+        self.gamma, self.margin, self.unit = not_negative("gamma", gamma), margin, not_negative("unit", unit)
+        if not is_traced(unit) and not np.all(np.asarray(unit)):
+            raise ValueError("unit = 0 is not possible: it must be positive")
 
     def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """As above, by quadrature in ``ln(Delta - kappa)``."""

@@ -162,13 +162,13 @@ class Equilibrium(Functional):
         """A pattern in its fields ``sqrt(Q(q)) u``, of twice the probability that the teacher gives the label.
 
         Also how that probability changes with the teacher's own mean, and kernels at ``q``, and at ``q, R``. Layers are the
-        edges of the constraint, and where the teacher decides.
+        turns of the constraint, and where the teacher decides.
         """
         constraint, architecture = self.model.unit_constraint, self.model.architecture
         close, far = Kernels.beside_one(architecture, gap), Kernels.of(architecture, q, R)
         scale, width = jnp.sqrt(far.value[0] + self.faint), jnp.sqrt(close.value[0])
-        edges = constraint.edges()
-        slopes, offsets = jnp.broadcast_to(scale / width, edges.shape), -edges / width
+        places, steepness = constraint.turns(width)
+        slopes, offsets = scale * steepness, -places * steepness
         label = Label(far.value[1] / scale) if self.model.teacher else None
         if label is not None:
             slopes, offsets = jnp.append(slopes, label.steepness), jnp.append(offsets, 0.0)

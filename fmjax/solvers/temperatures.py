@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from fmjax.compilation import Program
 from fmjax.models import Loss, Model
 from fmjax.replica import Equilibrium
-from fmjax.solvers.asking import require
+from fmjax.solvers.asking import one_number, require
 from fmjax.solvers.front import as_float64, check, in_float64
 from fmjax.solvers.newton import Root
 from fmjax.solvers.saddle import order_of, replicon_of
@@ -79,6 +79,7 @@ def inverse_temperature(model: Model, alpha: float | _Scalar, energy: float | _S
     """
     _check_loss(model)
     check_alpha(alpha)
+    one_number("energy", energy)
     require("energy", energy, np.isfinite, "it must be a finite number")
     functional, alpha, energy = as_float64((Equilibrium(model), alpha, energy))
     return _temperature(at_energy(functional, alpha, energy), functional.model, alpha)
