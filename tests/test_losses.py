@@ -84,6 +84,9 @@ def test_a_loss_refuses_what_is_no_inverse_temperature(wrong):
             kind(wrong)
     with pytest.raises(ValueError, match="sharpness"):
         CrossEntropy(1.0, sharpness=wrong)
+    for unit in (wrong, 0.0):
+        with pytest.raises(ValueError, match="unit = .* is not possible"):
+            Power(1.0, unit=unit)
 
 
 def test_what_is_said_of_solutions_is_refused_with_a_loss():
@@ -119,3 +122,8 @@ def test_a_reference_is_drawn_in_one_way():
         fmjax.FranzParisi(fmjax.Perceptron(teacher=True), reference=Hinge(1.0))
     one, other = fmjax.FranzParisi(model, 0.3), fmjax.FranzParisi(model, reference=Margin(0.3))
     assert eqx.tree_equal(one, other)
+
+
+def test_several_energies_are_refused_by_a_sentence(without_type_checks):
+    call = "fmjax.thresholds.inverse_temperature(fmjax.Perceptron().with_constraint(fmjax.Hinge(1.0)), 0.5, [0.1])"
+    assert "energy must be one number, not an array of shape (1,)" in without_type_checks(call)

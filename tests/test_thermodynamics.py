@@ -62,6 +62,15 @@ def test_solutions_are_what_is_left_at_temperature_zero():
     assert float(cold.error) < 1e-20
 
 
+@pytest.mark.parametrize(("beta", "alpha"), [(30.0, 1.3), (55.0, 1.4)])
+def test_cold_errors_are_resolved_where_fluctuations_are_rarer_than_they(beta, alpha):
+    """Beyond the capacity; nodes at the margin alone left 1e-4 of an entropy."""
+    found, finer = (fmjax.thermodynamics(each, alpha=alpha) for each in (at(beta), at(beta).resized(2.0)))
+    for number in ("free_entropy", "energy", "entropy"):
+        changed = abs(float(getattr(finer, number) - getattr(found, number)))
+        assert changed < min(1e-11, float(found.error_estimate))
+
+
 @pytest.fixture(scope="module")
 def around():
     """Local entropies around references at an inverse temperature, by one program."""

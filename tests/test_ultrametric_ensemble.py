@@ -173,3 +173,8 @@ def test_groups_that_make_no_sense_are_refused_by_a_sentence(model, sizes, words
     groups, replicas = sizes
     with pytest.raises(ValueError, match=words):
         robust_capacity(model, replicas, groups)
+
+
+def test_true_is_no_number_of_groups(without_type_checks):
+    refused = without_type_checks("fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 4, True)")
+    assert "groups must be a number from 1 up to 16, not True" in refused

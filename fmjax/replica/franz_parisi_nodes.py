@@ -18,13 +18,14 @@ def pattern_nodes(
     """Nodes in ``x``, in ``w`` for each of them, and what they stand for without the Gaussian densities.
 
     ``w = r z + sqrt(1-r^2) y`` with ``z`` in the allowed interval of the reference, or, where that is not hard, between
-    it and zero, and ``y`` standard normal: beyond 8.5 deviations nothing is left. Layers are the reference's edges,
-    smeared by ``y``, and the counted ones.
+    it and zero, and ``y`` standard normal: beyond 8.5 deviations nothing is left. Layers are the reference's turns, in
+    ``w`` its edges smeared by ``y``, and the counted edges.
     """
     reference_edges, edges = reference.edges(), counted.edges()
     smeared = jnp.sqrt(at.v**2 + at.width**2)
-    slopes = jnp.concatenate([jnp.full(reference_edges.shape, at.scale / at.std), jnp.full(edges.shape, at.a / smeared)])
-    offsets = jnp.concatenate([-reference_edges / at.std, -edges / smeared])
+    turns, steepness = reference.turns(at.std)
+    slopes = jnp.concatenate([at.scale * steepness, jnp.full(edges.shape, at.a / smeared)])
+    offsets = jnp.concatenate([-turns * steepness, -edges / smeared])
     x, spacing = Layered(sizes[0]).spaced(slopes, offsets, -TAIL, TAIL)
 
     low, high = ((end - at.scale * x) / at.std for end in reference.support())
