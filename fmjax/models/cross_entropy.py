@@ -138,10 +138,6 @@ class CrossEntropy(Loss):
         v, spacing = Layered(self.nodes, self.outer).spaced(slopes, offsets, end(-near), end(near))
         return peak[..., None] + v, fast_log(spacing)
 
-    def edges(self) -> Float[Array, " 1"]:
-        """The margin."""
-        return jnp.asarray(self.margin)[None]
-
     def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """From where the pull is less than one per unit of ``gamma Delta``, ``margin + ln(1 + beta) / sharpness``."""
         return self.margin + jnp.log1p(jnp.asarray(self.beta)) / self.sharpness, jnp.asarray(jnp.inf)

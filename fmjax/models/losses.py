@@ -37,6 +37,10 @@ class Loss(Constraint):
     def log_error(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """What stabilities below the margin contribute to the mean weight, in logs, of this ``mean`` and ``std``."""
 
+    def edges(self) -> Float[Array, " 1"]:
+        """The margin."""
+        return jnp.asarray(self.margin)[None]
+
 
 def refuse_loss(what: str, constraint: Constraint) -> None:
     """Refuse a ``constraint`` with a loss where ``what`` is asked for is a property of solutions.
@@ -61,7 +65,27 @@ def not_negative(name: str, value: _Real) -> _Real:
     return value
 
 
-class Temperature(Loss):
+class _BelowMargin(Loss):
+    """One that patterns above the margin do not have."""
+
+    strength: ClassVar[str] = "beta"
+    hard: ClassVar[bool] = False
+    beta: _Real
+    margin: _Real
+
+    def __init__(self, beta: _Real, margin: _Real = 0.0):
+        self.beta, self.margin = not_negative("beta", beta), margin
+
+    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
+        """As above, from two tails in logs."""
+        return jnp.logaddexp(log_H((self.margin - mean) / std), self.log_error(mean, std))
+
+    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """``(margin, inf)``."""
+        return jnp.asarray(self.margin), jnp.asarray(jnp.inf)
+
+
+class Temperature(_BelowMargin):
     r"""The weight :math:`e^{-\beta}` for each pattern below the margin, one for the others: errors are counted.
 
     .. math:: \ln\big[e^{-\beta} + (1 - e^{-\beta})\, H((\kappa - m)/\sigma)\big]
@@ -82,25 +106,9 @@ class Temperature(Loss):
         -0.379885
     """
 
-    strength: ClassVar[str] = "beta"
-    hard: ClassVar[bool] = False
-    beta: _Real
-    margin: _Real
-
-    def __init__(self, beta: _Real, margin: _Real = 0.0):
-        self.beta, self.margin = not_negative("beta", beta), margin
-
-    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """As above, from two tails in logs."""
-        return jnp.logaddexp(log_H((self.margin - mean) / std), self.log_error(mean, std))
-
     def log_error(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """``-beta + ln H((mean - margin) / std)``."""
         return log_H((mean - self.margin) / std) - self.beta
-
-    def edges(self) -> Float[Array, " 1"]:
-        """The margin."""
-        return jnp.asarray(self.margin)[None]
 
     def turns(self, std: Float[Array, ""]) -> tuple[Float[Array, " 2"], Float[Array, " 2"]]:
         """The margin, and where fluctuations are rarer than errors, ``H(u) = exp(-beta)``: the colder, the sharper.
@@ -114,12 +122,8 @@ class Temperature(Loss):
             [jnp.ones_like(u), jnp.maximum(u, 1.0)]
         ) / std
 
-    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """``(margin, inf)``."""
-        return jnp.asarray(self.margin), jnp.asarray(jnp.inf)
 
-
-class Hinge(Loss):
+class Hinge(_BelowMargin):
     r"""The weight :math:`e^{-\beta \max(0, \kappa - \Delta)}` of a stability: what is missing counts.
 
     .. math:: \ln\big[H(u) + e^{b^2/2 - b u}\, H(b - u)\big], \qquad u = (\kappa - m)/\sigma, \quad b = \beta \sigma
@@ -139,17 +143,6 @@ class Hinge(Loss):
     """
 
     units: ClassVar[Mapping[str, int]] = {"margin": 1, "beta": -1}
-    strength: ClassVar[str] = "beta"
-    hard: ClassVar[bool] = False
-    beta: _Real
-    margin: _Real
-
-    def __init__(self, beta: _Real, margin: _Real = 0.0):
-        self.beta, self.margin = not_negative("beta", beta), margin
-
-    def log_weight(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
-        """As above, from two tails in logs."""
-        return jnp.logaddexp(log_H((self.margin - mean) / std), self.log_error(mean, std))
 
     def log_error(self, mean: Float[Array, "*#shape"], std: Float[Array, "*#shape"]) -> Float[Array, ...]:
         """``b^2/2 - b u + ln H(b - u)``."""
@@ -160,14 +153,6 @@ class Hinge(Loss):
         mills = jnp.log(mills_ratio(jnp.where(right, at, 0.0)))
         left = pull * (0.5 * pull - missing) + log_H(jnp.where(right, 0.0, at))
         return jnp.where(right, -0.5 * missing**2 - LOG_SQRT_2PI - mills, left)
-
-    def edges(self) -> Float[Array, " 1"]:
-        """The margin."""
-        return jnp.asarray(self.margin)[None]
-
-    def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """``(margin, inf)``."""
-        return jnp.asarray(self.margin), jnp.asarray(jnp.inf)
 
 
 class Power(Loss):
@@ -240,10 +225,6 @@ class Power(Loss):
         tau, spacing = Layered(self.nodes, 5.0).spaced(slope[None], -middle * slope[None], low, middle + right)
         back = jnp.exp(-tau)
         return jnp.log(peak)[..., None] + tau - back, jnp.log(spacing * (1.0 + back))
-
-    def edges(self) -> Float[Array, " 1"]:
-        """The margin."""
-        return jnp.asarray(self.margin)[None]
 
     def support(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """``(margin, inf)``."""

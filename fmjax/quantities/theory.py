@@ -34,6 +34,18 @@ __all__ = ["THEORY"]
 _PER_REPLICA = "nats per weight and replica"
 _AROUND_REFERENCE = {"alpha": ALPHA, "reference_margin": REFERENCE_MARGIN, "margin": MARGIN, "distance": DISTANCE}
 
+_LOCAL_ENTROPY = {
+    "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
+    "slope": Output(NATS, "d phi / d distance"),
+    "overlap": Output("1", "overlap q of two counted solutions"),
+    "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
+}
+_LOCAL_QUALITY = {
+    "replicon": REPLICON,
+    "residual": RESIDUAL,
+    "error_estimate": bound(" of entropy and slope"),
+}
+
 THEORY: dict[str, Quantity] = {
     "first-moment": Quantity(
         "ln 2 + alpha ln H(kappa), the entropy of the mean number of solutions: an upper bound of the entropy",
@@ -69,14 +81,9 @@ THEORY: dict[str, Quantity] = {
         "local entropy of solutions at a distance from a typical reference",
         {**_AROUND_REFERENCE, **MODEL},
         {
-            "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
-            "slope": Output(NATS, "d phi / d distance"),
-            "overlap": Output("1", "overlap q of two counted solutions"),
-            "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
+            **_LOCAL_ENTROPY,
             **OF_TEACHER,
-            "replicon": REPLICON,
-            "residual": RESIDUAL,
-            "error_estimate": bound(" of entropy and slope"),
+            **_LOCAL_QUALITY,
         },
         Late(f"{SOLVED}:franz_parisi"),
         block=4,
@@ -107,15 +114,7 @@ THEORY: dict[str, Quantity] = {
     "franz-parisi-loss": Quantity(
         "local entropy of solutions at a distance from weights drawn with a loss",
         {"alpha": ALPHA, "margin": MARGIN, "beta": BETA, "distance": DISTANCE, **SOFT},
-        {
-            "entropy": Output(NATS, "local entropy phi(d); negative: there are no solutions"),
-            "slope": Output(NATS, "d phi / d distance"),
-            "overlap": Output("1", "overlap q of two counted solutions"),
-            "cross_overlap": Output("1", "overlap t of a counted solution with another reference"),
-            "replicon": REPLICON,
-            "residual": RESIDUAL,
-            "error_estimate": bound(" of entropy and slope"),
-        },
+        {**_LOCAL_ENTROPY, **_LOCAL_QUALITY},
         Late(f"{SOLVED}:around_loss"),
         block=1,
         seconds=0.3,
