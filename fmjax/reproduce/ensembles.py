@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.experiment import draw_points, experiment_variables
-from fmjax.reproduce.franz_parisi import curve_variables
-from fmjax.reproduce.plotting import binary_entropy, canvas, line, mark_unstable, smooth_line, styled
+from fmjax.reproduce.franz_parisi import around_two_margins, curve_variables
+from fmjax.reproduce.plotting import line, styled
 
 TITLE = "Local entropy of typical and of dense regions"
 CAPTION = (
@@ -73,15 +73,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
 def draw(dataset: xr.Dataset) -> Figure:
     """All of them against the logarithm of the distance."""
     with styled():
-        figure, axes = canvas(6.6, 3.7)
-        bound = np.geomspace(1e-4, 0.5, 400)
-        axes.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
-        axes.axhline(0.0, color="0.6", linewidth=0.6)
-        names = r"$\tilde\kappa=0$", rf"$\tilde\kappa=\kappa_{{\max}}={float(dataset.reference_margin[1]):.3g}$"
-        for color, name, index in zip(("#CC79A7", "#009E73"), names, range(2), strict=True):
-            part = dataset.isel(reference=index)
-            smooth_line(axes, part.distance, part.entropy, part.slope, part.result, color=color, label=name)
-            mark_unstable(axes, part.distance, part.entropy, part.replicon, part.result, color)
+        figure, axes = around_two_margins(dataset, ("#CC79A7", "#009E73"))
         for kind, (style, name) in _ENSEMBLES.items():
             part = dataset.sel(ensemble=kind)
             look = {"color": "black", "linestyle": style, "label": name}
@@ -89,9 +81,5 @@ def draw(dataset: xr.Dataset) -> Figure:
         look = {"color": "black", "linestyle": "-.", "label": r"$y=\infty$, around their mean"}
         line(axes, dataset.robust_distance, dataset.robust_entropy, dataset.robust_result, **look)
         draw_points(axes, dataset)
-        low, high = float(dataset.distance.min()), float(dataset.distance.max())
-        axes.set(
-            xlabel="distance $d$", ylabel="entropy (nats per weight)", xscale="log", xlim=(low, high), ylim=(-0.02, 0.3)
-        )
         axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=rf"$\alpha={float(dataset.alpha):g}$")
     return figure

@@ -111,3 +111,20 @@ def draw(dataset: xr.Dataset) -> Figure:
         letter(left, "a")
         letter(right, "b")
     return figure
+
+
+def around_two_margins(dataset: xr.Dataset, colors: tuple[str, str], linestyle: str = "-") -> tuple[Figure, Any]:
+    """A canvas against the logarithm of the distance: the bound, and curves around margin 0 and the largest one."""
+    figure, axes = canvas(6.6, 3.7)
+    bound = np.geomspace(1e-4, 0.5, 400)
+    axes.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
+    axes.axhline(0.0, color="0.6", linewidth=0.6)
+    names = r"$\tilde\kappa=0$", rf"$\tilde\kappa=\kappa_{{\max}}={float(dataset.reference_margin[1]):.3g}$"
+    for color, name, index in zip(colors, names, range(2), strict=True):
+        part = dataset.isel(reference=index)
+        look = {"color": color, "linestyle": linestyle, "label": name}
+        smooth_line(axes, part.distance, part.entropy, part.slope, part.result, **look)
+        mark_unstable(axes, part.distance, part.entropy, part.replicon, part.result, color)
+    low, high = float(dataset.distance.min()), float(dataset.distance.max())
+    axes.set(xlabel="distance $d$", ylabel="entropy (nats per weight)", xscale="log", xlim=(low, high), ylim=(-0.02, 0.3))
+    return figure, axes

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 import fmjax
 from fmjax.reproduce.engine import USUAL, Engine, along
-from fmjax.reproduce.franz_parisi import curve_variables
-from fmjax.reproduce.plotting import binary_entropy, canvas, each, mark_unstable, smooth_line, styled
+from fmjax.reproduce.franz_parisi import around_two_margins, curve_variables
+from fmjax.reproduce.plotting import each, mark_unstable, smooth_line, styled
 
 TITLE = "Local entropy around minima of the cross-entropy"
 CAPTION = (
@@ -77,16 +77,7 @@ def _around(alpha: float, distance: np.ndarray, sharpness: float, beta: float) -
 def draw(dataset: xr.Dataset) -> Figure:
     """All of them against the logarithm of the distance."""
     with styled():
-        figure, axes = canvas(6.6, 3.7)
-        bound = np.geomspace(1e-4, 0.5, 400)
-        axes.plot(bound, binary_entropy(bound), ":", color="0.35", linewidth=1.0, label="binary entropy")
-        axes.axhline(0.0, color="0.6", linewidth=0.6)
-        names = r"$\tilde\kappa=0$", rf"$\tilde\kappa=\kappa_{{\max}}={float(dataset.reference_margin[1]):.3g}$"
-        for color, name, index in zip(("#CC79A7", "black"), names, range(2), strict=True):
-            part = dataset.isel(reference=index)
-            look = {"color": color, "linestyle": "--", "label": name}
-            smooth_line(axes, part.distance, part.entropy, part.slope, part.result, **look)
-            mark_unstable(axes, part.distance, part.entropy, part.replicon, part.result, color)
+        figure, axes = around_two_margins(dataset, ("#CC79A7", "black"), linestyle="--")
         for color, part in each(dataset, "drawn"):
             share, power = f"{float(part.drawn_error):.0e}".split("e")
             drawn = rf"\gamma={float(part.sharpness):g},\ \beta={float(part.beta):.3g}"
@@ -94,9 +85,5 @@ def draw(dataset: xr.Dataset) -> Figure:
             look = {"color": color, "linestyle": "-" if bool(part.minimum) else "-.", "label": name}
             smooth_line(axes, part.distance, part.drawn_entropy, part.drawn_slope, part.drawn_result, **look)
             mark_unstable(axes, part.distance, part.drawn_entropy, part.drawn_replicon, part.drawn_result, color)
-        low, high = float(dataset.distance.min()), float(dataset.distance.max())
-        axes.set(
-            xlabel="distance $d$", ylabel="entropy (nats per weight)", xscale="log", xlim=(low, high), ylim=(-0.02, 0.3)
-        )
         axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), title=rf"$\alpha={float(dataset.alpha):g}$")
     return figure
