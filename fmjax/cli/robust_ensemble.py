@@ -91,9 +91,7 @@ def robust_ensemble(
     else:
         refuse("a free centre has no margin: --centre-margin needs --centre solution", centre_margin is not None)
     rows, converged = _rows(setup, "centred ensemble", _CENTRED, values | around | {"distance": np.asarray(at)})
-    found = [row.pop("replicas_found") for row in rows]
-    counted = [given(y) if row["result"] == CONVERGED else None for y, row in zip(found, rows, strict=True)]
-    rows = [{"distance": d, "replicas": y} | row for d, y, row in zip(at, counted, rows, strict=True)]
+    rows = [{"distance": d} | row for d, row in zip(at, rows, strict=True)]
     return {"centre": centre.value} | asked | {"rows": rows}, converged
 
 
@@ -111,9 +109,12 @@ def _rows(setup: Setup, name: str, quantity: Quantity, values: dict[str, Any]) -
 
     setup.check(name, quantity)
     found: dict[str, Any] = {"distance": values["distance"]} | quantity.evaluate(setup.controls() | values)
-    status = found.pop("result")
-    results = describe(status, quantity.sentences)
+    results = describe(found.pop("result"), quantity.sentences)
+    counts = found.pop("replicas_found", None)
     columns = {name: column(numbers, len(results)) for name, numbers in setup.shown(found).items()}
+    if counts is not None:  # how many were asked for or found: a number, or "inf", which a column of numbers has not
+        shown = [given(float(y)) if kept == CONVERGED else None for y, kept in zip(counts, results, strict=True)]
+        columns = {"replicas": shown} | columns
     rows = [
         {name: numbers[i] for name, numbers in columns.items()} | {"result": str(result)} for i, result in enumerate(results)
     ]
