@@ -23,19 +23,24 @@ Call = Callable[..., Any]
 
 _COMPILERS = ThreadPoolExecutor()  # XLA lets Python go on while it compiles
 
-# Ours compile for seconds and run for milliseconds.
-_SOON = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
+# Ours compile for seconds and run for milliseconds. Two passes of XLA find something to change each time they are asked, and
+# then all are gone through once more, 25 times: two thirds of the time before machine code is made, and nothing comes of it.
+_SOON = {
+    "cpu": {"xla_cpu_use_fusion_emitters": False, "xla_disable_hlo_passes": "reshape-mover,simplify-while-loops"},
+}
 
 
 @functools.cache
 def soon(platform: str) -> dict[str, Any] | None:
     """What the compiler for this platform is asked for, as far as it knows that, to be ready sooner."""
-    options = _SOON.get(platform)
-    try:
-        jax.jit(lambda: np.zeros(()), compiler_options=options).lower().compile()
-    except jax.errors.JaxRuntimeError:  # another version of XLA
-        return None
-    return options
+    known = {}
+    for name, value in _SOON.get(platform, {}).items():
+        try:
+            jax.jit(lambda: np.zeros(()), compiler_options={name: value}).lower().compile()
+        except jax.errors.JaxRuntimeError:  # another version of XLA
+            continue
+        known[name] = value
+    return known or None
 
 
 class Program:

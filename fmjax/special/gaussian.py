@@ -62,7 +62,7 @@ def log_H(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
         >>> print(f"{log_H(0.0):.5f} {log_H(100.0):.2f}")
         -0.69315 -5005.52
     """
-    return in_float(_log_H, x)
+    return in_float(lambda x: _log_H(x, _tail(lax.stop_gradient(x))), x)
 
 
 @partial(jax.jit, inline=True)
@@ -84,14 +84,14 @@ def mills_ratio(x: Real[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
         >>> print(f"{mills_ratio(0.0):.5f} {jax.grad(mills_ratio)(1000.0):.6f}")
         0.79788 0.999999
     """
-    return in_float(partial(_mills_derivative, 0), x)
+    return in_float(lambda x: _mills_derivative(0, x, _tail(lax.stop_gradient(x))), x)
 
 
 @jax.custom_jvp
 @jax.jit
-def _log_H(x: Array) -> Array:
+def _log_H(x: Array, tail: tuple[Array, Array, Array]) -> Array:
     left = x < 0
-    mills, ratio, *_ = _tail(x)
+    mills, ratio, _ = tail
     # On the left H(x) = 1 / (1 + odds), odds = H(|x|) / H(x), and ln(1 + odds) must keep its digits for tiny odds:
     # take back the rounding of 1 + odds, to first order, with 1 - odds/2 for 1/(1 + odds), equal at 0 and 1. XLA
     # simplifies (1 + odds) - 1 to odds, but does not see through the select.
@@ -109,9 +109,9 @@ def _(primals, tangents):
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 @partial(jax.jit, static_argnums=0)
-def _mills_derivative(order: int, x: Array) -> Array:
-    """``d^order r / dx^order``, from the same few pieces at every order, so that XLA computes them once."""
-    _, ratio, slope = _tail(x)
+def _mills_derivative(order: int, x: Array, tail: tuple[Array, Array, Array]) -> Array:
+    """``d^order r / dx^order``, from the same few pieces at every order: what they are computed from is written once."""
+    _, ratio, slope = tail
     if order == 0:
         return ratio
     size = jnp.abs(x)
