@@ -4,6 +4,10 @@ On a CPU, XLA of jax 0.10 has two ways from a fused loop to machine code. What i
 one: half the time to compile, 1.1 to 1.4 times the time to run (2.6 for infinitely many replicas). Inside a `jax.jit` of
 one's own the newer one is taken, as everywhere; ``XLA_FLAGS=--xla_cpu_use_fusion_emitters=false`` changes that. jax 0.12
 has the newer one alone.
+
+Two passes over the program are left out as well, ``--xla_disable_hlo_passes=reshape-mover,simplify-while-loops``. In the
+larger programs they find something to change whenever they are asked, and each time all passes begin again, up to 25 times:
+of the 18 s that a curve of a ReLU committee with symmetric margins took, 7 s. What is computed takes the same time without.
 """
 
 from __future__ import annotations
@@ -23,8 +27,7 @@ Call = Callable[..., Any]
 
 _COMPILERS = ThreadPoolExecutor()  # XLA lets Python go on while it compiles
 
-# Ours compile for seconds and run for milliseconds. Two passes of XLA find something to change each time they are asked, and
-# then all are gone through once more, 25 times: two thirds of the time before machine code is made, and nothing comes of it.
+# Ours compile for seconds and run for milliseconds.
 _SOON = {
     "cpu": {"xla_cpu_use_fusion_emitters": False, "xla_disable_hlo_passes": "reshape-mover,simplify-while-loops"},
 }
