@@ -132,7 +132,7 @@ class CentredEnsemble(Functional):
             raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
         self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
         self.centre_margin = margin_of_centre(model, centre, centre_margin)
-        usual = (160, 192, 32, 60, 32, 96) if self.solving else (160, 192)
+        usual = (160, 192, 32, 60, 32, 128) if self.solving else (160, 192)
         self.nodes = usual if nodes is None else tuple(nodes)
         if self.solving and self.infinite:
             raise ValueError("infinitely many replicas around a centre that is a solution are not implemented: try 64")
