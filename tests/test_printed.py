@@ -113,7 +113,7 @@ def test_a_command_that_is_spoken_of_is_there(line):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [line for line in THEORY if line not in INLINE or line.split()[1] == "robust-ensemble"])
+@pytest.mark.parametrize("line", THEORY)
 def test_commands_of_the_theory(line):
     assert "converged" in invoke(line)
 
