@@ -36,14 +36,18 @@ _SOON = {
 @functools.cache
 def soon(platform: str) -> dict[str, Any] | None:
     """What the compiler for this platform is asked for, as far as it knows that, to be ready sooner."""
-    known = {}
-    for name, value in _SOON.get(platform, {}).items():
-        try:
-            jax.jit(lambda: np.zeros(()), compiler_options={name: value}).lower().compile()
-        except jax.errors.JaxRuntimeError:  # another version of XLA
-            continue
-        known[name] = value
-    return known or None
+    options = _SOON.get(platform, {})
+    if _takes(options):
+        return options or None
+    return {name: value for name, value in options.items() if _takes({name: value})} or None
+
+
+def _takes(options: dict[str, Any]) -> bool:
+    try:
+        jax.jit(lambda: np.zeros(()), compiler_options=options).lower().compile()
+    except jax.errors.JaxRuntimeError:  # another version of XLA
+        return False
+    return True
 
 
 class Program:

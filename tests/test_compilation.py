@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fmjax
+from fmjax import compilation
 from fmjax.compilation import Program, compile_ahead, compiled_together
 from fmjax.solvers.newton import root_of
 
@@ -131,6 +132,13 @@ def test_the_program_of_a_curve_evaluates_its_equations_at_one_place(monkeypatch
     functional = fmjax.FranzParisi(fmjax.Perceptron(), 0.3, nodes=(24, 24, 24, 24))
     jax.make_jaxpr(lambda d: fmjax.curve(functional, alpha=0.5, distance=d))(jnp.linspace(0.01, 0.4, 50))
     assert len(evaluated) == 1
+
+
+def test_what_another_compiler_does_not_know_is_not_asked_of_it(monkeypatch):
+    known = {"xla_disable_hlo_passes": "reshape-mover"}
+    monkeypatch.setattr(compilation, "_SOON", {"cpu": {"xla_of_no_version": True} | known})
+    assert compilation.soon.__wrapped__("cpu") == known
+    assert compilation.soon.__wrapped__("gpu") is None
 
 
 # Lines of StableHLO of all modules together, in a fresh process: what the compiler's time depends on, and the same on every
