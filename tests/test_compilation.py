@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -139,6 +140,14 @@ def test_what_another_compiler_does_not_know_is_not_asked_of_it(monkeypatch):
     monkeypatch.setattr(compilation, "_SOON", {"cpu": {"xla_of_no_version": True} | known})
     assert compilation.soon.__wrapped__("cpu") == known
     assert compilation.soon.__wrapped__("gpu") is None
+
+
+def test_tests_and_ci_are_compiled_as_our_programs_are():
+    """By flags, which reach programs of a test's own; those who share compiled programs must write them alike."""
+    options = compilation._SOON["cpu"]
+    flags = " ".join(f"--{name}={str(value).replace('False', 'false')}" for name, value in options.items())
+    root = Path(__file__).resolve().parents[1]
+    assert all(f'"{flags}"' in (root / path).read_text(encoding="utf-8") for path in (".ci/run", "tests/conftest.py"))
 
 
 # Lines of StableHLO of all modules together, in a fresh process: what the compiler's time depends on, and the same on every

@@ -126,9 +126,13 @@ def _(order, primals, tangents):
     return _mills_derivative(order, *primals), _mills_derivative(order + 1, *primals) * tangents[0]
 
 
-@jax.jit  # traced once, however many orders ask for it
+@jax.jit
 def _tail(x: Array) -> tuple[Array, Array, Array]:
-    """``H / density`` at ``|x|``, ``r`` at ``x``, and ``r'`` at ``|x|``."""
+    """``H / density`` at ``|x|``, ``r`` at ``x``, and ``r'`` at ``|x|``.
+
+    For all orders of a derivative, which are handed it and say how they change with ``x``: hence ``stop_gradient``. Each
+    calling it would write the fit once more, and half of a large program was copies of it until XLA found them equal.
+    """
     size = jnp.abs(x)
     inverse, (density, tail, first, *_) = _repeated_integrals(size)
     mills = inverse * tail / density
