@@ -19,8 +19,13 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # What tests compile under a `jax.jit` of their own is ready in half the time or less, see `fmjax.compilation`. Another XLA
 # would stop at a flag that it does not know.
 if version("jaxlib").startswith("0.10."):
-    soon = "--xla_cpu_use_fusion_emitters=false --xla_disable_hlo_passes=reshape-mover,simplify-while-loops"
-    os.environ.setdefault("XLA_FLAGS", soon)
+    soon = (
+        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_disable_hlo_passes=reshape-mover,simplify-while-loops",
+        "--xla_backend_optimization_level=1",
+        "--xla_llvm_disable_expensive_passes=true",
+    )
+    os.environ.setdefault("XLA_FLAGS", " ".join(soon))
 
 import hypothesis
 import jax
