@@ -1,27 +1,15 @@
-"""Critical points of the geometry of solutions, as square systems solved by the same Newton.
-
-Each threshold appends conditions to saddle equations and controls to their unknowns; autodiff gives the Jacobian, a coarse
-scan the start, and the implicit function theorem the derivatives. Nobody supplies a guess.
-
-All functions take a `Model`, compute in float64 and return a `Threshold`. They work under `jax.jit`, `jax.vmap` and
-`jax.grad`, with respect to ``alpha`` and the array leaves of the model. What makes no sense raises before anything runs,
-unless it is being traced; what was not found is NaN, and ``result`` says why.
-"""
+"""Where typical solutions end, and where the local entropy around one of them changes its shape."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 from jaxtyping import Array, Float
 
-from fmjax.checks import is_traced
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, RobustEnsemble, UltrametricEnsemble
+from fmjax.replica import Equilibrium
 from fmjax.solvers.answers import (
     around_reference,
-    between_groups,
-    between_replicas,
     breaking,
     hardest,
     largest,
@@ -29,10 +17,7 @@ from fmjax.solvers.answers import (
     shrinking,
 )
 from fmjax.solvers.folds import (
-    System,
     critical_point,
-    ensemble_fold,
-    ensemble_touching_zero,
     fold_in_alpha,
     fold_in_margin,
     touching_zero,
@@ -40,8 +25,7 @@ from fmjax.solvers.folds import (
 from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.shrinking import lowest_load
 from fmjax.solvers.spinodal import end_of_branch
-from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_at_zero_entropy, start_in_loads, start_in_margins
-from fmjax.solvers.temperatures import freezing, inverse_temperature
+from fmjax.solvers.start import FOLDING, TOUCHING, start_at_zero_entropy, start_in_margins
 from fmjax.solvers.threshold import (
     Threshold,
     check_continuous,
@@ -50,22 +34,16 @@ from fmjax.solvers.threshold import (
     check_margin,
     check_reference,
 )
-from fmjax.solvers.ultrametric import least_load
 from fmjax.solvers.zero_entropy import hardest_margin, largest_alpha
 
 __all__ = [
-    "Threshold",
     "alpha_u",
     "capacity",
-    "freezing",
-    "inverse_temperature",
     "kappa_max",
     "kappa_min",
     "kappa_u",
     "one_step_capacity",
     "perfect_generalisation",
-    "robust_alpha_u",
-    "robust_capacity",
     "spinodal",
 ]
 
@@ -247,54 +225,3 @@ def alpha_u(model: Model) -> Threshold:
     check_discrete(model)
     model = as_float64(model)
     return load_around_reference(critical_point(fold_in_alpha, partial(start_at_zero_entropy, FOLDING), (model,)), model)
-
-
-@in_float64
-def robust_alpha_u(model: Model) -> Threshold:
-    """Largest load at which the entropy of infinitely many replicas increases all the way to typical distances.
-
-    There a double zero of ``dphi/dd`` appears, see `RobustEnsemble`. For binary weights at margin 0 it is 0.755302026, in an
-    ansatz that is symmetric between groups. In print ``alpha_U`` is about 0.77, between 0.77 and 0.78, and 0.7764: where
-    the densest regions that exist fall apart, see `CentredEnsemble`. That of finitely many replicas never is monotonic:
-    ``y`` copies of one solution have a ``y``-th of its entropy, and typical solutions are isolated.
-
-    Args:
-        model: the solutions, with binary weights and without a teacher.
-
-    Raises:
-        ValueError: a margin of more than 20 deviations of the pre-activation, a teacher, or weights that are not binary.
-        TypeError: what is no model.
-    """
-    return _of_ensemble(ensemble_fold, FOLDING, model, math.inf)
-
-
-@in_float64
-def robust_capacity(model: Model, replicas: float | _Scalar = math.inf, groups: float | _Scalar = 1.0) -> Threshold:
-    """Largest load at which the entropy of a robust ensemble is nowhere negative: ``phi = dphi/dd = 0``.
-
-    Beyond, there are no groups of ``replicas`` solutions at some ``distance`` from each other. At margin 0 it is 0.79877,
-    0.78759, 0.78438, 0.79155, 0.80017 for 2, 3, 4, 8, 12 replicas, in print 0.784 at best. Of a teacher's students it is
-    1.17900, 1.15388, 1.15886 for 2, 4, 6 replicas; in print, 1.154 at best. Several ``groups`` have overlaps of two levels,
-    see `fmjax.replica.UltrametricEnsemble`: of 3 groups of 4 it is 0.77191, of a `SymmetricMargin` of 1 1.62182, where 4
-    replicas have 1.65781; in print, 1.6219 and 1.6578 (Stojnic 2026).
-
-    Args:
-        model: the solutions, with binary weights.
-        replicas: ``y``, more than 1 and up to 64, or infinite; with a teacher finite. With several groups, of each.
-        groups: their number; several, with random labels, have up to 16 replicas in all. Both may be traced then.
-
-    Raises:
-        ValueError: another number of replicas or of groups; otherwise as for `robust_alpha_u`.
-        TypeError: as for `robust_alpha_u`.
-    """
-    if not is_traced(groups) and groups is not True and groups == 1:
-        return _of_ensemble(ensemble_touching_zero, TOUCHING, model, replicas)
-    check_margin(model)
-    functional = as_float64(UltrametricEnsemble(model, groups, replicas))
-    return between_groups(functional, least_load(functional))
-
-
-def _of_ensemble(system: System, event: Event, model: Model, replicas: float | _Scalar) -> Threshold:
-    check_margin(model)
-    functional = as_float64(RobustEnsemble(model, replicas))
-    return between_replicas(functional, critical_point(system, partial(start_in_loads, event), (functional,)))
