@@ -110,7 +110,8 @@ for activation in ("sign", "relu", "leaky-relu", "erf", "tanh", "gelu"):
 #
 # | `fmjax threshold` | | |
 # |---|---|---|
-# | `robust-alpha-u` | 0.755302026 | the large-deviation $\alpha_U$ in print is about 0.77 |
+# | `robust-alpha-u` | 0.755302026 | |
+# | `centred-alpha-u` | 0.766820576 | the large-deviation $\alpha_U$ in print is about 0.77, 0.77 to 0.78, and 0.7764 |
 # | `robust-capacity --replicas inf` | 0.814218475 | |
 # | `robust-capacity` of 2, 3, 4, 8, 12 replicas | 0.798774, 0.787586, 0.784382, 0.791546, 0.800169 | in print, dense clusters end at 0.784, estimated with a few replicas |
 #

@@ -148,15 +148,6 @@ def test_where_nothing_pulls_at_infinitely_many_replicas_they_are_those_without_
         assert bool(jnp.all(curve.slope > 0)) == monotonic
 
 
-def test_the_densest_regions_fall_apart_at_the_published_load():
-    """About 0.77 in print (Baldassi et al. 2015): the curve folds, and distances come to have no such region."""
-    distance = np.linspace(0.036, 0.06, 9)
-    whole, torn = (fmjax.curve(TYPICAL, alpha=alpha, distance=distance) for alpha in (0.764, 0.78))
-    assert whole.converged.all()
-    assert jnp.all(whole.slope > 0.0)
-    assert list(torn.converged).index(True) == sum(~torn.converged) > 0
-
-
 @pytest.mark.parametrize("alpha", [0.6, 0.7])
 def test_where_replicas_do_not_interact_rounding_does_not_lose_the_start(alpha):
     """Of tabulated kernels, whose differences at equal overlaps are below zero."""

@@ -39,6 +39,7 @@ BOTH = [
     compiled("threshold", "kappa-u", "--alpha", "0.5"),
     compiled("threshold", "alpha-u"),
     compiled("threshold", "robust-alpha-u"),
+    compiled("threshold", "centred-alpha-u"),
     compiled("threshold", "robust-capacity", "--replicas", "4"),
     compiled("threshold", "robust-capacity", "--replicas", "4", "--groups", "3", "--constraint", "symmetric"),
     compiled("threshold", "perfect-generalisation", "--task", "teacher-student"),

@@ -32,6 +32,8 @@ def threshold_command() -> None:
     every distance
       robust-alpha-u   up to this load, more entropy the farther apart
       robust-capacity  up to this load, a positive entropy
+    and around the best centres that exist
+      centred-alpha-u  up to this load, more entropy the farther from them
 
     \b
     Weights drawn with the probability exp(-beta loss) (fmjax thermodynamics) have

@@ -119,10 +119,21 @@ THRESHOLDS: dict[str, Quantity] = {
         "alpha_U of infinitely many replicas",
         {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
         """Up to it, the entropy of solutions that lie close to each other grows with
-        their distance; the alpha_U of large-deviation analyses.""",
+        their distance, in an ansatz of large-deviation analyses.""",
         "",
         1,
         0.5,
+    ),
+    "centred-alpha-u": _threshold(
+        "centred_alpha_u",
+        "alpha_U of the densest regions that exist",
+        {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
+        """Up to it, the local entropy around the best of all weights, of typical
+        numbers of replicas (fmjax robust-ensemble --centre free), rises all the way
+        to large distances; beyond, dense regions are islands. In print: about 0.77.""",
+        "",
+        1,
+        3.0,
     ),
     "robust-capacity": _threshold(
         "robust_capacity",

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from fmjax.compilation import Program
 from fmjax.models import Model
-from fmjax.replica import Equilibrium, RobustEnsemble, UltrametricEnsemble, UltrametricOrder
+from fmjax.replica import CentredEnsemble, Equilibrium, RobustEnsemble, UltrametricEnsemble, UltrametricOrder
 from fmjax.solvers.folds import CriticalPoint
 from fmjax.solvers.newton import Root
 from fmjax.solvers.outcome import CONVERGED, known
@@ -63,8 +63,8 @@ def load_around_reference(point: CriticalPoint, model: Model) -> Threshold:
 
 
 @Program
-def between_replicas(functional: RobustEnsemble, point: CriticalPoint) -> Threshold:
-    """The load, with the distance of replicas there."""
+def between_replicas(functional: RobustEnsemble | CentredEnsemble, point: CriticalPoint) -> Threshold:
+    """The load, with the distance of replicas, from each other or from their centre, there."""
     margin, distance = jnp.asarray(functional.model.margin), jax.nn.sigmoid(point.at.position)
     return a_load(point.at.alpha, point.errors.alpha, margin, distance, point.status)
 

@@ -1,4 +1,4 @@
-"""Critical points of curves, as square systems: where one touches zero, or ceases to be monotonic.
+"""Critical points of curves, as square systems: where one touches zero, ceases to be monotonic, or falls apart.
 
 Unknowns are the fields of the reference and of the counted solutions, ``logit(distance)``, the margin of the reference in
 deviations of the pre-activation, and what is special; equations are those that the fields imply themselves, and conditions.
@@ -36,6 +36,7 @@ __all__ = [
     "System",
     "critical_point",
     "ensemble_fold",
+    "ensemble_pass",
     "ensemble_touching_zero",
     "fold_in_alpha",
     "fold_in_margin",
@@ -48,7 +49,7 @@ _Scalar = Float[Array, ""]
 class _Unknowns(eqx.Module):
     """One point of a system; what is None does not belong to it.
 
-    ``moving`` is ``d fields / d position`` along the curve.
+    ``moving`` is ``d fields / d position`` along the curve; ``held`` multiplies all equations but the last.
     """
 
     fields: Float[Array, " n"]
@@ -57,6 +58,7 @@ class _Unknowns(eqx.Module):
     margin: Any = None
     alpha: Any = None
     moving: Any = None
+    held: Any = None
 
 
 class CriticalPoint(NamedTuple):
@@ -87,6 +89,21 @@ def _folding(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
         return jnp.hstack([found.residual, found.position - position, found.slope])
 
     return list(jax.jvp(equations, (at.fields, at.position), (at.moving, jnp.ones_like(at.position))))
+
+
+def _passing(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
+    """The saddle point at the position, and where the last equation is stationary while the others hold: a pass of it.
+
+    There two branches of the curve meet, and exchange their ends. Multipliers, as a curve of two directions has no tangent.
+    """
+
+    def equations(fields):
+        found = saddle(fields)
+        return found.residual, found.position
+
+    (residual, position), pull_back = jax.vjp(equations, at.fields)
+    (gradient,) = pull_back((jnp.append(at.held, 1.0), jnp.zeros_like(position)))
+    return [residual, gradient, position - at.position]
 
 
 def _around_reference(model: Model, alpha: _Scalar, at: _Unknowns, tilt: _Scalar):
@@ -132,6 +149,10 @@ def _ensemble_fold(inputs, at, tilt):
     return _folding(_ensemble_saddle(inputs, at, tilt), at)
 
 
+def _ensemble_pass(inputs, at, tilt):
+    return _passing(_ensemble_saddle(inputs, at, tilt), at)
+
+
 class System(NamedTuple):
     """How the zero of a system is found, from inputs and a start, and what a zero says of the inputs: see `implicit`."""
 
@@ -155,6 +176,8 @@ def _system(conditions: _Conditions, *names: str) -> System:
         nothing_positive = np.zeros(guess.size, bool)
         root = root_of(equations(unravel), inputs, guess, numbers=0, positive=nothing_positive, floor=1e-2, tolerance=1e-8)
         status = jnp.where(start.found, root.status, NO_CANDIDATE)
+        if start.most is not None:  # equations have other zeros, with loads at which there are no solutions
+            status = jnp.where((status == CONVERGED) & (unravel(root.unknowns).alpha > start.most), NO_CANDIDATE, status)
         unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
         return CriticalPoint(unravel(unknowns), unravel(root.unknown_errors), status)
 
@@ -201,3 +224,5 @@ fold_in_alpha = _system(_fold_in_alpha, *_OF_REFERENCE, "moving", "alpha")
 # Where the lowest point of the entropy of a robust ensemble vanishes as alpha varies, and where that ceases to be monotonic.
 ensemble_touching_zero = _system(_ensemble_touching_zero, "alpha")
 ensemble_fold = _system(_ensemble_fold, "alpha", "moving")
+# Where the curve of typical replicas around a centre falls apart as alpha varies.
+ensemble_pass = _system(_ensemble_pass, "alpha", "held")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,7 +21,17 @@ from fmjax.solvers.outcome import CONVERGED
 from fmjax.solvers.saddle import order_of
 from fmjax.solvers.zero_entropy import largest_load, margin_of, search_alpha, search_margin
 
-__all__ = ["FOLDING", "TOUCHING", "Event", "Start", "start_at_zero_entropy", "start_in_loads", "start_in_margins"]
+__all__ = [
+    "FOLDING",
+    "TOUCHING",
+    "Event",
+    "Scan",
+    "Start",
+    "last_before",
+    "start_at_zero_entropy",
+    "start_in_loads",
+    "start_in_margins",
+]
 
 _Scalar = Float[Array, ""]
 
@@ -52,7 +63,7 @@ class _Grid(NamedTuple):
 _GRID = _Grid()
 
 
-class _Curve(NamedTuple):
+class Scan(NamedTuple):
     """Points from near to far; the margin, in deviations of the pre-activation, and the fields of what they lie around.
 
     The reference may be ``softer`` than what is counted: then there is no curve. Between replicas it has no fields.
@@ -82,7 +93,10 @@ class _Curve(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The point of a curve from which Newton goes to a threshold, the curve's direction there, and whether there is one."""
+    """The point of a curve from which Newton goes to a threshold, the curve's direction there, and whether there is one.
+
+    ``most``: the largest load with solutions at all, where loads were looked through; ``held``: see `fmjax.solvers.folds`.
+    """
 
     alpha: _Scalar
     margin: _Scalar
@@ -91,6 +105,8 @@ class Start(NamedTuple):
     moving: Float[Array, " m"]
     position: _Scalar
     found: Bool[Array, ""]
+    most: _Scalar | None = None
+    held: Float[Array, " n"] | None = None
 
 
 class Event(NamedTuple):
@@ -105,7 +121,7 @@ class Event(NamedTuple):
 TOUCHING, FOLDING = Event(np.bool_(True)), Event(np.bool_(False))
 
 
-def _before(event: Event, curve: _Curve) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+def _before(event: Event, curve: Scan) -> tuple[Bool[Array, ""], Int[Array, ""]]:
     """Whether the event is yet to come, and the point where it will."""
     # Where a curve never descends there is no interior minimum.
     descended = jnp.cumsum(curve.slope < 0) > 0
@@ -118,16 +134,19 @@ def _before(event: Event, curve: _Curve) -> tuple[Bool[Array, ""], Int[Array, ""
     return (jnp.min(looked_at) < 0) | curve.softer, jnp.argmin(looked_at)
 
 
-def _last_before(event: Event, curve_at: Callable[[_Scalar], _Curve]) -> Start:
-    """The start on the last of the curves, at positions from 0 to 1, for which the ``event`` is yet to come."""
+_Before = Callable[[Scan], tuple[Bool[Array, ""], Int[Array, ""]]]
 
-    def look(turn, before, after, _, start):
-        position = jnp.where(turn == 0, 1.0, 0.5 * (before + after))
+
+def last_before(before: _Before, curve_at: Callable[[_Scalar], Scan]) -> Start:
+    """The start on the last of the curves, at positions from 0 to 1, that are ``before`` an event."""
+
+    def look(turn, last, after, _, start):
+        position = jnp.where(turn == 0, 1.0, 0.5 * (last + after))
         curve = curve_at(position)
-        ahead, place = _before(event, curve)
+        ahead, place = before(curve)
         start = jax.tree.map(lambda new, old: jnp.where(ahead, new, old), _start(curve, place), start)
         comes = ~(ahead & (turn == 0))
-        return turn + 1, jnp.where(ahead, position, before), jnp.where(ahead, after, position), comes, start
+        return turn + 1, jnp.where(ahead, position, last), jnp.where(ahead, after, position), comes, start
 
     def unfinished(state):
         turn, _, _, comes, _ = state
@@ -140,8 +159,8 @@ def _last_before(event: Event, curve_at: Callable[[_Scalar], _Curve]) -> Start:
     return start._replace(found=start.found & comes)
 
 
-def _start(curve: _Curve, at: Int[Array, ""] | int) -> Start:
-    near, far = jnp.clip(at - 1, 0, _GRID.distances - 3), jnp.clip(at + 1, 2, _GRID.distances - 1)
+def _start(curve: Scan, at: Int[Array, ""] | int) -> Start:
+    near, far = jnp.clip(at - 1, 0, curve.distances.size - 3), jnp.clip(at + 1, 2, curve.distances.size - 1)
     positions = jnp.log(curve.distances) - jnp.log1p(-curve.distances)
     fields = curve.track.fields
     moving = (fields[far] - fields[near]) / (positions[far] - positions[near])
@@ -149,7 +168,7 @@ def _start(curve: _Curve, at: Int[Array, ""] | int) -> Start:
     return Start(curve.alpha, curve.margin, curve.reference, fields[at], moving, positions[at], ~curve.softer)
 
 
-def _around_reference(model: Model, alpha: _Scalar, margin: _Scalar) -> _Curve:
+def _around_reference(model: Model, alpha: _Scalar, margin: _Scalar) -> Scan:
     room = (margin - model.margin) / model.deviation
     softer = model.constraint.tightens * room <= 0
     margin = jnp.where(softer, jnp.nan, margin)
@@ -158,7 +177,7 @@ def _around_reference(model: Model, alpha: _Scalar, margin: _Scalar) -> _Curve:
     functional = FranzParisi(model, margin)
     typical = typical_of(functional, alpha)
     track = follow(functional, alpha, distances, typical)
-    return _Curve(alpha, margin / model.deviation, softer, typical[0].unknowns, distances, track)
+    return Scan(alpha, margin / model.deviation, softer, typical[0].unknowns, distances, track)
 
 
 def start_in_margins(event: Event, call: Call, model: Model, alpha: _Scalar) -> Start:
@@ -178,7 +197,7 @@ def _in_margins(event: Event, model: Model, alpha: _Scalar, hardest: Root) -> St
     def curve_at(position):
         return _around_reference(model, alpha, model.margin + jnp.sign(room) * lowest * (jnp.abs(room) / lowest) ** position)
 
-    return _last_before(event, curve_at)
+    return last_before(partial(_before, event), curve_at)
 
 
 def start_at_zero_entropy(event: Event, call: Call, model: Model) -> Start:
@@ -202,7 +221,7 @@ def _at_zero_entropy(event: Event, functional: Equilibrium, bound: Root | None) 
         margin = margin_of(model, search_margin(functional, alpha).unknowns[-1])
         return _around_reference(model, alpha, margin)
 
-    return _last_before(event, curve_at)
+    return last_before(partial(_before, event), curve_at)._replace(most=largest)
 
 
 def _load_at(position: _Scalar, largest: _Scalar, model: Model) -> _Scalar:
@@ -221,13 +240,13 @@ def start_in_loads(event: Event, call: Call, functional: RobustEnsemble) -> Star
 
 @Program
 def _in_loads(event: Event, functional: RobustEnsemble, largest: Root) -> Start:
-    shares = jnp.geomspace(*_GRID.share, _GRID.distances)
+    most, shares = largest.unknowns[-1], jnp.geomspace(*_GRID.share, _GRID.distances)
 
     def curve_at(position):
-        alpha = _load_at(position, largest.unknowns[-1], functional.model)
+        alpha = _load_at(position, most, functional.model)
         typical = typical_of(functional, alpha)
         distances = 0.5 * order_of(typical[0]).gap * shares
         track = follow(functional, alpha, distances, typical)
-        return _Curve(alpha, jnp.asarray(functional.model.margin), jnp.asarray(False), jnp.zeros(0), distances, track)
+        return Scan(alpha, jnp.asarray(functional.model.margin), jnp.asarray(False), jnp.zeros(0), distances, track)
 
-    return _last_before(event, curve_at)
+    return last_before(partial(_before, event), curve_at)._replace(most=most)

@@ -10,7 +10,7 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 
 from fmjax.solvers.temperatures import freezing, inverse_temperature
 from fmjax.solvers.threshold import Threshold
-from fmjax.thresholds.ensembles import robust_alpha_u, robust_capacity
+from fmjax.thresholds.ensembles import centred_alpha_u, robust_alpha_u, robust_capacity
 from fmjax.thresholds.solutions import (
     alpha_u,
     capacity,
@@ -26,6 +26,7 @@ __all__ = [
     "Threshold",
     "alpha_u",
     "capacity",
+    "centred_alpha_u",
     "freezing",
     "inverse_temperature",
     "kappa_max",

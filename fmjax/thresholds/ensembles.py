@@ -9,15 +9,16 @@ from jaxtyping import Array, Float
 
 from fmjax.checks import is_traced
 from fmjax.models import Model
-from fmjax.replica import RobustEnsemble, UltrametricEnsemble
+from fmjax.replica import CentredEnsemble, RobustEnsemble, UltrametricEnsemble
 from fmjax.solvers.answers import between_groups, between_replicas
-from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_touching_zero
+from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_pass, ensemble_touching_zero
 from fmjax.solvers.front import as_float64, in_float64
+from fmjax.solvers.passes import start_at_a_pass
 from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_in_loads
 from fmjax.solvers.threshold import Threshold, check_margin
 from fmjax.solvers.ultrametric import least_load
 
-__all__ = ["robust_alpha_u", "robust_capacity"]
+__all__ = ["centred_alpha_u", "robust_alpha_u", "robust_capacity"]
 
 _Scalar = Float[Array, ""]
 
@@ -27,8 +28,8 @@ def robust_alpha_u(model: Model) -> Threshold:
     """Largest load at which the entropy of infinitely many replicas increases all the way to typical distances.
 
     There a double zero of ``dphi/dd`` appears, see `RobustEnsemble`. For binary weights at margin 0 it is 0.755302026, in an
-    ansatz that is symmetric between groups. In print ``alpha_U`` is about 0.77, between 0.77 and 0.78, and 0.7764: where
-    the densest regions that exist fall apart, see `CentredEnsemble`. That of finitely many replicas never is monotonic:
+    ansatz that is symmetric between groups. In print ``alpha_U`` is about 0.77: that of the densest regions that exist, see
+    `centred_alpha_u`. That of finitely many replicas never is monotonic:
     ``y`` copies of one solution have a ``y``-th of its entropy, and typical solutions are isolated.
 
     Args:
@@ -39,6 +40,35 @@ def robust_alpha_u(model: Model) -> Threshold:
         TypeError: what is no model.
     """
     return _of_ensemble(ensemble_fold, FOLDING, model, math.inf)
+
+
+@in_float64
+def centred_alpha_u(model: Model) -> Threshold:
+    """Largest load at which the local entropy of the densest regions rises all the way from small to typical distances.
+
+    That of as many replicas as leave no entropy of centres, ``S_I(d)`` where ``S_E = 0``, see `CentredEnsemble`. In the
+    landscape of ``S_E`` over distances and numbers of replicas the curve is the shoreline: small distances, with few
+    replicas, and large ones, with many, are on one shore up to the load at which the pass in between lies at sea level,
+    ``S_E = dS_E/dy = dS_E/dd = 0``. Beyond it there are two: from small distances ``S_I`` rises to a level that it keeps, as
+    replicas become infinitely many and their centre ceases to pull; from large ones the curve turns back. Dense regions are
+    islands then. For binary weights at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; the curve begins
+    to fold just before, between 0.7665 and 0.7667. In print, of such regions: about 0.77 (Baldassi et al. 2015), between
+    0.77 and 0.78 (2506.19276), 0.7764 (2511.01037).
+
+    On no branch does ``S_I`` fall with the distance: its slope is twice the field towards the centre, and where that
+    vanishes finitely many replicas know nothing of their centre, at distance 1/2. That of infinitely many, which follow
+    their centre anyway, ceases to be monotonic at `robust_alpha_u`.
+
+    Args:
+        model: the solutions, with binary weights and without a teacher.
+
+    Raises:
+        ValueError: as for `robust_alpha_u`.
+        TypeError: as for `robust_alpha_u`.
+    """
+    check_margin(model)
+    functional = as_float64(CentredEnsemble(model, "typical"))
+    return between_replicas(functional, critical_point(ensemble_pass, start_at_a_pass, (functional,)))
 
 
 @in_float64

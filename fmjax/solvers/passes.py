@@ -1,0 +1,88 @@
+"""Where Newton starts towards the load at which a curve of typical replicas around a centre falls apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from fmjax.compilation import Call, Program
+from fmjax.replica import CentredEnsemble, Equilibrium, RobustEnsembleControls
+from fmjax.solvers.continuation import follow, typical_of
+from fmjax.solvers.newton import Root, solve
+from fmjax.solvers.saddle import order_of
+from fmjax.solvers.start import Scan, Start, last_before
+from fmjax.solvers.zero_entropy import search_alpha
+
+__all__ = ["start_at_a_pass"]
+
+
+class _Around(NamedTuple):
+    """Where curves of typical replicas are looked at.
+
+    Attributes:
+        lowest: load, relative to the capacity. Curves were found to fall apart at 0.84 to 0.95 of it, of perceptrons with
+            margins from -1.5 to 1 and of committees.
+        distances: on each of the curves.
+        share: smallest and largest distance, relative to that of typical solutions.
+        few: replicas, relative to those with which curves begin, that there are in dense regions alone. Those of units that
+            jump do not reach the smallest distances.
+        nodes: of the integrals, relative to those of the functional: near is enough.
+    """
+
+    lowest: float = 0.7
+    distances: int = 36
+    share: tuple[float, float] = (0.02, 0.5)
+    few: float = 0.125
+    nodes: float = 0.5
+
+
+_AROUND = _Around()
+
+
+def start_at_a_pass(call: Call, functional: CentredEnsemble) -> Start:
+    """The start on the last whole curve of typical replicas, at loads from the lowest one on up.
+
+    ``call`` runs compiled programs, see `compiled_together`.
+    """
+    start = call(_whole_in_loads, functional, call(search_alpha, Equilibrium(functional.model)))
+    return start._replace(held=call(_multipliers, functional, start))
+
+
+@Program
+def _whole_in_loads(functional: CentredEnsemble, largest: Root) -> Start:
+    most, shares = largest.unknowns[-1], jnp.geomspace(*_AROUND.share, _AROUND.distances)
+    functional = functional.resized(_AROUND.nodes)
+
+    def curve_at(position):
+        alpha = most * (_AROUND.lowest + position * (1.0 - _AROUND.lowest))
+        typical = typical_of(functional, alpha)
+        distances = 0.5 * order_of(typical[1]).gap * shares
+        track = follow(functional, alpha, distances, typical)
+        return Scan(alpha, jnp.asarray(functional.model.margin), jnp.asarray(False), jnp.zeros(0), distances, track)
+
+    return last_before(_whole, curve_at)._replace(most=most)
+
+
+def _whole(curve: Scan) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+    """Whether a curve has its dense regions, where it is steepest, and the place beyond them where it is least steep."""
+    slope = jnp.where(curve.known, curve.slope, -jnp.inf)
+    steepest = jnp.argmax(slope)
+    beyond = jnp.arange(_AROUND.distances) >= steepest
+    dense = curve.track.fields[steepest, -1] < np.log(_AROUND.few)
+    return curve.known[0] | dense, jnp.argmax((jnp.diff(slope, append=-jnp.inf) > 0) & beyond)
+
+
+@Program
+def _multipliers(functional: CentredEnsemble, start: Start) -> Float[Array, " n"]:
+    """Those with which the gradients of the other equations come closest to that of the last one."""
+
+    def residual(fields):
+        return functional.saddle(fields, RobustEnsembleControls(start.alpha, jnp.zeros(()))).residual
+
+    *others, last = jax.jacfwd(residual)(start.fields)
+    others = jnp.stack(others)
+    return -solve(others @ others.T, (others @ last)[:, None])[:, 0]

@@ -1,0 +1,100 @@
+"""The load from which on the densest regions of solutions are islands: a pass of the entropy of centres at sea level."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import root
+
+import fmjax
+from fmjax.compilation import run
+from fmjax.replica import RobustEnsembleControls
+from fmjax.solvers.folds import ensemble_pass
+from fmjax.solvers.passes import start_at_a_pass
+
+TYPICAL = fmjax.CentredEnsemble(fmjax.Perceptron(), "typical")
+
+
+@pytest.fixture(scope="module")
+def torn():
+    return fmjax.thresholds.centred_alpha_u(fmjax.Perceptron())
+
+
+def test_it_is_the_number_and_lies_where_the_curve_is_known_to_tear(torn):
+    assert torn.result == "converged"
+    assert float(torn.value) == pytest.approx(0.7668205756368, abs=1e-12)
+    assert float(torn.distance) == pytest.approx(0.0435024130, abs=1e-9)
+    assert float(torn.error_estimate) < 1e-12
+    assert float(torn.alpha) == float(torn.value)
+
+
+def test_the_curve_from_large_distances_is_whole_below_it_and_turns_back_above_it(torn):
+    """At distances on both sides of where it happens; the slope vanishes on no branch."""
+    distance = np.linspace(0.036, 0.06, 9)
+    below, above = (fmjax.curve(TYPICAL, alpha=float(torn.value) + step, distance=distance) for step in (-8e-4, 1.2e-3))
+    assert below.converged.all()
+    assert list(above.converged) == list(distance > torn.distance)
+    assert jnp.all(below.slope > 0.0)
+    assert jnp.all(above.slope[above.converged] > 0.0)
+
+
+def test_it_is_a_saddle_point_of_the_load_over_distances_and_numbers_of_replicas(torn):
+    """Found without multipliers: at a position and a number of replicas the equations are solved for the load."""
+
+    @jax.jit
+    def equations(unknowns, position, many):
+        *fields, alpha = unknowns
+        saddle = TYPICAL.saddle(jnp.stack([*fields, many]), RobustEnsembleControls(alpha, jnp.zeros(())))
+        return jnp.append(saddle.residual, saddle.position - position)
+
+    jacobian = jax.jit(jax.jacfwd(equations))
+    many, position = np.log(16.864303705638 / 64.0), float(jnp.log(torn.distance / (1.0 - torn.distance)))
+    middle, step = np.array([0.79889072, 1.46394083, 0.12532205, 0.7668]), 1e-3
+
+    def load(along, across):
+        at = (position + along * step, many + across * step)
+        return root(equations, middle, at, jac=jacobian, tol=1e-13).x[-1]
+
+    loads = np.array([[load(along, across) for across in (-1, 0, 1)] for along in (-1, 0, 1)])
+    assert loads[1, 1] == pytest.approx(float(torn.value), abs=1e-11)
+    slopes = np.array([loads[2, 1] - loads[0, 1], loads[1, 2] - loads[1, 0]]) / (2 * step)
+    np.testing.assert_allclose(slopes, 0.0, atol=1e-4)
+    bends = np.array([loads[2, 1] + loads[0, 1], loads[1, 2] + loads[1, 0]]) - 2 * loads[1, 1]
+    twist = (loads[2, 2] + loads[0, 0] - loads[2, 0] - loads[0, 2]) / 4
+    assert np.all(bends > 0)
+    assert twist**2 > 1.05 * bends.prod()
+
+
+def test_its_derivative_is_that_of_differences_in_the_margin():
+    value, slope = jax.value_and_grad(lambda k: fmjax.thresholds.centred_alpha_u(fmjax.Perceptron(margin=k)).value)(0.1)
+    before, after = (
+        float(fmjax.thresholds.centred_alpha_u(fmjax.Perceptron(margin=0.1 + step)).value) for step in (-1e-4, 1e-4)
+    )
+    assert before > value > after
+    assert float(slope) == pytest.approx((after - before) / 2e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [
+        pytest.param(fmjax.TreeCommittee("relu"), 0.80441282175, id="relu"),
+        pytest.param(fmjax.TreeCommittee("sign"), 0.85159404869, id="sign"),
+        pytest.param(fmjax.Perceptron(margin=1.0), 0.25671769903, id="margin 1"),
+    ],
+)
+def test_of_other_models_it_lies_well_below_the_capacity(model, value):
+    """The equations have other zeros, beyond it; of units that jump curves do not reach the smallest distances."""
+    found = fmjax.thresholds.centred_alpha_u(model)
+    assert float(found.value) == pytest.approx(value, abs=1e-10)
+    assert 0.8 < found.value / fmjax.thresholds.capacity(model).value < 0.96
+
+
+def test_twice_the_nodes_give_the_same_load(torn):
+    finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_at_a_pass(run, TYPICAL))
+    assert abs(float(finer.at.alpha - torn.value)) <= float(torn.error_estimate) + float(finer.errors.alpha) + 2e-14
+
+
+def test_where_no_pass_is_found_it_says_so_and_there_are_no_numbers():
+    found = fmjax.thresholds.centred_alpha_u(fmjax.Perceptron(margin=2.0))
+    assert found.result != "converged"
+    assert np.isnan([found.value, found.error_estimate, found.distance]).all()
