@@ -69,7 +69,8 @@ how rare such regions are, and with as many of them as leave no entropy of centr
     alpha_u     the load at which even the best reference, the one at kappa_max, stops doing so
 
 Of robust ensembles: ``robust_alpha_u``, the same for infinitely many replicas, ``centred_alpha_u``, for the densest regions
-that exist, and ``robust_capacity``, the load from which on there are no replicas, or groups of replicas, at some distance.
+that exist (just before, at ``centred_fold``, these begin to have branches), and ``robust_capacity``, the load from which on
+there are no replicas, or groups of replicas, at some distance.
 
 All of them can be differentiated; :func:`climb` follows such gradients in the parameters of a model.
 

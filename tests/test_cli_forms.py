@@ -40,6 +40,7 @@ BOTH = [
     compiled("threshold", "alpha-u"),
     compiled("threshold", "robust-alpha-u"),
     compiled("threshold", "centred-alpha-u"),
+    compiled("threshold", "centred-fold"),
     compiled("threshold", "robust-capacity", "--replicas", "4"),
     compiled("threshold", "robust-capacity", "--replicas", "4", "--groups", "3", "--constraint", "symmetric"),
     compiled("threshold", "perfect-generalisation", "--task", "teacher-student"),

@@ -10,7 +10,7 @@ import fmjax
 from fmjax.compilation import run
 from fmjax.replica import RobustEnsembleControls
 from fmjax.solvers.folds import ensemble_pass
-from fmjax.solvers.passes import start_at_a_pass
+from fmjax.solvers.start_around_centres import start_around_centres
 
 TYPICAL = fmjax.CentredEnsemble(fmjax.Perceptron(), "typical")
 
@@ -89,8 +89,35 @@ def test_of_other_models_it_lies_well_below_the_capacity(model, value):
     assert 0.8 < found.value / fmjax.thresholds.capacity(model).value < 0.96
 
 
+def test_just_before_it_is_torn_the_curve_begins_to_fold(torn):
+    """Followed along a field instead of the distance, which is monotonic at smaller loads alone."""
+    found = fmjax.thresholds.centred_fold(fmjax.Perceptron())
+    assert found.result == "converged"
+    assert float(found.value) == pytest.approx(0.7665301336419, abs=1e-12)
+    assert float(found.distance) == pytest.approx(0.0419664855, abs=1e-9)
+    assert found.value < torn.value
+
+    @jax.jit
+    def saddle(unknowns, stretch, alpha):
+        amplitude, pull, many = unknowns
+        fields = jnp.stack([amplitude, stretch, pull, many])
+        return TYPICAL.saddle(fields, RobustEnsembleControls(alpha, jnp.zeros(())))
+
+    jacobian = jax.jit(jax.jacfwd(lambda *point: saddle(*point).residual))
+
+    def monotonic(alpha):
+        positions, at = [], np.array([0.834390117, 0.148682028, -1.42522194])
+        for stretch in 1.38746320 + np.linspace(0.0, 0.02, 9):
+            at = root(lambda *point: saddle(*point).residual, at, (stretch, alpha), jac=jacobian, tol=1e-13).x
+            positions.append(float(saddle(at, stretch, alpha).position))
+        return np.all(np.diff(positions) > 0) or np.all(np.diff(positions) < 0)
+
+    assert monotonic(float(found.value) - 2e-5)
+    assert not monotonic(float(found.value) + 2e-5)
+
+
 def test_twice_the_nodes_give_the_same_load(torn):
-    finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_at_a_pass(run, TYPICAL))
+    finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_around_centres(run, TYPICAL))
     assert abs(float(finer.at.alpha - torn.value)) <= float(torn.error_estimate) + float(finer.errors.alpha) + 2e-14
 
 

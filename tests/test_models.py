@@ -48,16 +48,17 @@ def test_every_model_answers_or_is_refused_by_a_sentence(parts):
     assert np.all(np.asarray(local.error_estimate)[:4] < 1e-4)
 
 
+AROUND_CENTRES = ("centred_alpha_u", "centred_fold")
 REFUSING = {
     "binary": {"one_step_capacity": "spherical weights"},
     "spherical": dict.fromkeys(
-        ("kappa_max", "kappa_min", "kappa_u", "alpha_u", "robust_capacity", "robust_alpha_u", "centred_alpha_u"),
+        ("kappa_max", "kappa_min", "kappa_u", "alpha_u", "robust_capacity", "robust_alpha_u", *AROUND_CENTRES),
         "binary|no limit",
     ),
     "storage": dict.fromkeys(("perfect_generalisation", "spinodal"), "teacher=True"),
     "teacher-student": {
         **dict.fromkeys(("robust_capacity", "robust_alpha_u"), "infinitely many replicas of a teacher|binary weights"),
-        "centred_alpha_u": "of a teacher|binary weights",
+        **dict.fromkeys(AROUND_CENTRES, "of a teacher|binary weights"),
         "one_step_capacity": "spherical weights",
     },
     "symmetric": {"robust_alpha_u": "no limit with a SymmetricMargin|binary weights"},

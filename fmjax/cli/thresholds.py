@@ -34,6 +34,7 @@ def threshold_command() -> None:
       robust-capacity  up to this load, a positive entropy
     and around the best centres that exist
       centred-alpha-u  up to this load, more entropy the farther from them
+      centred-fold     up to this load, one entropy at every distance
 
     \b
     Weights drawn with the probability exp(-beta loss) (fmjax thermodynamics) have

@@ -135,6 +135,16 @@ THRESHOLDS: dict[str, Quantity] = {
         1,
         3.0,
     ),
+    "centred-fold": _threshold(
+        "centred_fold",
+        "load at which their local entropy begins to fold",
+        {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
+        """Just below centred-alpha-u the curve of that local entropy begins to fold: at
+        some distances there are regions of three numbers of replicas.""",
+        "",
+        1,
+        3.0,
+    ),
     "robust-capacity": _threshold(
         "robust_capacity",
         "load up to which replicas exist at any distance",

@@ -27,7 +27,7 @@ from fmjax.replica import (
     Saddle,
 )
 from fmjax.solvers.implicit import along, slopes_of, still
-from fmjax.solvers.newton import root_of
+from fmjax.solvers.newton import root_of, solve
 from fmjax.solvers.outcome import CONVERGED, NO_CANDIDATE
 from fmjax.solvers.start import Start
 
@@ -38,6 +38,7 @@ __all__ = [
     "ensemble_fold",
     "ensemble_pass",
     "ensemble_touching_zero",
+    "ensemble_turn",
     "fold_in_alpha",
     "fold_in_margin",
     "touching_zero",
@@ -49,7 +50,7 @@ _Scalar = Float[Array, ""]
 class _Unknowns(eqx.Module):
     """One point of a system; what is None does not belong to it.
 
-    ``moving`` is ``d fields / d position`` along the curve; ``held`` multiplies all equations but the last.
+    ``moving`` is ``d fields / d position`` along the curve.
     """
 
     fields: Float[Array, " n"]
@@ -58,7 +59,6 @@ class _Unknowns(eqx.Module):
     margin: Any = None
     alpha: Any = None
     moving: Any = None
-    held: Any = None
 
 
 class CriticalPoint(NamedTuple):
@@ -91,19 +91,45 @@ def _folding(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
     return list(jax.jvp(equations, (at.fields, at.position), (at.moving, jnp.ones_like(at.position))))
 
 
-def _passing(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
-    """The saddle point at the position, and where the last equation is stationary while the others hold: a pass of it.
-
-    There two branches of the curve meet, and exchange their ends. Multipliers, as a curve of two directions has no tangent.
-    """
+def _gradients(saddle: Callable[[Array], Saddle], fields: Array) -> tuple[Array, Array, Array]:
+    """Residual, position, and the gradients of all of these."""
 
     def equations(fields):
         found = saddle(fields)
-        return found.residual, found.position
+        return jnp.append(found.residual, found.position), (found.residual, found.position)
 
-    (residual, position), pull_back = jax.vjp(equations, at.fields)
-    (gradient,) = pull_back((jnp.append(at.held, 1.0), jnp.zeros_like(position)))
-    return [residual, gradient, position - at.position]
+    rows, (residual, position) = jax.jacfwd(equations, has_aux=True)(fields)
+    return residual, position, rows
+
+
+def _directions(rows: Float[Array, "held n"], free: list[int]) -> Float[Array, "n free"]:
+    """Those of the fields along which quantities of these gradients are held; each moves one of the ``free`` fields by 1."""
+    size = rows.shape[1]
+    bound = [index for index in range(size) if index not in free]
+    moved = -solve(rows[:, np.array(bound)], rows[:, np.array(free)])
+    return jnp.eye(size)[:, np.array(free)].at[np.array(bound)].set(moved)
+
+
+def _passing(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
+    """The saddle point at the position, and where the last equation is stationary as the others hold: a pass of it.
+
+    There two branches of the curve meet, and exchange their ends.
+    """
+    residual, position, rows = _gradients(saddle, at.fields)
+    # The amplitude and the pull: with the number of replicas in their place Newton is lost for committees.
+    return [residual, rows[-2] @ _directions(rows[:-2], [0, 2]), position - at.position]
+
+
+def _turning(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
+    """The saddle point at the position, and where that is stationary along the curve, twice: it begins to turn back."""
+
+    def along(fields):
+        residual, position, rows = _gradients(saddle, fields)
+        direction = _directions(rows[:-1], [1])[:, 0]  # the stretch: the others have extrema nearby
+        return rows[-1] @ direction, (residual, position, direction)
+
+    speed, change, (residual, position, direction) = jax.linearize(along, at.fields, has_aux=True)
+    return [residual, speed, change(direction), position - at.position]
 
 
 def _around_reference(model: Model, alpha: _Scalar, at: _Unknowns, tilt: _Scalar):
@@ -151,6 +177,10 @@ def _ensemble_fold(inputs, at, tilt):
 
 def _ensemble_pass(inputs, at, tilt):
     return _passing(_ensemble_saddle(inputs, at, tilt), at)
+
+
+def _ensemble_turn(inputs, at, tilt):
+    return _turning(_ensemble_saddle(inputs, at, tilt), at)
 
 
 class System(NamedTuple):
@@ -224,5 +254,6 @@ fold_in_alpha = _system(_fold_in_alpha, *_OF_REFERENCE, "moving", "alpha")
 # Where the lowest point of the entropy of a robust ensemble vanishes as alpha varies, and where that ceases to be monotonic.
 ensemble_touching_zero = _system(_ensemble_touching_zero, "alpha")
 ensemble_fold = _system(_ensemble_fold, "alpha", "moving")
-# Where the curve of typical replicas around a centre falls apart as alpha varies.
-ensemble_pass = _system(_ensemble_pass, "alpha", "held")
+# Where the curve of typical replicas around a centre falls apart as alpha varies, and where it begins to turn back.
+ensemble_pass = _system(_ensemble_pass, "alpha")
+ensemble_turn = _system(_ensemble_turn, "alpha")

@@ -95,7 +95,7 @@ class Scan(NamedTuple):
 class Start(NamedTuple):
     """The point of a curve from which Newton goes to a threshold, the curve's direction there, and whether there is one.
 
-    ``most``: the largest load with solutions at all, where loads were looked through; ``held``: see `fmjax.solvers.folds`.
+    ``most``: the largest load with solutions at all, where loads were looked through.
     """
 
     alpha: _Scalar
@@ -106,7 +106,6 @@ class Start(NamedTuple):
     position: _Scalar
     found: Bool[Array, ""]
     most: _Scalar | None = None
-    held: Float[Array, " n"] | None = None
 
 
 class Event(NamedTuple):

@@ -10,7 +10,7 @@ unless it is being traced; what was not found is NaN, and ``result`` says why.
 
 from fmjax.solvers.temperatures import freezing, inverse_temperature
 from fmjax.solvers.threshold import Threshold
-from fmjax.thresholds.ensembles import centred_alpha_u, robust_alpha_u, robust_capacity
+from fmjax.thresholds.ensembles import centred_alpha_u, centred_fold, robust_alpha_u, robust_capacity
 from fmjax.thresholds.solutions import (
     alpha_u,
     capacity,
@@ -27,6 +27,7 @@ __all__ = [
     "alpha_u",
     "capacity",
     "centred_alpha_u",
+    "centred_fold",
     "freezing",
     "inverse_temperature",
     "kappa_max",

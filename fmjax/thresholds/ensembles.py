@@ -11,14 +11,14 @@ from fmjax.checks import is_traced
 from fmjax.models import Model
 from fmjax.replica import CentredEnsemble, RobustEnsemble, UltrametricEnsemble
 from fmjax.solvers.answers import between_groups, between_replicas
-from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_pass, ensemble_touching_zero
+from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_pass, ensemble_touching_zero, ensemble_turn
 from fmjax.solvers.front import as_float64, in_float64
-from fmjax.solvers.passes import start_at_a_pass
 from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_in_loads
+from fmjax.solvers.start_around_centres import start_around_centres
 from fmjax.solvers.threshold import Threshold, check_margin
 from fmjax.solvers.ultrametric import least_load
 
-__all__ = ["centred_alpha_u", "robust_alpha_u", "robust_capacity"]
+__all__ = ["centred_alpha_u", "centred_fold", "robust_alpha_u", "robust_capacity"]
 
 _Scalar = Float[Array, ""]
 
@@ -51,8 +51,8 @@ def centred_alpha_u(model: Model) -> Threshold:
     replicas, and large ones, with many, are on one shore up to the load at which the pass in between lies at sea level,
     ``S_E = dS_E/dy = dS_E/dd = 0``. Beyond it there are two: from small distances ``S_I`` rises to a level that it keeps, as
     replicas become infinitely many and their centre ceases to pull; from large ones the curve turns back. Dense regions are
-    islands then. For binary weights at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; the curve begins
-    to fold just before, between 0.7665 and 0.7667. In print, of such regions: about 0.77 (Baldassi et al. 2015), between
+    islands then. For binary weights at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; just before, at
+    `centred_fold`, the curve begins to fold. In print, of such regions: about 0.77 (Baldassi et al. 2015), between
     0.77 and 0.78 (2506.19276), 0.7764 (2511.01037).
 
     On no branch does ``S_I`` fall with the distance: its slope is twice the field towards the centre, and where that
@@ -66,9 +66,30 @@ def centred_alpha_u(model: Model) -> Threshold:
         ValueError: as for `robust_alpha_u`.
         TypeError: as for `robust_alpha_u`.
     """
+    return _around_centre(ensemble_pass, model)
+
+
+@in_float64
+def centred_fold(model: Model) -> Threshold:
+    """Largest load at which there is one local entropy of the densest regions at every distance.
+
+    Beyond, the curve of `centred_alpha_u` turns back, and forth again: here its distance is stationary twice, ``d' = d'' =
+    0``. At margin 0 this is 0.766530134, at distance 0.0420 with 15.4 replicas; at 0.766820576 the curve is torn.
+
+    Args:
+        model: that of `centred_alpha_u`.
+
+    Raises:
+        ValueError: as for `robust_alpha_u`.
+        TypeError: as for `robust_alpha_u`.
+    """
+    return _around_centre(ensemble_turn, model)
+
+
+def _around_centre(system: System, model: Model) -> Threshold:
     check_margin(model)
     functional = as_float64(CentredEnsemble(model, "typical"))
-    return between_replicas(functional, critical_point(ensemble_pass, start_at_a_pass, (functional,)))
+    return between_replicas(functional, critical_point(system, start_around_centres, (functional,)))
 
 
 @in_float64

@@ -1,23 +1,22 @@
-"""Where Newton starts towards the load at which a curve of typical replicas around a centre falls apart."""
+"""Where Newton starts towards the loads at which a curve of typical replicas around a centre folds and falls apart."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from fmjax.compilation import Call, Program
-from fmjax.replica import CentredEnsemble, Equilibrium, RobustEnsembleControls
+from fmjax.replica import CentredEnsemble, Equilibrium
 from fmjax.solvers.continuation import follow, typical_of
-from fmjax.solvers.newton import Root, solve
+from fmjax.solvers.newton import Root
 from fmjax.solvers.saddle import order_of
 from fmjax.solvers.start import Scan, Start, last_before
 from fmjax.solvers.zero_entropy import search_alpha
 
-__all__ = ["start_at_a_pass"]
+__all__ = ["start_around_centres"]
 
 
 class _Around(NamedTuple):
@@ -43,13 +42,12 @@ class _Around(NamedTuple):
 _AROUND = _Around()
 
 
-def start_at_a_pass(call: Call, functional: CentredEnsemble) -> Start:
+def start_around_centres(call: Call, functional: CentredEnsemble) -> Start:
     """The start on the last whole curve of typical replicas, at loads from the lowest one on up.
 
     ``call`` runs compiled programs, see `compiled_together`.
     """
-    start = call(_whole_in_loads, functional, call(search_alpha, Equilibrium(functional.model)))
-    return start._replace(held=call(_multipliers, functional, start))
+    return call(_whole_in_loads, functional, call(search_alpha, Equilibrium(functional.model)))
 
 
 @Program
@@ -74,15 +72,3 @@ def _whole(curve: Scan) -> tuple[Bool[Array, ""], Int[Array, ""]]:
     beyond = jnp.arange(_AROUND.distances) >= steepest
     dense = curve.track.fields[steepest, -1] < np.log(_AROUND.few)
     return curve.known[0] | dense, jnp.argmax((jnp.diff(slope, append=-jnp.inf) > 0) & beyond)
-
-
-@Program
-def _multipliers(functional: CentredEnsemble, start: Start) -> Float[Array, " n"]:
-    """Those with which the gradients of the other equations come closest to that of the last one."""
-
-    def residual(fields):
-        return functional.saddle(fields, RobustEnsembleControls(start.alpha, jnp.zeros(()))).residual
-
-    *others, last = jax.jacfwd(residual)(start.fields)
-    others = jnp.stack(others)
-    return -solve(others @ others.T, (others @ last)[:, None])[:, 0]
