@@ -161,6 +161,9 @@ LARGEST = {
     "fmjax.thresholds.capacity(model)": 2_900,
     "fmjax.thresholds.kappa_u(model, 0.5)": 22_000,
     "fmjax.thresholds.robust_capacity(model, 4)": 13_000,
+    "fmjax.thresholds.robust_capacity(model, 4, 3)": 7_600,
+    "fmjax.thresholds.centred_fold(model)": 33_400,
+    "fmjax.curve(fmjax.CentredEnsemble(model, 'typical', 'solution'), alpha=0.6, distance=[0.05])": 15_600,
 }
 PROGRAM = """
 import jax
