@@ -10,7 +10,7 @@ import fmjax
 from fmjax.compilation import run
 from fmjax.replica import RobustEnsembleControls
 from fmjax.solvers.folds import ensemble_pass
-from fmjax.solvers.start_around_centres import start_around_centres
+from fmjax.solvers.start_around_centres import start_at_a_kink
 
 TYPICAL = fmjax.CentredEnsemble(fmjax.Perceptron(), "typical")
 
@@ -117,11 +117,25 @@ def test_just_before_it_is_torn_the_curve_begins_to_fold(torn):
 
 
 def test_twice_the_nodes_give_the_same_load(torn):
-    finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_around_centres(run, TYPICAL))
+    finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_at_a_kink(run, TYPICAL))
     assert abs(float(finer.at.alpha - torn.value)) <= float(torn.error_estimate) + float(finer.errors.alpha) + 2e-14
 
 
+def test_in_a_symmetric_interval_where_groups_have_no_overlap_it_is_found_too():
+    model = fmjax.models.named_model(constraint="symmetric", margin=1.0)
+    found = fmjax.thresholds.centred_alpha_u(model)
+    assert float(found.value) == pytest.approx(1.3566519893, abs=1e-9)
+    assert float(found.distance) == pytest.approx(0.3051420133, abs=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.4])
+def test_far_from_centres_rows_say_that_there_are_too_many_replicas(alpha):
+    curve = fmjax.curve(TYPICAL, alpha=alpha, distance=[0.05, 0.3])
+    assert curve.result[1].startswith("the best centres here are those of more replicas")
+    assert (curve.result[0] == "converged") == (alpha == 0.4)
+
+
 def test_where_no_pass_is_found_it_says_so_and_there_are_no_numbers():
-    found = fmjax.thresholds.centred_alpha_u(fmjax.Perceptron(margin=2.0))
+    found = fmjax.thresholds.centred_alpha_u(fmjax.Perceptron(margin=3.0))
     assert found.result != "converged"
     assert np.isnan([found.value, found.error_estimate, found.distance]).all()

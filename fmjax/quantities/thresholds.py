@@ -137,10 +137,10 @@ THRESHOLDS: dict[str, Quantity] = {
     ),
     "centred-fold": _threshold(
         "centred_fold",
-        "load at which their local entropy begins to fold",
+        "load at which entropy around best centres begins to fold",
         {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
-        """Just below centred-alpha-u the curve of that local entropy begins to fold: at
-        some distances there are regions of three numbers of replicas.""",
+        """Just below centred-alpha-u the curve of their local entropy begins to fold: at
+        some distances there are dense regions of three kinds.""",
         "",
         1,
         3.0,

@@ -62,10 +62,10 @@ class CentredEnsemble(Functional):
     of centres: there is such a place at loads from 0.35 on. At lower ones, and far from or close to a centre, ``S_E = 0``
     wants more than 256 replicas, beyond which integrals are not resolved: rows say so, and infinitely many are close.
 
-    At margin 0 the curve of typical replicas is one piece up to a load of 0.766820576 (`thresholds.centred_alpha_u`: ``d`` =
-    0.0435, ``y`` = 16.9). Beyond there are two, and rows are those of the one from large distances, which turns back: dense
-    regions are islands. In print this is about 0.77. The slope of infinitely many vanishes where that without a centre does,
-    at the load of `thresholds.robust_alpha_u`.
+    At margin 0 the curve of typical replicas is one piece up to a load of 0.766820576 (`thresholds.centred_alpha_u`); in
+    print about 0.77. Beyond, dense regions are islands. From 0.766530134 on (`thresholds.centred_fold`) it turns back, and
+    rows are those that are reached from large distances. The slope of infinitely many vanishes where that without a centre
+    does, at the load of `thresholds.robust_alpha_u`.
 
     A centre that is a solution, of ``centre_margin`` ``kt``, is one replica more. With ``q~`` of two centres and ``t`` of a
     centre and a replica of another, ``F`` gains ``-q~^ (1 - q~)/2 + y t t^``, and with ``theta = (kt - sqrt(q~) x) /

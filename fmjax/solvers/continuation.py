@@ -18,7 +18,7 @@ from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsem
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
-from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, CROWDED, REFERENCE_FAILED, both_resolved
+from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, CROWDED, REFERENCE_FAILED, STALLED, both_resolved
 from fmjax.solvers.saddle import (
     SaddlePoint,
     entropy_of,
@@ -100,7 +100,11 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     status = jnp.where(exists, status, REFERENCE_FAILED if local else COUNTED_FAILED)
     status = both_resolved(status, track.numbers.T, track.errors.T)
     if isinstance(functional, CentredEnsemble):
-        status = jnp.where(functional.crowded(_order_of(functional, track.numbers)), CROWDED, status)
+        crowded = functional.crowded(_order_of(functional, track.numbers))
+        if begins is not None:  # beyond the farthest point there are ever more replicas
+            farthest = jnp.max(jnp.where(track.status == CONVERGED, distance, 0.0))
+            crowded |= ((status == BRANCH_ENDED) | (status == STALLED)) & reached & (distance > farthest)
+        status = jnp.where(crowded, CROWDED, status)
     known = jnp.where(status == CONVERGED, 1.0, jnp.nan)[:, None]
     found = track.fields * known, track.numbers * known, status
     return eqx.tree_at(lambda t: (t.fields, t.numbers, t.status), track, found)

@@ -116,8 +116,8 @@ def _passing(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
     There two branches of the curve meet, and exchange their ends.
     """
     residual, position, rows = _gradients(saddle, at.fields)
-    # The amplitude and the pull: with the number of replicas in their place Newton is lost for committees.
-    return [residual, rows[-2] @ _directions(rows[:-2], [0, 2]), position - at.position]
+    # The stretch and the number of replicas: an amplitude may be zero, and with that number and the pull Newton gets lost.
+    return [residual, rows[-2] @ _directions(rows[:-2], [1, at.fields.size - 1]), position - at.position]
 
 
 def _turning(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
@@ -206,8 +206,10 @@ def _system(conditions: _Conditions, *names: str) -> System:
         nothing_positive = np.zeros(guess.size, bool)
         root = root_of(equations(unravel), inputs, guess, numbers=0, positive=nothing_positive, floor=1e-2, tolerance=1e-8)
         status = jnp.where(start.found, root.status, NO_CANDIDATE)
-        if start.most is not None:  # equations have other zeros, with loads at which there are no solutions
-            status = jnp.where((status == CONVERGED) & (unravel(root.unknowns).alpha > start.most), NO_CANDIDATE, status)
+        if start.between is not None:
+            least, most = start.between
+            alpha = unravel(root.unknowns).alpha
+            status = jnp.where((status == CONVERGED) & ((alpha < least) | (alpha > most)), NO_CANDIDATE, status)
         unknowns = jnp.where(status == CONVERGED, root.unknowns, jnp.nan)
         return CriticalPoint(unravel(unknowns), unravel(root.unknown_errors), status)
 

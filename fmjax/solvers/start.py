@@ -95,7 +95,7 @@ class Scan(NamedTuple):
 class Start(NamedTuple):
     """The point of a curve from which Newton goes to a threshold, the curve's direction there, and whether there is one.
 
-    ``most``: the largest load with solutions at all, where loads were looked through.
+    ``between``: where loads were looked through, those between which it lies: equations have other zeros.
     """
 
     alpha: _Scalar
@@ -105,7 +105,7 @@ class Start(NamedTuple):
     moving: Float[Array, " m"]
     position: _Scalar
     found: Bool[Array, ""]
-    most: _Scalar | None = None
+    between: tuple[_Scalar, _Scalar] | None = None
 
 
 class Event(NamedTuple):
@@ -220,7 +220,7 @@ def _at_zero_entropy(event: Event, functional: Equilibrium, bound: Root | None) 
         margin = margin_of(model, search_margin(functional, alpha).unknowns[-1])
         return _around_reference(model, alpha, margin)
 
-    return last_before(partial(_before, event), curve_at)._replace(most=largest)
+    return last_before(partial(_before, event), curve_at)._replace(between=(jnp.zeros(()), largest))
 
 
 def _load_at(position: _Scalar, largest: _Scalar, model: Model) -> _Scalar:
@@ -248,4 +248,4 @@ def _in_loads(event: Event, functional: RobustEnsemble, largest: Root) -> Start:
         track = follow(functional, alpha, distances, typical)
         return Scan(alpha, jnp.asarray(functional.model.margin), jnp.asarray(False), jnp.zeros(0), distances, track)
 
-    return last_before(partial(_before, event), curve_at)._replace(most=most)
+    return last_before(partial(_before, event), curve_at)._replace(between=(jnp.zeros(()), most))

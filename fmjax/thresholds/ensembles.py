@@ -14,7 +14,7 @@ from fmjax.solvers.answers import between_groups, between_replicas
 from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_pass, ensemble_touching_zero, ensemble_turn
 from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_in_loads
-from fmjax.solvers.start_around_centres import start_around_centres
+from fmjax.solvers.start_around_centres import start_at_a_kink
 from fmjax.solvers.threshold import Threshold, check_margin
 from fmjax.solvers.ultrametric import least_load
 
@@ -47,17 +47,21 @@ def centred_alpha_u(model: Model) -> Threshold:
     """Largest load at which the local entropy of the densest regions rises all the way from small to typical distances.
 
     That of as many replicas as leave no entropy of centres, ``S_I(d)`` where ``S_E = 0``, see `CentredEnsemble`. In the
-    landscape of ``S_E`` over distances and numbers of replicas the curve is the shoreline: small distances, with few
-    replicas, and large ones, with many, are on one shore up to the load at which the pass in between lies at sea level,
-    ``S_E = dS_E/dy = dS_E/dd = 0``. Beyond it there are two: from small distances ``S_I`` rises to a level that it keeps, as
-    replicas become infinitely many and their centre ceases to pull; from large ones the curve turns back. Dense regions are
-    islands then. For binary weights at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; just before, at
-    `centred_fold`, the curve begins to fold. In print, of such regions: about 0.77 (Baldassi et al. 2015), between
-    0.77 and 0.78 (2506.19276), 0.7764 (2511.01037).
+    landscape of ``S_E`` over distances and numbers of replicas, or rather on one sheet of it, as replicas at given distance
+    and number may be in several states, the curve is the shoreline: small distances, with few replicas, and large ones, with
+    many, are on one shore up to the load at which the pass in between lies at sea level, ``S_E = dS_E/dy = dS_E/dd = 0``.
+    Beyond it there are two: from small distances ``S_I`` rises to a level that it keeps, as replicas become infinitely many
+    and their centre ceases to pull; from large ones the curve turns back. Dense regions are islands then. For binary weights
+    at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; just before, at `centred_fold`, the curve begins to
+    fold. In print, of such regions: about 0.77 (Baldassi et al. 2015), between 0.77 and 0.78 (2506.19276), 0.7764
+    (2511.01037).
 
     On no branch does ``S_I`` fall with the distance: its slope is twice the field towards the centre, and where that
     vanishes finitely many replicas know nothing of their centre, at distance 1/2. That of infinitely many, which follow
     their centre anyway, ceases to be monotonic at `robust_alpha_u`.
+
+    Found for perceptrons of margins from -2 to 1.5, tree committees, and a `SymmetricMargin` of 1 (1.356651989); elsewhere
+    ``result`` may say that it was not.
 
     Args:
         model: the solutions, with binary weights and without a teacher.
@@ -89,7 +93,7 @@ def centred_fold(model: Model) -> Threshold:
 def _around_centre(system: System, model: Model) -> Threshold:
     check_margin(model)
     functional = as_float64(CentredEnsemble(model, "typical"))
-    return between_replicas(functional, critical_point(system, start_around_centres, (functional,)))
+    return between_replicas(functional, critical_point(system, start_at_a_kink, (functional,)))
 
 
 @in_float64
