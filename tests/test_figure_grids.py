@@ -93,7 +93,7 @@ def test_a_damaged_block_of_a_figure_that_was_interrupted_is_computed_again(boun
     left[0] = 5
     with pytest.raises(KeyboardInterrupt):
         running.make_figure("2", tmp_path, True)
-    (chunk,) = tmp_path.glob(".unfinished-*/*/entropy/c/2")
+    chunk, *_ = tmp_path.glob(".unfinished-*/*/entropy/c/2")  # of the first grid; blocks of the second come in any order
     os.truncate(chunk, 5)
     left[0] = np.inf
     assert running.make_figure("2", tmp_path, True) is True
