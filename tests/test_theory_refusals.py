@@ -29,6 +29,7 @@ def test_thresholds_of_a_reference_without_entropy_refuse_continuous_weights():
         (lambda: local_at(0.5, 0.6, 0.1), "kappa_max"),
         (lambda: fmjax.thresholds.kappa_u(fmjax.Perceptron(), 0.0), "alpha = 0"),
         (lambda: fmjax.thresholds.kappa_max(fmjax.Perceptron(), 1e-9), r"alpha = 1e-09 .* from 3e-05 on .* sqrt\(2 / \(pi"),
+        (lambda: fmjax.thresholds.robust_capacity(fmjax.Perceptron(), 1.0), r"replicas = 1 .* capacity"),
         (lambda: typical_at(np.array([0.1, 0.2])), r"alpha .* shape \(2,\): use jax.vmap"),
         (lambda: local_at(np.array([0.1, 0.2]), 0.3, 0.1), r"alpha .* shape \(2,\): use jax.vmap"),
         (lambda: local_at(0.5, 0.3, np.array([0.1, 0.2])), r"distance .* shape \(2,\): use curve"),

@@ -11,6 +11,7 @@ from fmjax.checks import is_traced
 from fmjax.models import Model
 from fmjax.replica import CentredEnsemble, RobustEnsemble, UltrametricEnsemble
 from fmjax.solvers.answers import between_groups, between_replicas
+from fmjax.solvers.asking import require
 from fmjax.solvers.folds import System, critical_point, ensemble_fold, ensemble_pass, ensemble_touching_zero, ensemble_turn
 from fmjax.solvers.front import as_float64, in_float64
 from fmjax.solvers.start import FOLDING, TOUCHING, Event, start_in_loads
@@ -125,4 +126,7 @@ def robust_capacity(model: Model, replicas: float | _Scalar = math.inf, groups: 
 def _of_ensemble(system: System, event: Event, model: Model, replicas: float | _Scalar) -> Threshold:
     check_margin(model)
     functional = as_float64(RobustEnsemble(model, replicas))
+    if not functional.infinite:
+        alone = "one replica is a typical solution by itself: give more, or ask for the capacity"
+        require("replicas", replicas, lambda y: y > 1, alone)
     return between_replicas(functional, critical_point(system, partial(start_in_loads, event), (functional,)))
