@@ -101,7 +101,8 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     status = both_resolved(status, track.numbers.T, track.errors.T)
     if isinstance(functional, CentredEnsemble):
         crowded = functional.crowded(_order_of(functional, track.numbers))
-        if begins is not None:  # beyond the farthest point there are ever more replicas
+        if begins is not None:  # beyond the farthest point there are ever more replicas, where there are solutions
+            reached &= entropy_of(Equilibrium(model), alpha, own) > NO_SOLUTIONS
             farthest = jnp.max(jnp.where(track.status == CONVERGED, distance, 0.0))
             crowded |= ((status == BRANCH_ENDED) | (status == STALLED)) & reached & (distance > farthest)
         status = jnp.where(crowded, CROWDED, status)
