@@ -9,9 +9,9 @@ Two passes over the program are left out as well, ``--xla_disable_hlo_passes=res
 larger programs they find something to change whenever they are asked, and each time all passes begin again, up to 25 times:
 of the 18 s that a curve of a ReLU committee with symmetric margins took, 7 s. What is computed takes the same time without.
 
-Machine code is made at LLVM's first level without its expensive passes, which saves a fifth of XLA's time, and nothing is
-slower for it: the second level has nothing left to find in loops that XLA wrote. Level 0 would save another third, and what
-is computed would take eight times as long.
+Machine code is made at LLVM's first level without its expensive passes, which saves a fifth of XLA's time: in loops that XLA
+wrote the others find nothing, curves and thresholds took as long. Level 0 would save another third, and take eight times as
+long to compute.
 """
 
 from __future__ import annotations

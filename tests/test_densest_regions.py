@@ -10,6 +10,7 @@ import fmjax
 from fmjax.compilation import run
 from fmjax.replica import RobustEnsembleControls
 from fmjax.solvers.folds import ensemble_pass
+from fmjax.solvers.outcome import NO_CANDIDATE
 from fmjax.solvers.start_around_centres import start_at_a_kink
 
 TYPICAL = fmjax.CentredEnsemble(fmjax.Perceptron(), "typical")
@@ -119,6 +120,18 @@ def test_just_before_it_is_torn_the_curve_begins_to_fold(torn):
 def test_twice_the_nodes_give_the_same_load(torn):
     finer = ensemble_pass.search((TYPICAL.resized(2.0),), start_at_a_kink(run, TYPICAL))
     assert abs(float(finer.at.alpha - torn.value)) <= float(torn.error_estimate) + float(finer.errors.alpha) + 2e-14
+
+
+def test_a_zero_of_the_equations_far_from_the_scan_is_none_of_the_curve(torn):
+    """They have others, as at 0.856, beyond the capacity, with 162 replicas."""
+    start = start_at_a_kink(run, TYPICAL)
+    least, most = start.between
+    assert least < torn.value < most
+    assert fmjax.thresholds.capacity(fmjax.Perceptron()).value > most
+    elsewhere = start._replace(between=(0.9 * least, 0.99 * least))
+    lost = ensemble_pass.search((TYPICAL,), elsewhere)
+    assert int(lost.status) == NO_CANDIDATE
+    assert np.isnan(lost.at.alpha)
 
 
 def test_in_a_symmetric_interval_where_groups_have_no_overlap_it_is_found_too():

@@ -119,12 +119,7 @@ ROWS = (
     Row("robust alpha_u", "α_U of infinitely many replicas", "robust-alpha-u", {}),
     Row(
         *("centred alpha_u", "α_U of the densest regions", "centred-alpha-u", {}),
-        literature=_known(
-            PAPER_LARGE_DEVIATIONS,
-            0.005,
-            "about 0.77 (in the paper; 0.7764 in 2511.01037)",
-            _PAPER,
-        ),
+        literature=_known(PAPER_LARGE_DEVIATIONS, 0.005, "about 0.77 (in the paper; 0.7764 in 2511.01037)", _PAPER),
     ),
     _replicas(math.inf),
     _replicas(4.0, _known(0.784, 0.0005, "0.784 (dense clusters, a few replicas)", _DENSE)),

@@ -102,9 +102,9 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     if isinstance(functional, CentredEnsemble):
         crowded = functional.crowded(_order_of(functional, track.numbers))
         if begins is not None:  # beyond the farthest point there are ever more replicas, where there are solutions
-            reached &= entropy_of(Equilibrium(model), alpha, own) > NO_SOLUTIONS
-            farthest = jnp.max(jnp.where(track.status == CONVERGED, distance, 0.0))
-            crowded |= ((status == BRANCH_ENDED) | (status == STALLED)) & reached & (distance > farthest)
+            beyond = reached & (distance > jnp.max(jnp.where(track.status == CONVERGED, distance, 0.0)))
+            solvable = entropy_of(Equilibrium(model), alpha, own) > NO_SOLUTIONS
+            crowded |= ((status == BRANCH_ENDED) | (status == STALLED)) & beyond & solvable
         status = jnp.where(crowded, CROWDED, status)
     known = jnp.where(status == CONVERGED, 1.0, jnp.nan)[:, None]
     found = track.fields * known, track.numbers * known, status

@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _Scalar = Float[Array, ""]
+_STRETCH = 1  # which of the fields of replicas that is, see `CentredEnsemble`
 
 
 class _Unknowns(eqx.Module):
@@ -116,8 +117,9 @@ def _passing(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
     There two branches of the curve meet, and exchange their ends.
     """
     residual, position, rows = _gradients(saddle, at.fields)
-    # The stretch and the number of replicas: an amplitude may be zero, and with that number and the pull Newton gets lost.
-    return [residual, rows[-2] @ _directions(rows[:-2], [1, at.fields.size - 1]), position - at.position]
+    # An amplitude may be zero, and with the pull in place of the stretch Newton gets lost.
+    many = at.fields.size - 1
+    return [residual, rows[-2] @ _directions(rows[:-2], [_STRETCH, many]), position - at.position]
 
 
 def _turning(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
@@ -125,7 +127,7 @@ def _turning(saddle: Callable[[Array], Saddle], at: _Unknowns) -> list[Array]:
 
     def along(fields):
         residual, position, rows = _gradients(saddle, fields)
-        direction = _directions(rows[:-1], [1])[:, 0]  # the stretch: the others have extrema nearby
+        direction = _directions(rows[:-1], [_STRETCH])[:, 0]  # the other fields have extrema nearby
         return rows[-1] @ direction, (residual, position, direction)
 
     speed, change, (residual, position, direction) = jax.linearize(along, at.fields, has_aux=True)

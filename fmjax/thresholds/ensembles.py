@@ -55,7 +55,8 @@ def centred_alpha_u(model: Model) -> Threshold:
     and their centre ceases to pull; from large ones the curve turns back. Dense regions are islands then. For binary weights
     at margin 0 it is 0.766820576, with 16.9 replicas at distance 0.0435; just before, at `centred_fold`, the curve begins to
     fold. In print, of such regions: about 0.77 (Baldassi et al. 2015), between 0.77 and 0.78 (2506.19276), 0.7764
-    (2511.01037).
+    (2511.01037). All this in an ansatz that is symmetric between centres: it keeps the islands even beyond the capacity,
+    where there are no solutions, and is not to be trusted with them far from this load.
 
     On no branch does ``S_I`` fall with the distance: its slope is twice the field towards the centre, and where that
     vanishes finitely many replicas know nothing of their centre, at distance 1/2. That of infinitely many, which follow
