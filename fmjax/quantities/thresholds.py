@@ -137,10 +137,10 @@ THRESHOLDS: dict[str, Quantity] = {
     ),
     "centred-fold": _threshold(
         "centred_fold",
-        "load at which entropy around best centres begins to fold",
+        "load at which the densest regions begin to fold",
         {"margin": MARGIN, **DISCRETE, **RANDOM_LABELS},
-        """Just below centred-alpha-u the curve of their local entropy begins to fold: at
-        some distances there are dense regions of three kinds.""",
+        """Just below centred-alpha-u the curve of the local entropy around the best
+        centres begins to fold: at some distances it has three values.""",
         "",
         1,
         3.0,
