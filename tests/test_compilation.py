@@ -164,6 +164,7 @@ LARGEST = {
     "fmjax.thresholds.robust_capacity(model, 4, 3)": 7_600,
     "fmjax.thresholds.centred_fold(model)": 33_400,
     "fmjax.curve(fmjax.CentredEnsemble(model, 'typical', 'solution'), alpha=0.6, distance=[0.05])": 15_600,
+    "fmjax.curve(fmjax.CentredEnsemble(model, np.inf, 'solution'), alpha=0.6, distance=[0.05])": 15_000,
 }
 PROGRAM = """
 import jax

@@ -135,7 +135,7 @@ def test_the_entropy_has_the_derivative_of_differences_in_the_margin_of_the_cent
     [
         ((MODEL, 4, "free", 0.1), "a free centre has no margin"),
         ((MODEL, 4, "typical"), "centre must be"),
-        ((MODEL, math.inf, "solution"), "infinitely many"),
+        ((fmjax.TreeCommittee("sign"), math.inf, "solution"), "units that jump"),
         ((MODEL, 4, "solution", "0.1"), "centre margin"),
         ((MODEL, 4, "solution", math.nan), "centre margin"),
         (

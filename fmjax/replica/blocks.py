@@ -90,7 +90,11 @@ def block(potential: _Potential, field: _Fields, spread: _Scalar, size: _Scalar,
 
 
 def largest(
-    potential: Callable[[Any, Array], Array], inputs: Any, field: _Fields, stretch: _Scalar, start: _Fields
+    potential: Callable[[Any, Array], Array],
+    inputs: Any,
+    field: Float[Array, "*h"],
+    stretch: Float[Array, "*#h"],
+    start: Float[Array, "*h"],
 ) -> Block:
     """Infinitely many replicas: ``max_v [-v²/2 + potential(inputs, field + stretch v)]``.
 
@@ -127,7 +131,9 @@ def deficit(constraint: Constraint, field: Array) -> Array:
     return jnp.maximum(low - field, 0.0) - jnp.maximum(field - high, 0.0)
 
 
-def pattern_start(constraint: Constraint, field: _Fields, stretch: _Scalar, width: _Scalar) -> _Fields:
+def pattern_start(
+    constraint: Constraint, field: Float[Array, "*h"], stretch: Float[Array, "*#h"], width: _Scalar
+) -> Float[Array, "*h"]:
     """Where the search for the maximum of a pattern begins: its logarithm is concave, so there is only one."""
     return stretch * deficit(constraint, field) / (width**2 + stretch**2)
 

@@ -11,8 +11,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import is_traced
 from fmjax.models import Model
 from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
@@ -26,8 +28,10 @@ _Scalar = Float[Array, ""]
 FREE, SOLUTION = "free", "solution"  # centres
 
 
-def margin_of_centre(model: Model, centre: str, margin: Any) -> Any:
-    """The margin of a centre that is a solution, None of a free one; `ValueError` for what is neither."""
+def margin_of_centre(model: Model, centre: str, margin: Any, infinite: bool) -> Any:
+    """The margin of a centre that is a solution, None of a free one; `ValueError` for what is not implemented."""
+    if model.teacher:
+        raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
     if centre not in (FREE, SOLUTION):
         raise ValueError(f'centre must be "{FREE}" or "{SOLUTION}", not {centre!r}')
     if centre == FREE:
@@ -36,34 +40,11 @@ def margin_of_centre(model: Model, centre: str, margin: Any) -> Any:
         return None
     if model.constraint.even:
         raise ValueError("centres that are solutions themselves are not implemented for even constraints: use a free one")
+    if infinite and not is_traced(steepness := model.architecture.steepness()) and np.isinf(steepness):
+        raise ValueError(
+            "around a centre that is a solution infinitely many replicas of units that jump have no limit: try 64"
+        )
     return model.margin if margin is None else margin
-
-
-class CentredEnsembleOrder(eqx.Module):
-    """Order parameters of replicas around a centre, and the entropies of both.
-
-    ``q1``: overlap of two replicas around one centre; ``q0``: around two centres; ``p = 1 - 2d``: of a replica and its
-    centre (given); ``q0_hat, p_hat``: conjugates; ``stretch = y (q1 - q0)``, ``stretch_hat = y (q1_hat - q0_hat)``.
-    ``centre``: overlap of two centres; ``t``: of a centre and a replica of another one; ``centre_hat, t_hat``: conjugates,
-    zero of a free centre. ``replicas``: their number ``y``. ``local_entropy``: of the solutions around such a centre,
-    ``S_I = dF/dy``; ``centre_entropy``: of the centres, ``S_E = F - y S_I``, negative where there are none, NaN for ``y`` =
-    infinity: all in nats per weight.
-    """
-
-    q1: Float[Array, "*batch"]
-    q0: Float[Array, "*batch"]
-    p: Float[Array, "*batch"]
-    q0_hat: Float[Array, "*batch"]
-    p_hat: Float[Array, "*batch"]
-    stretch: Float[Array, "*batch"]
-    stretch_hat: Float[Array, "*batch"]
-    centre: Float[Array, "*batch"]
-    t: Float[Array, "*batch"]
-    centre_hat: Float[Array, "*batch"]
-    t_hat: Float[Array, "*batch"]
-    replicas: Float[Array, "*batch"]
-    local_entropy: Float[Array, "*batch"]
-    centre_entropy: Float[Array, "*batch"]
 
 
 class CentreFields(eqx.Module):
@@ -150,9 +131,10 @@ class GroupOverlaps(eqx.Module):
     """Overlaps of a group and its centre, and what does not cancel of them.
 
     ``gap = 1 - q1`` and ``stretch = y (q1 - q0)`` of the replicas; ``p_gap = 1 - p`` of one of them and the centre;
-    ``centre`` of two centres, and ``centre_gap`` one minus that; ``together = p - t``, where ``t`` is that of a centre and
-    a replica of another; ``frozen = centre - t²/q0``: of the centre's mean weight, what that of its replicas does not
-    explain; ``free = centre_gap - (p - t)²/(q1 - q0)``: the same of what is not frozen.
+    ``centre`` of two centres, and ``centre_gap`` one minus that; ``t`` of a centre and a replica of another, and
+    ``together = p - t``; ``frozen = centre - t²/q0``: of the centre's mean weight, what that of its replicas does not
+    explain; ``free = centre_gap - (p - t)²/(q1 - q0)``: the same of what is not frozen. Of infinitely many replicas
+    ``centre_gap``, ``together`` and ``free`` are multiplied with ``y``.
     """
 
     gap: _Scalar
@@ -161,21 +143,17 @@ class GroupOverlaps(eqx.Module):
     p_gap: _Scalar
     centre: _Scalar
     centre_gap: _Scalar
+    t: _Scalar
     together: _Scalar
     frozen: _Scalar
     free: _Scalar
-
-    @property
-    def t(self) -> _Scalar:
-        """Overlap of a centre and a replica of another one."""
-        return 1.0 - self.p_gap - self.together
 
     @staticmethod
     def of_order(gap: _Scalar, stretch: _Scalar, p: _Scalar, centre: _Scalar, t: _Scalar, y: _Scalar) -> GroupOverlaps:
         """From order parameters, by subtraction."""
         together, q0 = p - t, 1.0 - gap - stretch / y
         free = 1.0 - centre - together**2 / (stretch / y + FAINT)
-        return GroupOverlaps(gap, stretch, q0, 1.0 - p, centre, 1.0 - centre, together, centre - t**2 / q0, free)
+        return GroupOverlaps(gap, stretch, q0, 1.0 - p, centre, 1.0 - centre, t, together, centre - t**2 / q0, free)
 
     @staticmethod
     def of_site(site: CentreSite, over: Average, y: _Scalar) -> GroupOverlaps:
@@ -186,4 +164,68 @@ class GroupOverlaps(eqx.Module):
         along, follows = t / q0, together / apart
         left = site.variance * (1.0 - follows * site.turning) ** 2 + follows**2 * (site.within / y + FAINT)
         frozen, free = over((site.centre - along * site.mean) ** 2, left)
-        return GroupOverlaps(gap, stretch, q0, p_gap, centre, centre_gap, together, frozen, free)
+        return GroupOverlaps(gap, stretch, q0, p_gap, centre, centre_gap, 1.0 - p_gap - together, together, frozen, free)
+
+    @staticmethod
+    def in_the_limit(
+        gap: _Scalar, stretch: _Scalar, q0: _Scalar, p_gap: _Scalar, centre_gap: _Scalar, together: _Scalar
+    ) -> GroupOverlaps:
+        """Of infinitely many replicas, whose centre is the same wherever it is looked for."""
+        p, one = 1.0 - p_gap, jnp.ones_like(p_gap)
+        free = centre_gap - together**2 / (stretch + FAINT)
+        return GroupOverlaps(gap, stretch, q0, p_gap, one, centre_gap, p, together, 1.0 - p**2 / q0, free)
+
+
+class CentredEnsembleOrder(eqx.Module):
+    """Order parameters of replicas around a centre, and the entropies of both.
+
+    ``q1``: overlap of two replicas around one centre; ``q0``: around two centres; ``p = 1 - 2d``: of a replica and its
+    centre (given); ``q0_hat, p_hat``: conjugates; ``stretch = y (q1 - q0)``, ``stretch_hat = y (q1_hat - q0_hat)``.
+    ``centre``: overlap of two centres; ``t``: of a centre and a replica of another one; ``centre_hat, t_hat``: conjugates,
+    zero of a free centre; ``centre_stretch = y (1 - centre)``, ``t_stretch = y (p - t)``. Of infinitely many replicas around
+    a solution these stay finite, and ``p_hat`` is ``p_hat - t_hat``, ``t_hat`` its ``y``-th part and ``centre_hat`` that of
+    its ``y``-th part.
+    ``replicas``: their number ``y``. ``local_entropy``: of the solutions around such a centre,
+    ``S_I = dF/dy``; ``centre_entropy``: of the centres, ``S_E = F - y S_I``, negative where there are none, NaN for ``y`` =
+    infinity: all in nats per weight.
+    """
+
+    q1: Float[Array, "*batch"]
+    q0: Float[Array, "*batch"]
+    p: Float[Array, "*batch"]
+    q0_hat: Float[Array, "*batch"]
+    p_hat: Float[Array, "*batch"]
+    stretch: Float[Array, "*batch"]
+    stretch_hat: Float[Array, "*batch"]
+    centre: Float[Array, "*batch"]
+    t: Float[Array, "*batch"]
+    centre_hat: Float[Array, "*batch"]
+    t_hat: Float[Array, "*batch"]
+    centre_stretch: Float[Array, "*batch"]
+    t_stretch: Float[Array, "*batch"]
+    replicas: Float[Array, "*batch"]
+    local_entropy: Float[Array, "*batch"]
+    centre_entropy: Float[Array, "*batch"]
+
+    @staticmethod
+    def of(overlaps: GroupOverlaps, at: CentreFields, y: _Scalar, frozen: bool) -> CentredEnsembleOrder:
+        """Of a group in fields ``at``, without its entropies; ``frozen``: infinitely many replicas around a solution."""
+        t_hat, already = at.along * at.amplitude, 1.0 if frozen else y
+        return CentredEnsembleOrder(
+            q1=1.0 - overlaps.gap,
+            q0=overlaps.q0,
+            p=1.0 - overlaps.p_gap,
+            q0_hat=at.amplitude**2,
+            p_hat=at.pull + (0.0 if frozen else t_hat),
+            stretch=overlaps.stretch,
+            stretch_hat=at.stretch,
+            centre=overlaps.centre,
+            t=overlaps.t,
+            centre_hat=at.along**2 + at.beside,
+            t_hat=t_hat,
+            centre_stretch=already * overlaps.centre_gap,
+            t_stretch=already * overlaps.together,
+            replicas=y,
+            local_entropy=jnp.zeros_like(y),
+            centre_entropy=jnp.full_like(y, jnp.nan),
+        )

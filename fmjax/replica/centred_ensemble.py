@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from fmjax.models import Model
+from fmjax.replica.centre_limit import free_site_in_the_limit, pattern_in_the_limit, site_in_the_limit
 from fmjax.replica.centre_pattern import CentrePattern, Implied
 from fmjax.replica.centre_site import (
     FREE,
@@ -23,7 +24,7 @@ from fmjax.replica.centre_site import (
 )
 from fmjax.replica.clusters import Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
-from fmjax.replica.functional import Average, Functional, Saddle
+from fmjax.replica.functional import Functional, Saddle
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls
 
 __all__ = ["TYPICAL", "CentredEnsemble"]
@@ -31,6 +32,7 @@ __all__ = ["TYPICAL", "CentredEnsemble"]
 _Scalar = Float[Array, ""]
 TYPICAL = "typical"  # as many replicas as leave no entropy of centres
 _BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
+_NO_FIELD = 1e-12  # Newton finds a centre's own fields from none
 _CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
 
 
@@ -81,7 +83,8 @@ class CentredEnsemble(Functional):
 
     with the slope ``2 (p^ - (alpha/y) dG_E/dp)``. Curves are followed both ways from where centre and replicas are typical
     solutions that know nothing of each other; one replica is a pair. The best solutions are nearly the best weights: at
-    ``alpha`` = 0.6 they have 2e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4.
+    ``alpha`` = 0.6 they have 2e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4. Of
+    infinitely many replicas, see `fmjax.replica.centre_limit`, curves are followed from those of a free centre.
 
     The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)``, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ -
     t^²/q0^``, then ``p^ - t^``, for typical replicas also ``ln y``, and ``F`` is stationary where
@@ -97,11 +100,12 @@ class CentredEnsemble(Functional):
         centre: ``"free"`` or ``"solution"``.
         centre_margin: of a centre that is a solution, that of the model unless given; differentiable.
         nodes: of the outer and of the inner integrals, see `RobustEnsemble`; of a centre that is a solution, of a weight in
-            the shared field, in ``u`` and in the centre's own field, then of a pattern in both fields and in ``w``.
+            the shared field, ``u`` and the centre's own field, then of a pattern in both fields and ``w``; for infinitely
+            many replicas of a weight in the shared field and of a pattern in both.
 
     Raises:
-        ValueError: another number of replicas, a model with a teacher, or weights that are not binary; infinitely many with
-            an even constraint or a centre that is a solution, and that with an even one; a free centre with a margin.
+        ValueError: another number of replicas, a model with a teacher, or weights that are not binary; infinitely many or a
+            centre that is a solution with an even constraint, and both with units that jump; a free centre with a margin.
         TypeError: clusters of replicas, which are a cluster already.
 
     Example:
@@ -128,14 +132,10 @@ class CentredEnsemble(Functional):
             raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
         # Refuses what makes no sense without a centre either.
         alone = RobustEnsemble(model, _BEGINS if typical else replicas)
-        if model.teacher:
-            raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
         self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
-        self.centre_margin = margin_of_centre(model, centre, centre_margin)
-        usual = (160, 192, 32, 60, 32, 128) if self.solving else (160, 192)
+        self.centre_margin = margin_of_centre(model, centre, centre_margin, self.infinite)
+        usual = (160, 192) if not self.solving else (1280, 120, 80) if self.infinite else (160, 192, 32, 60, 32, 128)
         self.nodes = usual if nodes is None else tuple(nodes)
-        if self.solving and self.infinite:
-            raise ValueError("infinitely many replicas around a centre that is a solution are not implemented: try 64")
 
     @property
     def typical(self) -> bool:
@@ -146,6 +146,11 @@ class CentredEnsemble(Functional):
     def solving(self) -> bool:
         """Whether the centre is a solution itself."""
         return self.centre_margin is not None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether infinitely many replicas leave their centre, a solution, no freedom."""
+        return self.solving and self.infinite
 
     def _many(self, found: _Scalar) -> _Scalar:
         """The number of replicas: the one given or, of typical ones, what was ``found``."""
@@ -162,8 +167,14 @@ class CentredEnsemble(Functional):
 
     @property
     def before(self) -> CentredEnsemble | None:
-        """The ensemble on whose curve that of typical replicas begins; None for the others, which begin by themselves."""
+        """The ensemble on whose curve that of typical or frozen replicas begins; None where it begins by itself."""
+        if self.frozen:
+            return CentredEnsemble(self.model, math.inf)
         return self._with(_BEGINS, self.nodes) if self.typical else None
+
+    def following(self, fields: Float[Array, " before"]) -> Float[Array, " fields"]:
+        """Those of `before`, and what is new: the number of replicas, or what a centre feels by itself."""
+        return jnp.insert(fields, 2, jnp.full(2, _NO_FIELD)) if self.frozen else jnp.append(fields, 0.0)
 
     def _with(self, replicas: Any, nodes: tuple[int, ...]) -> CentredEnsemble:
         return CentredEnsemble(self.model, replicas, SOLUTION if self.solving else FREE, self.centre_margin, nodes)
@@ -182,19 +193,19 @@ class CentredEnsemble(Functional):
 
     @property
     def positive(self) -> np.ndarray:
-        """All but those along each other, the pull to the centre and the logarithm of the number of replicas."""
-        return np.array([True, True, *[False, True] * self.solving, False, *[False] * self.typical])
+        """All but those along each other, the pull to the centre and logarithms."""
+        return np.array([not self.infinite, True, *[False, True] * self.solving, False, *[False] * self.typical])
 
     @property
     def scale(self) -> np.ndarray:
         """That of the amplitude is small: it counts in the exponent of many replicas."""
-        return np.array([1e-6, 1e-3, *[1e-3, 1e-3] * self.solving, 1e-3, *[1.0] * self.typical])
+        return np.array([1.0 if self.infinite else 1e-6, 1e-3, *[1e-3, 1e-3] * self.solving, 1e-3, *[1.0] * self.typical])
 
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
         """The fields of ``typical`` solutions, which no centre pulls at, and of a ``reference`` that is the centre."""
         nothing, amplitude = jnp.zeros_like(typical.q_hat), jnp.sqrt(typical.q_hat)
         if not self.solving:
-            return jnp.stack([amplitude, nothing, nothing])
+            return jnp.stack([jnp.log(amplitude) if self.infinite else amplitude, nothing, nothing])
         along = jnp.minimum(typical.q_hat, reference.q_hat) / amplitude
         return jnp.stack([amplitude, nothing, along, reference.q_hat - along**2, nothing])
 
@@ -206,36 +217,18 @@ class CentredEnsemble(Functional):
             raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
         amplitude, stretch_hat, *own = fields[: 5 if self.solving else 3]
         along, beside, pull = own if self.solving else (jnp.zeros(()), jnp.zeros(()), *own)
+        amplitude = jnp.exp(amplitude) if self.infinite else amplitude
         y = self._many(_BEGINS * jnp.exp(fields[-1]))
         at = CentreFields(amplitude, stretch_hat, pull, along, beside)
-        site, over_site = self._site(at, y, controls)
-        overlaps = GroupOverlaps.of_site(site, over_site, y)
-        if self.infinite:
-            cusp = self._ensemble(y).cusp(site.mean, amplitude)
-            overlaps = eqx.tree_at(lambda o: o.stretch, overlaps, overlaps.stretch + cusp)
+        overlaps, entropic, site_energy = self._site(at, y, controls)
         implied = self._implied(overlaps, y, controls)
-        entropic, site_energy = over_site(site.potential, site.energy)
-        residual = [amplitude - implied.amplitude, stretch_hat - implied.stretch_hat]
+        changed = jnp.log(amplitude / implied.amplitude) if self.infinite else amplitude - implied.amplitude
+        residual = [changed, stretch_hat - implied.stretch_hat]
         if self.solving:
             residual += [along - implied.along, beside - implied.beside]
-        order = CentredEnsembleOrder(
-            q1=1.0 - overlaps.gap,
-            q0=overlaps.q0,
-            p=1.0 - overlaps.p_gap,
-            q0_hat=amplitude**2,
-            p_hat=pull + along * amplitude,
-            stretch=overlaps.stretch,
-            stretch_hat=stretch_hat,
-            centre=overlaps.centre,
-            t=overlaps.t,
-            centre_hat=along**2 + beside,
-            t_hat=along * amplitude,
-            replicas=y,
-            local_entropy=jnp.zeros_like(y),
-            centre_entropy=jnp.full_like(y, jnp.nan),
-        )
+        order = CentredEnsembleOrder.of(overlaps, at, y, self.frozen)
         single, groups, alone = self._interaction(order, overlaps, y)
-        entropy = local_entropy = entropic + implied.potential - single - 0.5 * groups - alone / y
+        entropy = local_entropy = entropic + implied.potential - single - 0.5 * groups - alone
         if not self.infinite:
             local_entropy = site_energy + implied.energy - single - groups
             order = eqx.tree_at(lambda o: o.centre_entropy, order, y * (entropy - local_entropy))
@@ -254,38 +247,47 @@ class CentredEnsemble(Functional):
         """The free entropy per replica of any order parameters."""
         y, p = self._many(order.replicas), 1.0 - 2.0 * controls.distance
         amplitude = jnp.sqrt(order.q0_hat)
-        along = order.t_hat / amplitude
-        at = CentreFields(amplitude, order.stretch_hat, order.p_hat - order.t_hat, along, order.centre_hat - along**2)
-        site, over_site = self._site(at, y, controls)
-        overlaps = GroupOverlaps.of_order(1.0 - order.q1, order.stretch, p, order.centre, order.t, y)
+        along, free = order.t_hat / amplitude, 0.0 if self.frozen else order.t_hat
+        at = CentreFields(amplitude, order.stretch_hat, order.p_hat - free, along, order.centre_hat - along**2)
+        _, entropic, _ = self._site(at, y, controls)
+        if self.frozen:
+            held = order.centre_stretch, order.t_stretch
+            overlaps = GroupOverlaps.in_the_limit(1.0 - order.q1, order.stretch, order.q1, 1.0 - p, *held)
+        else:
+            overlaps = GroupOverlaps.of_order(1.0 - order.q1, order.stretch, p, order.centre, order.t, y)
         single, groups, alone = self._interaction(order, overlaps, y)
-        (entropic,) = over_site(site.potential)
-        return entropic + self._implied(overlaps, y, controls).potential - single - 0.5 * groups - alone / y
+        return entropic + self._implied(overlaps, y, controls).potential - single - 0.5 * groups - alone
 
     def _interaction(
         self, order: CentredEnsembleOrder, overlaps: GroupOverlaps, y: _Scalar
     ) -> tuple[_Scalar, _Scalar, _Scalar]:
-        """What order parameters and their conjugates cost: each replica, twice their groups, and the centre."""
-        pulls = (1.0 - overlaps.p_gap) * (order.p_hat - order.t_hat) + overlaps.together * order.t_hat
+        """What order parameters and their conjugates cost: each replica, twice their groups, and a share of the centre."""
+        pull = order.p_hat - (0.0 if self.frozen else order.t_hat)
+        pulls = (1.0 - overlaps.p_gap) * pull + overlaps.together * order.t_hat
         single = 0.5 * (order.q0_hat + order.stretch_hat / y) * overlaps.gap + pulls
         groups = (1.0 - overlaps.gap) * order.stretch_hat + order.q0_hat * overlaps.stretch
-        return single, groups, 0.5 * order.centre_hat * overlaps.centre_gap
+        return single, groups, 0.5 * order.centre_hat * overlaps.centre_gap / (1.0 if self.frozen else y)
 
-    def _site(self, at: CentreFields, y: _Scalar, controls: RobustEnsembleControls) -> tuple[CentreSite, Average]:
-        """A weight of a group in fields ``at``."""
+    def _site(
+        self, at: CentreFields, y: _Scalar, controls: RobustEnsembleControls
+    ) -> tuple[GroupOverlaps, _Scalar, _Scalar]:
+        """What a weight of a group in fields ``at`` implies, its free entropy per replica, and that of one alone."""
+        if self.frozen:
+            overlaps, entropic = site_in_the_limit(at, self.nodes[0], controls.tilt)
+            return overlaps, entropic, entropic
         if not self.infinite:
-            return CentreSite.of(at, y, self.nodes[:2], self.nodes[2] if self.solving else None, controls.tilt)
-        # Of both signs of the centre that of the field, which is positive on the nodes.
-        found, over = self._ensemble(y).site(at.amplitude, at.pull, at.stretch, controls)
-        follows, none = jnp.ones_like(found.slope), jnp.zeros_like(found.slope)
-        block = (found.potential, found.slope, found.scatter, found.bend, 1.0 - found.slope, found.energy)
-        return CentreSite(*block, centre=follows, variance=none, turning=none, within=found.scatter), over
+            site, over = CentreSite.of(at, y, self.nodes[:2], self.nodes[2] if self.solving else None, controls.tilt)
+            return GroupOverlaps.of_site(site, over, y), *over(site.potential, site.energy)
+        return free_site_in_the_limit(self._ensemble(y), at, controls)
 
     def _implied(self, overlaps: GroupOverlaps, y: _Scalar, controls: RobustEnsembleControls) -> Implied:
         """What patterns imply at these ``overlaps``."""
         if self.centre_margin is not None:
             model, centre = self.model, self.model.with_margin(self.centre_margin)
             both = model.unit_constraint, centre.unit_constraint
+            if self.infinite:
+                at = overlaps, controls.alpha, model.architecture
+                return pattern_in_the_limit(*at, *both, self.nodes[1:], controls.tilt)
             pattern, over = CentrePattern.of(overlaps, y, model.architecture, *both, self.nodes[3:], controls.tilt)
             return pattern.implied(over, y, controls.alpha)
         none = jnp.zeros_like(overlaps.q0)

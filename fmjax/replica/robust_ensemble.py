@@ -162,13 +162,13 @@ class RobustEnsemble(Functional):
 
     @property
     def positive(self) -> np.ndarray:
-        """All but that of the teacher."""
-        return np.array([True, *[False] * self.model.teacher, True])
+        """All but that of the teacher, and a logarithm."""
+        return np.array([not self.infinite, *[False] * self.model.teacher, True])
 
     @property
     def scale(self) -> np.ndarray:
-        """The amplitude becomes exponentially small as ``d -> 0`` for infinitely many replicas, and still counts."""
-        return np.array([1e-6, *[1e-3] * self.model.teacher, 1e-3])
+        """That of the amplitude is small: it counts in the exponent of many replicas."""
+        return np.array([1.0 if self.infinite else 1e-6, *[1e-3] * self.model.teacher, 1e-3])
 
     def saddle(
         self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
@@ -177,6 +177,7 @@ class RobustEnsemble(Functional):
         if clusters is not None:
             raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
         amplitude, R_hat, stretch_hat = fields if self.model.teacher else (fields[0], jnp.zeros_like(fields[0]), fields[1])
+        amplitude = jnp.exp(amplitude) if self.infinite else amplitude
         share = 1.0 / self.replicas  # zero for infinitely many
         site, over_site = self.site(amplitude, R_hat, stretch_hat, controls)
         teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
@@ -194,7 +195,8 @@ class RobustEnsemble(Functional):
         q1, q0_hat = 1.0 - gap, amplitude**2
         implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
         interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch) - R * R_hat
-        residual = [amplitude - jnp.sqrt(controls.alpha * slopes.between * common)]
+        implied_amplitude = jnp.sqrt(controls.alpha * slopes.between * common)
+        residual = [jnp.log(amplitude / implied_amplitude) if self.infinite else amplitude - implied_amplitude]
         if self.model.teacher:
             residual.append(R_hat - controls.alpha * slopes.teacher * label)
         return Saddle(
@@ -221,7 +223,8 @@ class RobustEnsemble(Functional):
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
         """The fields at the distance of ``typical`` solutions, where replicas do not interact; any ``reference`` will do."""
         teacher = [typical.R_hat] if self.model.teacher else []
-        return jnp.stack([jnp.sqrt(typical.q_hat), *teacher, jnp.zeros_like(typical.q_hat)])
+        amplitude = 0.5 * jnp.log(typical.q_hat) if self.infinite else jnp.sqrt(typical.q_hat)
+        return jnp.stack([amplitude, *teacher, jnp.zeros_like(typical.q_hat)])
 
     def site(
         self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls

@@ -76,11 +76,12 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     reference, own = typical
     order, model = order_of(reference), functional.model
     local = isinstance(functional, FranzParisi) or (isinstance(functional, CentredEnsemble) and functional.solving)
-    begins = functional.before if isinstance(functional, CentredEnsemble) else None
-    if begins is None:
-        follower, start = Follower(), functional.start(order, order_of(own))
-    else:  # from a point of another curve Newton is close
-        follower, start = Follower(sweeps=0), _where_centres_end(begins, alpha, typical)
+    follower, begins = Follower(), None
+    if isinstance(functional, CentredEnsemble) and (begins := functional.before) is not None:
+        # From a point of another curve Newton is close.
+        follower, start = Follower(sweeps=0), functional.following(_where_it_begins(begins, alpha, typical))
+    else:
+        start = functional.start(order, order_of(own))
     track = follower(
         _equations,
         (functional, alpha, order),
@@ -101,7 +102,7 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     status = both_resolved(status, track.numbers.T, track.errors.T)
     if isinstance(functional, CentredEnsemble):
         crowded = functional.crowded(_order_of(functional, track.numbers))
-        if begins is not None:  # beyond the farthest point there are ever more replicas, where there are solutions
+        if functional.typical:  # beyond the farthest point there are ever more replicas, where there are solutions
             beyond = reached & (distance > jnp.max(jnp.where(track.status == CONVERGED, distance, 0.0)))
             solvable = entropy_of(Equilibrium(model), alpha, own) > NO_SOLUTIONS
             crowded |= ((status == BRANCH_ENDED) | (status == STALLED)) & beyond & solvable
@@ -111,12 +112,12 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     return eqx.tree_at(lambda t: (t.fields, t.numbers, t.status), track, found)
 
 
-def _where_centres_end(functional: CentredEnsemble, alpha: _Scalar, typical: tuple[Root, Root]) -> Float[Array, " fields"]:
-    """Where, on its curve, the entropy of centres is closest to zero; the logarithm of the number of replicas is new."""
-    track = follow(functional, alpha, jax.nn.sigmoid(jnp.linspace(*_BEFORE)), typical)
-    centres = _order_of(functional, track.numbers).centre_entropy
-    nearest = jnp.argmin(jnp.where(track.status == CONVERGED, jnp.abs(centres), jnp.inf))
-    return jnp.append(track.fields[nearest], 0.0)
+def _where_it_begins(functional: CentredEnsemble, alpha: _Scalar, typical: tuple[Root, Root]) -> Float[Array, " fields"]:
+    """On this curve, where the entropy of centres is closest to zero; of infinitely many replicas, its farthest point."""
+    distances = jax.nn.sigmoid(jnp.linspace(*_BEFORE))
+    track = follow(functional, alpha, distances, typical)
+    away = -distances if functional.infinite else jnp.abs(_order_of(functional, track.numbers).centre_entropy)
+    return track.fields[jnp.argmin(jnp.where(track.status == CONVERGED, away, jnp.inf))]
 
 
 @jax.custom_jvp

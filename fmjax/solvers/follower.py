@@ -135,7 +135,7 @@ class Follower(eqx.Module):
         Args:
             equations: ``(inputs, fields, tilt) -> (residual, numbers)``, the last residual being the position.
             inputs: their first argument.
-            start: a guess of the fields where the curve starts, at which the last one vanishes.
+            start: a guess of the fields where the curve starts, at which the last one is what it is here.
             targets: positions, in any order.
             positive: which fields cannot be negative.
             scale: of each field, see `fmjax.replica.Functional.scale`.
@@ -205,11 +205,11 @@ class Follower(eqx.Module):
         def length(fields, move):
             return jnp.max(jnp.abs(move) / (scale + jnp.abs(fields)))
 
-        # While the start is looked for, the last field is held at zero instead of the position where it is asked for.
+        # While the start is looked for, the last field is held where it is instead of the position where it is asked for.
         last = jnp.zeros(size).at[-1].set(1.0)
         here, slope = at.residual[-1], at.jacobian[-1]
         matrix = at.jacobian.at[-1].set(jnp.where(s.starting, jnp.append(last, 0.0), slope))
-        residual = at.residual.at[-1].set(jnp.where(s.starting, s.fields[-1], here - s.position))
+        residual = at.residual.at[-1].set(jnp.where(s.starting, 0.0, here - s.position))
         columns = solve(matrix[:, :size], jnp.stack([-residual, -matrix[:, size], last], axis=1))
         move, shift, tangent = columns.T
         move = jnp.where(s.starting & (s.tries < self.sweeps), -residual, move)
