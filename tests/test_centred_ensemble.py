@@ -140,6 +140,22 @@ def test_infinitely_many_replicas_are_the_limit_of_many_and_lie_on_the_curve_wit
     assert jnp.all(jnp.isnan(densest.order.centre_entropy))
 
 
+def test_infinitely_many_replicas_at_a_small_load_keep_the_field_that_groups_share():
+    """Without one all patterns are solved at no cost: the entropy is that of all weights, which is stationary as well."""
+    distance = np.array([0.1, 0.15, 0.2, 0.21, 0.3])
+    found = fmjax.curve(DENSEST, alpha=0.05, distance=distance)
+    assert np.all(found.converged), found.result
+    missing = -distance * np.log(distance) - (1 - distance) * np.log1p(-distance) - np.asarray(found.entropy)
+    assert np.all(missing[1:] > 1e-5)
+    assert missing[0] == pytest.approx(1.15e-7, abs=5e-9)
+    easy = fmjax.CentredEnsemble(fmjax.Perceptron(), jnp.inf, centre="solution", centre_margin=-1.0)
+    held = fmjax.curve(easy, alpha=0.05, distance=distance)  # by a constraint that every such centre obeys: other integrals
+    apart = np.abs(np.asarray(held.entropy) - np.asarray(found.entropy))
+    assert np.all(apart <= np.asarray(held.error_estimate + found.error_estimate))
+    assert np.all(apart < 1e-8)
+    assert np.all(np.asarray(found.order.q0_hat) > 0.0)
+
+
 def test_where_nothing_pulls_at_infinitely_many_replicas_they_are_those_without_a_centre():
     """At its extrema: both loads are those of `thresholds.robust_alpha_u`, where the maximum meets the minimum."""
     distance = np.geomspace(0.01, 0.05, 40)

@@ -98,19 +98,18 @@ def site_in_the_limit(at: CentreFields, nodes: int, tilt: _Scalar | float) -> tu
 
 def pattern_in_the_limit(
     overlaps: GroupOverlaps,
-    alpha: _Scalar,
+    controls: RobustEnsembleControls,
     architecture: Architecture,
     constraint: Constraint,
     centre: Constraint,
     nodes: tuple[int, ...],
-    tilt: _Scalar | float,
 ) -> Implied:
-    """What ``alpha`` patterns imply, by ``nodes`` in ``z`` and ``z'``, for constraints on replicas and on the ``centre``.
+    """What patterns imply, by ``nodes`` in ``z`` and ``z'``, for constraints on replicas and on the ``centre``.
 
     Replicas are at ``scale z + rise w``, the centre at ``along z + beside z' + follows w``; ``w`` is where ``-w²/2 + ln H``
     is largest, minus ``l²/2`` if the centre lacks ``l`` standard deviations of what is free of it: a parabola more.
     """
-    at = overlaps
+    at, alpha = overlaps, controls.alpha
     close = Kernels.beside_one(architecture, at.gap, at.p_gap)
     far = Kernels.of(architecture, at.q0, 1.0 - at.p_gap)
     (gap, _), (inside, held), (bend, held_bend) = close.value, close.slope, close.bend
@@ -158,7 +157,7 @@ def pattern_in_the_limit(
         return jnp.concatenate([by_both, by_one[:, None]], axis=1)
 
     none = jnp.zeros_like(z)
-    over = Average(chance[:, None] * with_alone(weight, jnp.exp(log_H(begins))), twins(z.size)[:, None], tilt)
+    over = Average(chance[:, None] * with_alone(weight, jnp.exp(log_H(begins))), twins(z.size)[:, None], controls.tilt)
     slope, force = with_alone(both.slope, alone.slope), with_alone(pushed, none)
     common, single, product, moving, energy = over(
         slope**2,

@@ -209,7 +209,7 @@ class CentredEnsembleOrder(eqx.Module):
 
     @staticmethod
     def of(overlaps: GroupOverlaps, at: CentreFields, y: _Scalar, frozen: bool) -> CentredEnsembleOrder:
-        """Of a group in fields ``at``, without its entropies; ``frozen``: infinitely many replicas around a solution."""
+        """Of ``overlaps`` and fields ``at`` of ``y`` replicas, without entropies; ``frozen``: infinitely many, a solution."""
         t_hat, already = at.along * at.amplitude, 1.0 if frozen else y
         return CentredEnsembleOrder(
             q1=1.0 - overlaps.gap,

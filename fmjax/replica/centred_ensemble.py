@@ -84,10 +84,10 @@ class CentredEnsemble(Functional):
     with the slope ``2 (p^ - (alpha/y) dG_E/dp)``. Curves are followed both ways from where centre and replicas are typical
     solutions that know nothing of each other; one replica is a pair. The best solutions are nearly the best weights: at
     ``alpha`` = 0.6 they have 2e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4. Of
-    infinitely many replicas, see `fmjax.replica.centre_limit`, curves are followed from those of a free centre.
+    infinitely many replicas (`fmjax.replica.centre_limit`) curves are followed from those of a free centre.
 
-    The fields are ``sqrt(q0^)``, ``D^ = y (q1^ - q0^)``, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ -
-    t^²/q0^``, then ``p^ - t^``, for typical replicas also ``ln y``, and ``F`` is stationary where
+    The fields are those of `RobustEnsemble`, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ - t^²/q0^``, then
+    ``p^ - t^``, for typical replicas also ``ln y``, and ``F`` is stationary where
 
     .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad p = E\langle \tilde w m\rangle, \quad
         \hat q_0 = \alpha E\langle f\rangle^2, \quad \hat q_1 = \alpha E\langle f^2\rangle
@@ -217,13 +217,12 @@ class CentredEnsemble(Functional):
             raise TypeError("a centred ensemble has no clusters of its own: its replicas are one")
         amplitude, stretch_hat, *own = fields[: 5 if self.solving else 3]
         along, beside, pull = own if self.solving else (jnp.zeros(()), jnp.zeros(()), *own)
-        amplitude = jnp.exp(amplitude) if self.infinite else amplitude
-        y = self._many(_BEGINS * jnp.exp(fields[-1]))
+        y, amplitude = self._many(_BEGINS * jnp.exp(fields[-1])), jnp.exp(amplitude) if self.infinite else amplitude
         at = CentreFields(amplitude, stretch_hat, pull, along, beside)
         overlaps, entropic, site_energy = self._site(at, y, controls)
         implied = self._implied(overlaps, y, controls)
-        changed = jnp.log(amplitude / implied.amplitude) if self.infinite else amplitude - implied.amplitude
-        residual = [changed, stretch_hat - implied.stretch_hat]
+        shared = jnp.log(amplitude / implied.amplitude) if self.infinite else amplitude - implied.amplitude
+        residual = [shared, stretch_hat - implied.stretch_hat]
         if self.solving:
             residual += [along - implied.along, beside - implied.beside]
         order = CentredEnsembleOrder.of(overlaps, at, y, self.frozen)
@@ -286,8 +285,7 @@ class CentredEnsemble(Functional):
             model, centre = self.model, self.model.with_margin(self.centre_margin)
             both = model.unit_constraint, centre.unit_constraint
             if self.infinite:
-                at = overlaps, controls.alpha, model.architecture
-                return pattern_in_the_limit(*at, *both, self.nodes[1:], controls.tilt)
+                return pattern_in_the_limit(overlaps, controls, model.architecture, *both, self.nodes[1:])
             pattern, over = CentrePattern.of(overlaps, y, model.architecture, *both, self.nodes[3:], controls.tilt)
             return pattern.implied(over, y, controls.alpha)
         none = jnp.zeros_like(overlaps.q0)

@@ -98,8 +98,9 @@ class RobustEnsemble(Functional):
     centre: ``D`` grows, and the branch may be lost; such rows say so.
 
     The fields are ``sqrt(q0^)``, the amplitude of the field that all groups share, and ``D^``, which vanishes where replicas
-    do not interact. With the mean weight ``m`` and the force ``f`` of one replica and means ``<.>`` over a group, ``phi`` is
-    stationary where
+    do not interact. Of infinitely many replicas it is the logarithm of the amplitude: without one all patterns would be
+    solved at no cost, which is stationary as well. With the mean weight ``m`` and the force ``f`` of one replica and means
+    ``<.>`` over a group, ``phi`` is stationary where
 
     .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad \hat q_0 = \alpha E\langle f\rangle^2, \quad
         \phi'(d) = (1 - \tfrac1y)\,[\hat D - \alpha y\,(E\langle f^2\rangle - E\langle f\rangle^2)]
@@ -185,18 +186,13 @@ class RobustEnsemble(Functional):
         stretch = scatter + self.cusp(site.slope, amplitude)
         pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, controls)
         chance = over.probability
-        terms = (
-            chance * pattern.slope**2,
-            chance * pattern.scatter,
-            chance * pattern.potential,
-            label_change * pattern.slope,
-        )
-        common, single, energetic, label = over.sums(*terms)
+        terms = chance * pattern.slope**2, chance * pattern.scatter, chance * pattern.potential
+        common, single, energetic, label = over.sums(*terms, label_change * pattern.slope)
         q1, q0_hat = 1.0 - gap, amplitude**2
         implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
         interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch) - R * R_hat
-        implied_amplitude = jnp.sqrt(controls.alpha * slopes.between * common)
-        residual = [jnp.log(amplitude / implied_amplitude) if self.infinite else amplitude - implied_amplitude]
+        shared = jnp.sqrt(controls.alpha * slopes.between * common)
+        residual = [jnp.log(amplitude / shared) if self.infinite else amplitude - shared]
         if self.model.teacher:
             residual.append(R_hat - controls.alpha * slopes.teacher * label)
         return Saddle(
