@@ -18,6 +18,7 @@ THEORY = (
     "there are no typical solutions at this alpha and the margin of those that are counted",
     "the error estimate is as large as the answer: the integrals need more nodes than these, see nodes=",
     "the best centres here are those of more replicas than the integrals resolve: infinitely many are close, see replicas",
+    "the centre has no solution at this alpha and its own margin: give a smaller one, see centre_margin",
 )
 BELIEFS = (
     CONVERGED,

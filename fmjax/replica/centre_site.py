@@ -209,7 +209,7 @@ class CentredEnsembleOrder(eqx.Module):
 
     @staticmethod
     def of(overlaps: GroupOverlaps, at: CentreFields, y: _Scalar, frozen: bool) -> CentredEnsembleOrder:
-        """Of ``overlaps`` and fields ``at`` of ``y`` replicas, without entropies; ``frozen``: infinitely many, a solution."""
+        """Of ``overlaps`` and fields ``at`` of ``y`` replicas, without entropies; ``frozen``: see `CentredEnsemble`."""
         t_hat, already = at.along * at.amplitude, 1.0 if frozen else y
         return CentredEnsembleOrder(
             q1=1.0 - overlaps.gap,

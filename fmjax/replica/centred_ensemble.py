@@ -24,7 +24,7 @@ from fmjax.replica.centre_site import (
 )
 from fmjax.replica.clusters import Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
-from fmjax.replica.functional import Functional, Saddle
+from fmjax.replica.functional import Functional, Saddle, nodes_of
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls
 
 __all__ = ["TYPICAL", "CentredEnsemble"]
@@ -104,8 +104,8 @@ class CentredEnsemble(Functional):
             many replicas of a weight in the shared field and of a pattern in both.
 
     Raises:
-        ValueError: another number of replicas, a model with a teacher, or weights that are not binary; infinitely many or a
-            centre that is a solution with an even constraint, and both with units that jump; a free centre with a margin.
+        ValueError: other numbers of replicas or nodes, a teacher, weights that are not binary; infinitely many or a centre
+            that is a solution with an even constraint, and both with units that jump; a free centre with a margin.
         TypeError: clusters of replicas, which are a cluster already.
 
     Example:
@@ -135,7 +135,7 @@ class CentredEnsemble(Functional):
         self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
         self.centre_margin = margin_of_centre(model, centre, centre_margin, self.infinite)
         usual = (160, 192) if not self.solving else (1280, 120, 80) if self.infinite else (160, 192, 32, 60, 32, 128)
-        self.nodes = usual if nodes is None else tuple(nodes)
+        self.nodes = usual if nodes is None else nodes_of(*usual)(nodes)
 
     @property
     def typical(self) -> bool:

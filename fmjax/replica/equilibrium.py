@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import equinox as eqx
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.checks import whole
 from fmjax.models import Loss, Model
 from fmjax.quadrature import Layered, twins
 from fmjax.replica.clusters import Clusters, Inside
@@ -74,10 +76,11 @@ class Equilibrium(Functional):
 
     Raises:
         TypeError: ``model`` is none.
+        ValueError: ``nodes`` is no whole number from 8 on.
     """
 
     model: Model
-    nodes: int = eqx.field(static=True, default=160)
+    nodes: int = eqx.field(static=True, default=160, converter=partial(whole, "nodes", least=8))
 
     control: ClassVar[str] = "alpha"
     faint: ClassVar[float] = 1e-18

@@ -17,7 +17,7 @@ from fmjax.replica.clusters import FAINT, Clusters, Inside
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.franz_parisi_nodes import pattern_nodes
 from fmjax.replica.franz_parisi_order import Covariances, FranzParisiControls, FranzParisiOrder, Overlaps
-from fmjax.replica.functional import Average, Functional, Magnetisations, Saddle, Tilted
+from fmjax.replica.functional import Average, Functional, Magnetisations, Saddle, Tilted, nodes_of
 from fmjax.replica.stability import replicon
 from fmjax.replica.teacher import probability_given_tail
 
@@ -95,12 +95,13 @@ class FranzParisi(Functional):
 
     Raises:
         TypeError: ``model`` is none, or ``reference`` no constraint.
-        ValueError: both a margin and a constraint, or neither; with a teacher, a reference that is not drawn with a margin.
+        ValueError: both a margin and a constraint, or neither; of a teacher, a reference not drawn with a margin; other
+            ``nodes`` than four whole numbers.
     """
 
     model: Model
     reference: Constraint
-    nodes: tuple[int, int, int, int] = eqx.field(static=True)
+    nodes: tuple[int, int, int, int] = eqx.field(static=True, converter=nodes_of(52, 52, 80, 40))
 
     control: ClassVar[str] = "distance"
     order: ClassVar[type[FranzParisiOrder]] = FranzParisiOrder

@@ -23,14 +23,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.checks import refuse_another
+from fmjax.checks import refuse_another, whole
 from fmjax.models import Architecture, Constraint, Model, Site, Weights
 from fmjax.replica.clusters import Broken, Clusters, Inside
 from fmjax.special import derivatives
 
-__all__ = ["Average", "Functional", "Kernels", "Magnetisations", "Saddle", "Tilted"]
+__all__ = ["Average", "Functional", "Kernels", "Magnetisations", "Saddle", "Tilted", "nodes_of"]
 
 _Scalar = Float[Array, ""]
+
+
+def nodes_of(*usual: int) -> Callable[[Any], Any]:
+    """What makes numbers of nodes, of as many integrals as there are ``usual`` ones; `ValueError` for what are none."""
+
+    def convert(nodes: Any) -> tuple[int, ...]:
+        if isinstance(nodes, str | bytes) or np.ndim(nodes) != 1 or len(nodes) != len(usual):
+            raise ValueError(f"nodes must be {len(usual)} whole numbers, one for each integral, not {nodes!r}: try {usual}")
+        return tuple(whole("nodes", count, least=8) for count in nodes)
+
+    return convert
 
 
 class Saddle(eqx.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from fmjax.models import Binary
 from fmjax.replica.clusters import Broken, Clusters
-from fmjax.replica.functional import Functional, Saddle
+from fmjax.replica.functional import Functional, Saddle, nodes_of
 
 __all__ = ["OneStep"]
 
@@ -45,11 +45,11 @@ class OneStep(eqx.Module):
         nodes: of the tables of potentials of a block, and of the inner integrals of a pattern and of a weight.
 
     Raises:
-        ValueError: the weights are not binary.
+        ValueError: the weights are not binary; ``nodes`` are no three whole numbers.
     """
 
     symmetric: Functional
-    nodes: tuple[int, int, int] = eqx.field(static=True, default=(480, 96, 64))
+    nodes: tuple[int, int, int] = eqx.field(static=True, default=(480, 96, 64), converter=nodes_of(480, 96, 64))
 
     def __check_init__(self):
         weights = self.symmetric.model.weights

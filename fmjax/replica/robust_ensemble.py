@@ -17,7 +17,7 @@ from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
-from fmjax.replica.functional import Average, Functional, Kernels, Saddle
+from fmjax.replica.functional import Average, Functional, Kernels, Saddle, nodes_of
 from fmjax.replica.teacher import Label
 from fmjax.special import log_2cosh
 
@@ -116,15 +116,15 @@ class RobustEnsemble(Functional):
         nodes: of the outer and of the inner integrals; with 168 inner ones some slopes are off by more than their estimates.
 
     Raises:
-        ValueError: another number of replicas, infinitely many with an even constraint (groups and their opposites, which
-            have no overlap, leave no finite ``D``) or with a teacher (whose field moves the cusp of a weight away from
+        ValueError: other numbers of replicas or nodes, infinitely many with an even constraint (groups and their opposites,
+            which have no overlap, leave no finite ``D``) or with a teacher (whose field moves the cusp of a weight away from
             zero: not implemented), or weights that are not binary, or a loss.
         TypeError: clusters of replicas, which are a cluster already.
     """
 
     model: Model
     replicas: float | _Scalar
-    nodes: tuple[int, int] = eqx.field(static=True)
+    nodes: tuple[int, int] = eqx.field(static=True, converter=nodes_of(160, 192))
     infinite: bool = eqx.field(static=True)
 
     control: ClassVar[str] = "distance"

@@ -17,7 +17,7 @@ from fmjax.quadrature import Layered, offset, twins
 from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import EquilibriumControls
-from fmjax.replica.functional import Average, Functional, Kernels, Saddle
+from fmjax.replica.functional import Average, Functional, Kernels, Saddle, nodes_of
 from fmjax.special import log_2cosh
 
 __all__ = ["UltrametricEnsemble", "UltrametricOrder"]
@@ -106,8 +106,8 @@ class UltrametricEnsemble(Functional):
             level in every case; with more of them several minima compete. At 3 some cases have no answer, and say so.
 
     Raises:
-        ValueError: other numbers of groups or replicas, more than 16 in all, a model with a teacher, or weights that are not
-            binary.
+        ValueError: other numbers of groups, replicas or nodes, more than 16 in all, a model with a teacher, or weights that
+            are not binary.
         TypeError: clusters of replicas, which are in groups already.
 
     Example:
@@ -119,7 +119,7 @@ class UltrametricEnsemble(Functional):
     model: Model
     groups: float | _Scalar
     replicas: float | _Scalar
-    nodes: tuple[int, int, int] = eqx.field(static=True)
+    nodes: tuple[int, int, int] = eqx.field(static=True, converter=nodes_of(64, 90, 90))
 
     control: ClassVar[str] = "alpha"
     order: ClassVar[type[UltrametricOrder]] = UltrametricOrder

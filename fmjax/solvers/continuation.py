@@ -18,7 +18,16 @@ from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsem
 from fmjax.solvers.follower import Follower, Track
 from fmjax.solvers.implicit import along, response, slopes_of, still
 from fmjax.solvers.newton import Root
-from fmjax.solvers.outcome import BRANCH_ENDED, CONVERGED, COUNTED_FAILED, CROWDED, REFERENCE_FAILED, STALLED, both_resolved
+from fmjax.solvers.outcome import (
+    BRANCH_ENDED,
+    CENTRE_FAILED,
+    CONVERGED,
+    COUNTED_FAILED,
+    CROWDED,
+    REFERENCE_FAILED,
+    STALLED,
+    both_resolved,
+)
 from fmjax.solvers.saddle import (
     SaddlePoint,
     entropy_of,
@@ -75,7 +84,10 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     """The curve from where it starts, solutions that are `typical_of` it, without derivatives."""
     reference, own = typical
     order, model = order_of(reference), functional.model
-    local = isinstance(functional, FranzParisi) or (isinstance(functional, CentredEnsemble) and functional.solving)
+    missing = REFERENCE_FAILED if isinstance(functional, FranzParisi) else COUNTED_FAILED
+    if isinstance(functional, CentredEnsemble) and functional.solving:
+        missing = CENTRE_FAILED
+    local = missing != COUNTED_FAILED
     follower, begins = Follower(), None
     if isinstance(functional, CentredEnsemble) and (begins := functional.before) is not None:
         # From a point of another curve Newton is close.
@@ -98,7 +110,7 @@ def follow(functional: _Local, alpha: _Scalar, distance: Float[Array, " n"], typ
     reached = True if isinstance(functional, FranzParisi) else distance < functional.farthest(order)
     status = jnp.where(reached, track.status, BRANCH_ENDED)
     status = jnp.where(own.status == CONVERGED, status, COUNTED_FAILED)
-    status = jnp.where(exists, status, REFERENCE_FAILED if local else COUNTED_FAILED)
+    status = jnp.where(exists, status, missing)
     status = both_resolved(status, track.numbers.T, track.errors.T)
     if isinstance(functional, CentredEnsemble):
         crowded = functional.crowded(_order_of(functional, track.numbers))

@@ -15,6 +15,7 @@ from fmjax.sentences import THEORY
 
 __all__ = [
     "BRANCH_ENDED",
+    "CENTRE_FAILED",
     "CONVERGED",
     "COUNTED_FAILED",
     "CROWDED",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 STALLED, OUT_OF_STEPS, NOT_FINITE, BRANCH_ENDED, REFERENCE_FAILED = range(1, 6)
-NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED, CROWDED = range(6, 10)
+NO_CANDIDATE, COUNTED_FAILED, UNRESOLVED, CROWDED, CENTRE_FAILED = range(6, 11)
 
 
 class Outcome(outcome.Outcome):
