@@ -9,6 +9,7 @@ import xarray as xr
 from fmjax import networks
 from fmjax.networks import study
 from fmjax.reproduce import deep_networks
+from fmjax.reproduce.engine import Engine
 
 
 def test_the_threshold_is_the_largest_number_learned_by_all():
@@ -80,6 +81,27 @@ def test_the_usual_studies_are_the_data_sets_of_the_command():
 
     assert set(networks.STUDIES) == {name.value for name in DataSet} == set(data.TASKS)
     assert all(name == usual.dataset for name, usual in networks.STUDIES.items())
+
+
+def test_the_networks_of_an_interrupted_figure_go_on_where_their_training_was(monkeypatch, tmp_path):
+    short = dataclasses.replace(SMALL, patterns=(10, 40), epochs=4)
+    monkeypatch.setattr(deep_networks, "_studies", lambda quick: [short])
+    trained = []
+
+    def watched(items, description):
+        for item in items:
+            if description != "training":
+                raise KeyboardInterrupt
+            trained.append(item)
+            yield item
+
+    with pytest.raises(KeyboardInterrupt):
+        deep_networks.compute(True, Engine(tmp_path, progress=watched))
+    assert trained == [0, 1, 2, 3]
+    with pytest.raises(KeyboardInterrupt):
+        deep_networks.compute(True, Engine(tmp_path, progress=watched))
+    assert trained == [0, 1, 2, 3]  # none again
+    xr.testing.assert_identical(deep_networks.compute(True, Engine(tmp_path)), deep_networks.compute(True))
 
 
 def test_the_figure_has_a_panel_per_data_set_and_says_what_is_missing(monkeypatch, tmp_path):

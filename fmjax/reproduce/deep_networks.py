@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from fmjax.reproduce.engine import USUAL, Engine
+from fmjax.reproduce.engine import USUAL, Engine, fingerprint
 from fmjax.reproduce.plotting import styled
 from fmjax.sentences import CONVERGED
 
@@ -42,13 +42,14 @@ def _listed(study: Any) -> dict[str, Any]:
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
-    """One study after the other; a data set that is not here leaves its reason instead of numbers."""
+    """One study after the other, from where its training was left; a data set that is not here leaves its reason."""
     from fmjax import networks
 
     studies: list[xr.Dataset] = []
     for study in _studies(quick):
+        kept = None if engine.directory is None else engine.directory / f"{study.dataset}-{fingerprint(_listed(study))}"
         try:
-            found = networks.run(study, progress=engine.progress)
+            found = networks.run(study, checkpoints=kept, progress=engine.progress)
         except FileNotFoundError as error:
             found = xr.Dataset({"result": ((), f"{error}; then remove this file, to compute it again")})
         else:
