@@ -3,7 +3,18 @@
 Here, because to list them must not import JAX.
 """
 
-__all__ = ["BELIEFS", "CONVERGED", "FEW_FLIPS", "FOCUSING", "LOCAL_ENTROPY", "NETWORKS", "NO_POINT", "PHASES", "THEORY"]
+__all__ = [
+    "AROUND_FOUND",
+    "BELIEFS",
+    "CONVERGED",
+    "FEW_FLIPS",
+    "FOCUSING",
+    "LOCAL_ENTROPY",
+    "NETWORKS",
+    "NO_POINT",
+    "PHASES",
+    "THEORY",
+]
 
 CONVERGED = "converged"
 NO_POINT = "a scan over the whole range found no point where this threshold could lie"
@@ -37,6 +48,7 @@ FOCUSING = (
     "not solved: a sweep gave fields that are not finite",
     "not solved: some pattern cannot be satisfied by any weights",
 )
+AROUND_FOUND = (*LOCAL_ENTROPY, *(f"there is no solution to measure around: {sentence}" for sentence in FOCUSING[1:]))
 NETWORKS = (CONVERGED, "not learned: some training patterns are still wrong", "the dataset has fewer images than patterns")
 PHASES = (  # of counted solutions, with one step of replica-symmetry breaking
     "isolated solutions, replica symmetry is exact",

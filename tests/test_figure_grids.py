@@ -37,8 +37,8 @@ def test_committees_are_compared_with_the_theory_at_the_middle_of_their_lattice(
             found = values.assign({name: (grid, np.full(shape, 0.3)) for name in numbers})
             return found.assign(result=(grid, np.full(shape, "converged", dtype=object)))
 
-    def measure(alpha, size, committee, **_):
-        assert (committee.tree, committee.units, size) == (True, units, inputs * units)
+    def measure(engine, alpha, size, **asked):
+        assert (asked["activation"], asked["units"], size) == (figure._model["activation"], units, inputs * units)
         return {"experiment_size": size}
 
     monkeypatch.setattr(at_kappa_max, "experiment_variables", measure)

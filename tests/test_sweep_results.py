@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 
 import fmjax
+from fmjax.message_passing import Committee
+from fmjax.message_passing.experiment import fields_around, measure_entropies
 from tests.small_sweep import REQUEST, tied
 
 
@@ -146,6 +148,40 @@ def test_instances_are_those_of_focusing(out):
         row = found.sel(size=size, alpha=alpha, seed=seed)
         assert (int(row.errors), int(row.sweeps)) == (int(expected.errors), int(expected.sweeps))
         assert str(row.result.values) == expected.result
+
+
+@pytest.mark.parametrize(
+    ("grid", "committee"),
+    [
+        ({"size": 101, "alpha": 0.5}, None),
+        ({"size": 189, "alpha": 0.4, "activation": "sign", "units": 9, "damping": 0.8}, Committee("sign", 9, tree=True)),
+        ({"size": 101, "alpha": 0.9}, None),  # focusing finds nothing
+    ],
+)
+def test_local_entropies_of_instances_are_those_of_the_experiment(grid, committee, out):
+    gamma = fields_around(grid["size"], 4)
+    found = fmjax.sweep({"quantity": "local-entropy", "grid": grid | {"seed": [0, 1], "gamma": gamma}}, out)
+    options = {"committee": committee, "damping": grid.get("damping")}
+    measured = measure_entropies(grid["size"], grid["alpha"], seeds=[0, 1], rows=4, **options)
+    for name in ("distance", "entropy"):
+        np.testing.assert_array_equal(found[name], measured[name])
+    np.testing.assert_array_equal(found.result, measured.result)
+    np.testing.assert_array_equal(found.errors[:, 0], measured.errors)
+    assert set(measured.solved.to_numpy()) == {grid["alpha"] < 0.9}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"units": 7}, "units = 7 are those of a committee"),
+        ({"units": 7, "activation": "sign"}, "shared evenly among 7 units"),
+    ],
+)
+def test_units_that_instances_cannot_have_are_refused(asked, words, out):
+    grid = {"size": 101, "alpha": 0.5, "seed": 0, "gamma": 0.5} | asked
+    with pytest.raises(ValueError, match=words):
+        fmjax.sweep({"quantity": "local-entropy", "grid": grid}, out)
+    assert not out.exists()
 
 
 def test_networks_are_those_of_train_and_patterns_that_there_are_not_say_so(out):

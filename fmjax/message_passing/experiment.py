@@ -17,14 +17,12 @@ from fmjax.message_passing.instance import Instance
 from fmjax.message_passing.local_entropy import default_fields, local_entropy
 from fmjax.message_passing.schedules import PseudoReinforcement, Schedule
 from fmjax.progress import Progress, silent
-from fmjax.sentences import CONVERGED
+from fmjax.sentences import AROUND_FOUND, CONVERGED, FOCUSING, LOCAL_ENTROPY
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["average", "find_in", "find_solutions", "measure_around", "measure_entropies"]
-
-_NOT_MEASURED = "there is no solution to measure around: "
+__all__ = ["average", "fields_around", "find_in", "find_solutions", "measure", "measure_around", "measure_entropies"]
 
 
 def instance_of(seed: int, size: int, alpha: float, margin: float = 0.0, committee: Committee | None = None) -> Instance:
@@ -181,16 +179,13 @@ def _measured(
     rows: int,
     damping: float | None,
 ) -> xr.Dataset:
-    gammas = default_fields(whole("rows", rows, 2), nearest=min(0.25, max(0.003, 20 / controls["size"])))
-    found, measured = [], []
-    for instance, options in instances:
-        found.append(_find(instance, options | {"to_the_end": True}))
-        measured.append(_measure(instance, found[-1], gammas, damping))
+    gammas = fields_around(controls["size"], rows)
+    found, measured = zip(*(measure(instance, gammas, damping, options) for instance, options in instances), strict=True)
     dataset = _dataset(found, seeds, controls)
     grid = ("sample", "row")
     units = {"distance": "1", "entropy": "nats per weight", "residual": "1"}
     columns = {name: (grid, np.stack([one[name] for one in measured]), {"units": unit}) for name, unit in units.items()}
-    results = np.array([one["result"] for one in measured], dtype=object)
+    results = np.array([[AROUND_FOUND[code] for code in one["status"]] for one in measured], dtype=object)
     return dataset.assign(columns | {"result": (grid, results)}).assign_coords(
         gamma=("row", gammas, {"units": "1", "long_name": "field along the solution"})
     )
@@ -234,16 +229,30 @@ def _find(instance: Instance, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure(instance: Instance, found: dict[str, Any], gammas: np.ndarray, damping: float | None) -> dict[str, np.ndarray]:
+def fields_around(size: int, rows: int) -> np.ndarray:
+    """Fields along a solution, from 0 up to where about ten of ``size`` weights differ from it, or 0.3 %."""
+    return default_fields(whole("rows", rows, 2), nearest=min(0.25, max(0.003, 20 / size)))
+
+
+def measure(
+    instance: Instance, gammas: np.ndarray, damping: float | None, options: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A solution that focusing finds at the end of its schedule, and the local entropy around it at fields ``gammas``.
+
+    The status of each is a place in `fmjax.sentences.AROUND_FOUND`; where nothing was found, numbers are NaN.
+    """
+    found = _find(instance, (options or {"damping": damping}) | {"to_the_end": True})
+    names = ("distance", "entropy", "residual")
     if not found["solved"]:
-        nothing = {name: np.full(len(gammas), np.nan) for name in ("distance", "entropy", "residual")}
-        return nothing | {"result": np.full(len(gammas), _NOT_MEASURED + found["outcome"], dtype=object)}
+        code = len(LOCAL_ENTROPY) - 1 + FOCUSING.index(found["outcome"])
+        nothing = {name: np.full(len(gammas), np.nan) for name in names}
+        return found, nothing | {"status": np.full(len(gammas), code)}
     local = local_entropy(instance, found["weights"], gammas, damping=damping)
-    columns = {name: np.asarray(getattr(local, name), dtype=float) for name in ("distance", "entropy", "residual")}
-    return columns | {"result": np.asarray(local.result)}
+    columns = {name: np.asarray(getattr(local, name), dtype=float) for name in names}
+    return found, columns | {"status": np.asarray(local.status)}
 
 
-def _dataset(rows: list[dict[str, Any]], seeds: Sequence[int], controls: dict[str, Any]) -> xr.Dataset:
+def _dataset(rows: Sequence[dict[str, Any]], seeds: Sequence[int], controls: dict[str, Any]) -> xr.Dataset:
     import xarray as xr  # noqa: PLC0415  (message passing itself must not need it)
 
     units = {"min_stability": "1", "seconds": "s", "sweeps": "1", "errors": "patterns"}

@@ -1,8 +1,8 @@
 """Single instances, and networks that are trained."""
 
-from fmjax.quantities.parts import MARGIN, SEED
+from fmjax.quantities.parts import MARGIN, MODEL, SEED
 from fmjax.quantities.quantity import Control, Late, Output, Quantity
-from fmjax.sentences import FOCUSING, NETWORKS
+from fmjax.sentences import AROUND_FOUND, FOCUSING, NETWORKS
 
 __all__ = ["EXPERIMENTS"]
 
@@ -32,6 +32,31 @@ EXPERIMENTS: dict[str, Quantity] = {
         block=8,
         seconds=0.1,
         example="focusing --size 1001 --alpha 0.7",
+    ),
+    "local-entropy": Quantity(
+        "local entropy of a random instance around a solution that focusing finds",
+        {
+            "size": _count("number of weights N"),
+            "alpha": Control("load, patterns per weight", low=0.0, static=True),
+            "margin": Control(MARGIN.about, 0.0, static=True),
+            "seed": Control(SEED.about, low=SEED.low, high=SEED.high, integer=True, static=True),
+            "gamma": Control("field along the solution", low=0.0, along=True),
+            "activation": MODEL["activation"],
+            "units": _count("hidden units K of a tree committee", 1),
+            "damping": Control("of belief propagation; its usual one", low=0.0, high=1.0, static=True, optional=True),
+        },
+        {
+            "distance": Output("1", "Hamming distance per weight from the solution"),
+            "entropy": Output("nats per weight", "log of the number of solutions there"),
+            "errors": Output("patterns", "patterns that the best weights violate", "int32"),
+        },
+        Late("fmjax.quantities.measured:around_found"),
+        AROUND_FOUND,
+        block=1,
+        seconds=0.5,
+        on_host=True,
+        check=Late("fmjax.quantities.measured:committee_of"),
+        example="local-entropy --size 1001 --alpha 0.5",
     ),
     "networks": Quantity(
         "binary multilayer networks that learn images",

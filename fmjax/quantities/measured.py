@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fmjax import message_passing, networks
+from fmjax.message_passing.checks import committee_size
+from fmjax.message_passing.experiment import instance_of, measure
 from fmjax.quantities.quantity import Values
 
 
@@ -17,6 +19,26 @@ def focused(values: Values) -> dict[str, Any]:
     found = message_passing.focusing(instance)
     stability = jnp.min(instance.sums(found.weights).astype(float), initial=jnp.inf) / jnp.sqrt(1.0 * instance.size)
     return {"errors": found.errors, "sweeps": found.sweeps, "min_stability": stability, "result": found.status}
+
+
+def committee_of(values: Values) -> message_passing.Committee | None:
+    """That of the activation and the units, None for a perceptron; refuses a size that its units cannot share."""
+    activation, units = values["activation"], values["units"]
+    if activation == "none":
+        if units != 1:
+            raise ValueError(f"units = {units} are those of a committee: give an activation, or leave units out")
+        return None
+    committee = message_passing.Committee(activation, units, tree=True)
+    committee_size(values["size"], units)
+    return committee
+
+
+def around_found(values: Values) -> dict[str, Any]:
+    """Local entropies around a solution of one instance."""
+    asked = values["size"], values["alpha"], values["margin"]
+    instance = instance_of(values["seed"], *asked, committee=committee_of(values))
+    found, local = measure(instance, values["gamma"], values.get("damping"))
+    return local | {"errors": found["errors"], "result": local["status"]}
 
 
 def trained_networks(values: Values) -> dict[str, Any]:

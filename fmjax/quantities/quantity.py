@@ -104,7 +104,7 @@ class Quantity:
             second.
         seconds: of one point on one core, for estimates before anything ran (AMD EPYC, jax 0.10.2).
         vectorised: cheap enough to be computed for all points of a block together, on a CPU as well.
-        on_host: `evaluate` is Python that calls compiled programs; every control is static.
+        on_host: `evaluate` is Python that calls compiled programs; every control is static, or runs ``along``.
         check: called with the static controls of each program before anything runs; raises for what does not go together.
         details: what a help text says beyond `about`: lines of at most 78 characters.
         example: a command for an example, without ``fmjax``; empty where there is none but `fmjax sweep`.

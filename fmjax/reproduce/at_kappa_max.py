@@ -154,7 +154,7 @@ class AtKappaMax:
                 "experiment_alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
                 "experiment_margin": ((), margin, {"units": "1", "long_name": "margin of the solutions in the theory"}),
             }
-            | experiment_variables(alpha, size, **options, progress=engine.progress, committee=committee)
+            | experiment_variables(engine, alpha, size, units=units, activation=self._model["activation"], **options)
         )
 
 

@@ -56,9 +56,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     for name, about in (("entropy", nats), ("error_estimate", nats), ("result", {})):
         variables[f"robust_{name}"] = ("robust_distance", robust[name].to_numpy(), about)
     return xr.Dataset(
-        curve_variables(curves, "reference")
-        | variables
-        | experiment_variables(alpha, **chosen["experiment"], progress=engine.progress),
+        curve_variables(curves, "reference") | variables | experiment_variables(engine, alpha, **chosen["experiment"]),
         coords={
             "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
             "margin_result": ("reference", ["converged", str(largest.result.item())]),

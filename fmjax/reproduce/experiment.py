@@ -1,53 +1,44 @@
 """Points of figures 3, 6 and 7: local entropy around solutions that were found, to be laid over a curve of the theory."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from fmjax.progress import Progress
+from fmjax.reproduce.engine import Engine
 from fmjax.reproduce.plotting import converged
-
-if TYPE_CHECKING:
-    from fmjax.message_passing import Committee
 
 
 def experiment_variables(
-    alpha: float,
-    size: int,
-    samples: int,
-    fields: int,
-    progress: Progress,
-    committee: "Committee | None" = None,
-    damping: float | None = None,
+    engine: Engine, alpha: float, size: int, samples: int, fields: int, units: int = 1, **others: Any
 ) -> dict[str, Any]:
     """Local entropies around solutions that were found, over ``("sample", "field")``, and their averages.
 
     Args:
+        engine: that of the figure: every instance is a block of a sweep.
         alpha: patterns per weight.
         size: weights of each instance.
         samples: number of instances.
         fields: along each solution.
-        progress: wraps the loop over instances.
-        committee: None for perceptrons.
-        damping: of belief propagation, its usual one by default.
+        units: hidden units of a tree committee.
+        others: ``activation`` of it, and ``damping`` of belief propagation.
     """
-    from fmjax.message_passing.experiment import average, measure_entropies
+    from fmjax.message_passing.experiment import average, fields_around
 
-    options: dict[str, Any] = {"committee": committee, "damping": damping, "progress": progress}
-    measured = measure_entropies(size, alpha, seeds=range(samples), rows=fields, **options)
+    gamma, seeds = fields_around(size, fields), np.arange(samples)
+    measured = engine.grid("local-entropy", alpha=alpha, size=size, seed=seeds, gamma=gamma, units=units, **others)
     means, grid = average(measured), ("sample", "field")
-    units = {"distance": "1", "entropy": "nats per weight"}
+    about = {"distance": "1", "entropy": "nats per weight"}
     return {
-        "gamma": ("field", measured.gamma.to_numpy(), {"units": "1", "long_name": "field along the solution"}),
-        "solved": ("sample", measured.solved.to_numpy(), {"long_name": "focusing found a solution"}),
-        **{f"measured_{name}": (grid, measured[name].to_numpy(), {"units": unit}) for name, unit in units.items()},
-        **{f"mean_{name}": ("field", means[name], {"units": unit}) for name, unit in units.items()},
-        **{f"std_{name}": ("field", means[f"{name}_std"], {"units": unit}) for name, unit in units.items()},
+        "gamma": ("field", gamma, {"units": "1", "long_name": "field along the solution"}),
+        "solved": ("sample", measured.errors.to_numpy()[:, 0] == 0, {"long_name": "focusing found a solution"}),
+        **{f"measured_{name}": (grid, measured[name].to_numpy(), {"units": unit}) for name, unit in about.items()},
+        **{f"mean_{name}": ("field", means[name], {"units": unit}) for name, unit in about.items()},
+        **{f"std_{name}": ("field", means[f"{name}_std"], {"units": unit}) for name, unit in about.items()},
         "measured_result": (grid, measured.result.to_numpy()),
         "experiment_size": ((), size, {"units": "weights"}),
-        "experiment_units": ((), 1 if committee is None else committee.units, {"long_name": "hidden units"}),
+        "experiment_units": ((), units, {"long_name": "hidden units"}),
     }
 
 

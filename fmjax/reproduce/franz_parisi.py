@@ -68,7 +68,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     return xr.Dataset(
         curve_variables(curve, "phase")
         | curve_variables(nearby, "near_phase", "near_")
-        | experiment_variables(alpha, **chosen["experiment"], progress=engine.progress),
+        | experiment_variables(engine, alpha, **chosen["experiment"]),
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),

@@ -33,7 +33,9 @@ def compute(plan: Plan, index: int) -> dict[str, np.ndarray]:
     static, columns, shape = plan.columns(index)
     quantity = plan.quantity
     if quantity.on_host:
-        found = {name: np.full(shape, value) for name, value in quantity.evaluate(static).items()}
+        curve = plan.shape[len(plan.outer) :]
+        numbers = quantity.evaluate({**static, **plan.along()})
+        found = {name: np.full(shape, np.reshape(one, curve) if np.ndim(one) else one) for name, one in numbers.items()}
     else:
         with usual_arithmetic():
             found = _evaluate(plan, static, columns)
