@@ -136,7 +136,7 @@ def one_step():
             "entropy": (grid, entropy),
             "symmetric_entropy": (grid, entropy.copy()),
             "replicon": (grid, np.full(shape, 0.5)),
-            "solution_stable": ((*grid, "solution"), np.zeros((*shape, 4), dtype=bool)),
+            "stable_clusters": (grid, np.zeros(shape, int)),
             "error_estimate": (grid, np.full(shape, 1e-10)),
             "result": (grid, np.full(shape, "converged", dtype=object)),
         },

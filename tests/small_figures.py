@@ -107,31 +107,32 @@ def diagram(**changes):
     return xr.Dataset(data | changes, coords={"fine_alpha": [0.1, 0.5, 0.8], "alpha": [0.2, 0.5, 0.8]})
 
 
-def broken(lost=()):
+def broken(lost_shown=()):
     """Three references, of which the first has no solutions at the first two distances."""
     distances = np.unique([0.02, 0.3, *(d for _, d in one_step._SHOWN)])
     shape, grid = (3, distances.size), ("reference", "distance")
     entropy = 0.5 * np.tile(binary_entropy(distances), (3, 1))
     entropy[0, :2] = -0.01
     results = np.full(shape, "converged", dtype=object)
-    for place in lost:
-        results[place] = ENDED
     overlap = np.linspace(0.9, 1 - 1e-7, 11)
-    roots = np.full((*shape, 4), np.nan)
+    roots = np.full((5, 4), np.nan)
     roots[..., 0] = 0.95
     return xr.Dataset(
         {
             "entropy": (grid, entropy),
             "symmetric_entropy": (grid, entropy),
             "error_estimate": (grid, np.full(shape, 1e-10)),
-            "solution_stable": ((*grid, "solution"), np.zeros((*shape, 4), dtype=bool)),
+            "stable_clusters": (grid, np.zeros(shape, int)),
             "slope": (grid, 0.5 * np.tile(np.log((1 - distances) / distances), (3, 1))),
             "replicon": (grid, np.full(shape, 0.5)),
             "result": (grid, results),
-            "potential_overlap": ((*grid, "scan"), np.broadcast_to(overlap, (*shape, 11))),
-            "potential": ((*grid, "scan"), np.broadcast_to(-0.01 * (overlap - 0.9), (*shape, 11))),
-            "solution_overlap": ((*grid, "solution"), roots),
-            "solution_complexity": ((*grid, "solution"), 0.01 * roots),
+            "shown_margin": ("shown", 0.1 * np.array([place for place, _ in one_step._SHOWN])),
+            "shown_distance": ("shown", [d for _, d in one_step._SHOWN]),
+            "shown_result": ("shown", np.array([ENDED if i in lost_shown else "converged" for i in range(5)], dtype=object)),
+            "potential_overlap": (("shown", "scan"), np.broadcast_to(overlap, (5, 11))),
+            "potential": (("shown", "scan"), np.broadcast_to(-0.01 * (overlap - 0.9), (5, 11))),
+            "solution_overlap": (("shown", "solution"), roots),
+            "solution_complexity": (("shown", "solution"), 0.01 * roots),
             "centre_distance": ("point", np.linspace(0.01, 0.1, 5)),
             "robust_entropy": ("point", np.linspace(0.01, 0.1, 5)),
             "robust_result": ("point", ["converged"] * 5),

@@ -178,7 +178,7 @@ def test_where_there_are_no_solutions_the_line_is_dotted():
 
 
 def test_potentials_that_did_not_converge_are_not_drawn():
-    names = [line.get_label() for line in one_step.draw(broken(lost=[(2, 0)])).axes[1].lines]
+    names = [line.get_label() for line in one_step.draw(broken(lost_shown=[2])).axes[1].lines]
     assert sum("d=" in name for name in names) == 4
 
 

@@ -1,17 +1,16 @@
 """Replica symmetry, one step of its breaking, and the robust ensemble at the same load."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 import fmjax
 from fmjax.quantities.asking import answer
-from fmjax.reproduce.engine import USUAL, Engine
-from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, line, mark_unstable, shades, smooth_line, styled
+from fmjax.reproduce.engine import USUAL, Engine, along
+from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, line, mark_unstable, smooth_line, styled
+from fmjax.sentences import PHASES
 
 TITLE = "One step of replica-symmetry breaking and the robust ensemble"
 CAPTION = (
@@ -31,10 +30,11 @@ _CLOSEST_REPLICAS = 0.006  # closer, the patterns constrain nothing and Newton l
 
 
 def settings(quick: bool) -> dict[str, Any]:
-    """The load, the distances, and the number of mutual distances of the robust ensemble."""
+    """The load, the distances, those of potentials, and the number of mutual distances of the robust ensemble."""
     near, far = (10, 5) if quick else (40, 20)
     grid = np.concatenate([np.geomspace(1e-3, 0.1, near), np.linspace(0.1, 0.5, far + 1)[1:]])
-    return {"alpha": _LOAD, "distance": np.union1d(grid, [d for _, d in _SHOWN]).tolist(), "points": 40 if quick else 80}
+    distance = np.union1d(grid, [d for _, d in _SHOWN]).tolist()
+    return {"alpha": _LOAD, "distance": distance, "shown": list(map(list, _SHOWN)), "points": 40 if quick else 80}
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
@@ -43,40 +43,28 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     alpha, distance = chosen["alpha"], np.array(chosen["distance"])
     largest = engine.grid("kappa-max", alpha=alpha)
     margins = np.array([0.0, 0.5, 1.0]) * float(largest.value)
-    # Two programs, compiled side by side.
-    with ThreadPoolExecutor(2) as pool:
-        ensemble = pool.submit(_robust, engine, alpha, chosen["points"])
-        steps = engine.progress([f"margin {margin:.3g}" for margin in margins], "clusters")
-        points = [_clusters(alpha, margin, distance) for _, margin in zip(steps, margins, strict=True)]
-        robust = ensemble.result()
-
+    found = engine.grid("clusters", 1, alpha=alpha, reference_margin=along("point", margins), distance=distance)
+    nats, one = {"units": "nats per weight"}, {"units": "1"}
+    about: dict[str, dict[str, str]] = {
+        "entropy": nats | {"long_name": "one-step local entropy"},
+        "slope": nats | {"long_name": "d entropy / d distance"},
+        "symmetric_entropy": nats,
+        "replicon": one,
+        "block_size": one | {"long_name": "m"},
+        "cluster_overlap": one | {"long_name": "q1"},
+        "complexity": nats,
+        "internal_entropy": nats,
+        "stable_clusters": one | {"long_name": "stable solutions at m = 1"},
+        "residual": nats,
+        "error_estimate": nats,
+        "result": {},
+    }
     axes = ("reference", "distance")
-
-    def stacked(read: Any) -> np.ndarray:
-        return np.stack([np.asarray(read(point)) for point in points])
-
-    nats = {"units": "nats per weight"}
     return xr.Dataset(
-        {
-            "entropy": (axes, stacked(lambda p: p.entropy), nats | {"long_name": "one-step local entropy"}),
-            "slope": (axes, stacked(lambda p: p.slope), nats | {"long_name": "d entropy / d distance"}),
-            "symmetric_entropy": (axes, stacked(lambda p: p.symmetric.entropy), nats),
-            "replicon": (axes, stacked(lambda p: p.symmetric.replicon), {"units": "1"}),
-            "phase": (axes, stacked(lambda p: p.phase)),
-            "block_size": (axes, stacked(lambda p: p.m), {"units": "1", "long_name": "m"}),
-            "cluster_overlap": (axes, stacked(lambda p: p.q1), {"units": "1", "long_name": "q1"}),
-            "complexity": (axes, stacked(lambda p: p.complexity), nats),
-            "internal_entropy": (axes, stacked(lambda p: p.internal_entropy), nats),
-            "residual": (axes, stacked(lambda p: p.residual), nats),
-            "error_estimate": (axes, stacked(lambda p: p.error_estimate), nats),
-            "result": (axes, stacked(lambda p: p.result)),
-            "solution_overlap": ((*axes, "solution"), stacked(lambda p: p.roots.q1), {"long_name": "q1 at m = 1"}),
-            "solution_complexity": ((*axes, "solution"), stacked(lambda p: p.roots.complexity), nats),
-            "solution_stable": ((*axes, "solution"), stacked(lambda p: p.roots.stable)),
-            "potential_overlap": ((*axes, "scan"), stacked(lambda p: p.potential.q1), {"units": "1"}),
-            "potential": ((*axes, "scan"), stacked(lambda p: p.potential.excess), nats | {"long_name": "dphi/dm at m = 1"}),
-        }
-        | robust,
+        {name: (axes, found[name].to_numpy(), units) for name, units in about.items()}
+        | {"phase": (axes, np.array(PHASES)[found.phase.to_numpy()])}
+        | _potentials(engine, alpha, margins)
+        | _robust(engine, alpha, chosen["points"]),
         coords={
             "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
             "margin_result": ("reference", ["converged"] + [str(largest.result.item())] * 2),
@@ -86,9 +74,29 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     )
 
 
-def _clusters(alpha: float, margin: float, distance: np.ndarray) -> Any:
-    perceptron = fmjax.Perceptron(margin=jnp.asarray(0.0, dtype=float))
-    return fmjax.clusters(fmjax.FranzParisi(perceptron, reference_margin=margin), alpha=alpha, distance=distance)
+def _potentials(engine: Engine, alpha: float, margins: np.ndarray) -> dict[str, Any]:
+    """What a cluster would have against the overlap inside it, and all solutions at m = 1: curves, of a few points."""
+    distance = np.unique([d for _, d in _SHOWN])
+    around = {
+        reference: fmjax.clusters(
+            fmjax.FranzParisi(fmjax.Perceptron(), float(margins[reference])), alpha=alpha, distance=distance
+        )
+        for reference in engine.progress(sorted({reference for reference, _ in _SHOWN}), "potentials")
+    }
+
+    def shown(read: Any) -> np.ndarray:
+        return np.stack([np.asarray(read(around[reference]))[distance == d][0] for reference, d in _SHOWN])
+
+    nats, one, points = {"units": "nats per weight"}, {"units": "1"}, np.array(_SHOWN)
+    return {
+        "shown_margin": ("shown", margins[points[:, 0].astype(int)], one),
+        "shown_distance": ("shown", points[:, 1], one),
+        "shown_result": ("shown", shown(lambda p: p.result)),
+        "solution_overlap": (("shown", "solution"), shown(lambda p: p.roots.q1), one | {"long_name": "q1 at m = 1"}),
+        "solution_complexity": (("shown", "solution"), shown(lambda p: p.roots.complexity), nats),
+        "potential_overlap": (("shown", "scan"), shown(lambda p: p.potential.q1), one),
+        "potential": (("shown", "scan"), shown(lambda p: p.potential.excess), nats | {"long_name": "dphi/dm at m = 1"}),
+    }
 
 
 def _robust(engine: Engine, alpha: float, points: int) -> dict[str, Any]:
@@ -136,11 +144,10 @@ def draw(dataset: xr.Dataset) -> Figure:
         left.legend(**_BELOW)
 
         right.axhline(0.0, color="0.6", linewidth=0.6)
-        for color, (reference, d) in zip(shades(len(_SHOWN)), _SHOWN, strict=True):
-            part = dataset.isel(reference=reference).sel(distance=d, method="nearest")
-            if str(part.result.item()) != "converged":
+        for color, part in each(dataset, "shown"):
+            if str(part.shown_result.item()) != "converged":
                 continue
-            label = rf"$\tilde\kappa={float(part.reference_margin):.3g},\ d={d:g}$"
+            label = rf"$\tilde\kappa={float(part.shown_margin):.3g},\ d={float(part.shown_distance):g}$"
             right.plot(0.5 * (1.0 - part.potential_overlap), part.potential, color=color, label=label)
             right.plot(0.5 * (1.0 - part.solution_overlap), -part.solution_complexity, "o", color=color, markersize=4)
         right.set(xlabel="distance inside a cluster $(1-q_1)/2$", ylabel=r"$\partial\phi/\partial m$ at $m=1$")

@@ -247,7 +247,7 @@ def symmetric_is_right(run: Run) -> Found:
         raise Absent("no point has a positive entropy")
     shift = np.abs(dataset.entropy - dataset.symmetric_entropy).to_numpy()[some].max()
     replicon = dataset.replicon.to_numpy()[some].min()
-    clusters = int(dataset.solution_stable.to_numpy()[some].sum())
+    clusters = int(dataset.stable_clusters.to_numpy()[some].sum())
     nearest = float(np.broadcast_to(dataset.distance, some.shape)[some].min())
     number = (
         f"{some.sum()} points, d ≥ {nearest:.0e}: φ moves by {shift:.0e}, {clusters} clusters, replicon ≥ {replicon:.2f}"
