@@ -17,7 +17,7 @@ from fmjax.quadrature import Layered, twins
 from fmjax.replica.clusters import Clusters, Inside
 from fmjax.replica.functional import Average, Functional, Kernels, Magnetisations, Saddle, Tilted
 from fmjax.replica.stability import replicon
-from fmjax.replica.teacher import Label
+from fmjax.replica.teacher import nodes_of_fields
 
 __all__ = ["Equilibrium", "EquilibriumControls", "EquilibriumOrder"]
 
@@ -172,13 +172,8 @@ class Equilibrium(Functional):
         scale, width = jnp.sqrt(far.value[0] + self.faint), jnp.sqrt(close.value[0])
         places, steepness = constraint.turns(width)
         slopes, offsets = scale * steepness, -places * steepness
-        label = Label(far.value[1] / scale) if self.model.teacher else None
-        if label is not None:
-            slopes, offsets = jnp.append(slopes, label.steepness), jnp.append(offsets, 0.0)
-        u, probability = Layered(self.nodes)(slopes, offsets)
-        change = jnp.zeros_like(u)
-        if label is not None:
-            probability, change = label(u, probability)
+        label = far.value[1] / scale if self.model.teacher else None
+        u, probability, change = nodes_of_fields(Layered(self.nodes), slopes, offsets, label)
         over = Average(probability, twins(self.nodes), controls.tilt)
         return Tilted.of(constraint, scale * u, width, over, inside), change, close, far
 

@@ -18,7 +18,7 @@ from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Kernels, Saddle, nodes_of
-from fmjax.replica.teacher import Label
+from fmjax.replica.teacher import nodes_of_fields
 from fmjax.special import log_2cosh
 
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder", "replicas_of"]
@@ -272,13 +272,8 @@ class RobustEnsemble(Functional):
             deep = jnp.sqrt(4.0 + 2.0 * jnp.log1p(rise / width**2))
             inwards = jnp.where(edges == constraint.support()[0], 1.0, -1.0)
             steep, offsets = steep * deep / 1.7, (offsets - inwards * deep) * deep / 1.7
-        label = Label(far.value[1] / scale) if self.model.teacher else None
-        if label is not None:
-            steep, offsets = jnp.append(steep, label.steepness), jnp.append(offsets, 0.0)
-        x, probability = Layered(self.nodes[0])(steep, offsets)
-        change = jnp.zeros_like(x)
-        if label is not None:
-            probability, change = label(x, probability)
+        label = far.value[1] / scale if self.model.teacher else None
+        x, probability, change = nodes_of_fields(Layered(self.nodes[0]), steep, offsets, label)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
         if self.infinite:
             top = jnp.sqrt(rise + FAINT)

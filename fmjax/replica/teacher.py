@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.quadrature import Layered
 from fmjax.special import log_H, mills_ratio
 
-__all__ = ["Label", "probability_given_tail"]
+__all__ = ["nodes_of_fields", "probability_given_tail"]
 
 # Of Gauss and Legendre, for the integral over the angle in `probability_given_tail`, with as many nodes as leave 1e-15 up to
 # |rho| = 0.95; there 16 leave 1e-12, and 12 2e-10. At 0.99 these leave 3e-12, at 0.999 1e-9.
@@ -44,6 +45,21 @@ class Label(NamedTuple):
         label = -self.steepness * u
         probability = 2.0 * probability * jnp.exp(log_H(label))
         return probability, probability * mills_ratio(label) / self._rest
+
+
+def nodes_of_fields(
+    rule: Layered, slopes: Float[Array, " layers"], offsets: Float[Array, " layers"], along: Float[Array, ""] | None
+) -> tuple[Float[Array, " u"], Float[Array, " u"], Float[Array, " u"]]:
+    """Nodes of a frozen field, their probabilities, and how these change with the mean of ``u*``.
+
+    Given the label of a teacher whose correlation with the field is ``along``, a layer more; None for random labels.
+    """
+    if along is None:
+        u, probability = rule(slopes, offsets)
+        return u, probability, jnp.zeros_like(u)
+    label = Label(along)
+    u, probability = rule(jnp.append(slopes, label.steepness), jnp.append(offsets, 0.0))
+    return u, *label(u, probability)
 
 
 def _normal_density(x):
