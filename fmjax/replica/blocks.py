@@ -25,10 +25,20 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.models import Constraint
-from fmjax.quadrature import Layered
-from fmjax.special import derivatives
+from fmjax.quadrature import Layered, log_normal_density
+from fmjax.special import derivatives, log_2cosh
 
-__all__ = ["PEAK", "Block", "block", "cluster_rule", "deficit", "largest", "pattern_rule", "pattern_start", "weight_rule"]
+__all__ = [
+    "PEAK",
+    "Block",
+    "block",
+    "cluster_rule",
+    "deficit",
+    "largest_pattern",
+    "largest_weight",
+    "pattern_rule",
+    "weight_rule",
+]
 
 _Scalar = Float[Array, ""]
 _Fields = Float[Array, " h"]
@@ -42,13 +52,14 @@ class _Peak(NamedTuple):
     Attributes:
         reach: deviations to both sides of it. Potentials lose 1e-6 at 5 and 7e-12 at 7, and nothing from 8 on; nodes are the
             thinner the farther they reach: 160 of them leave 5e-12 of a sharp pattern at 9, and 1e-9 at 12.
-        steps: of Newton's method to the peak of infinitely many replicas; fewer than it takes end before the peak. Where
-            ``stretch`` is large the way into the tail of ln H is long: 12 were needed at 1e3, up to 25 at 1e4.
+        steps: of Newton's method to the peak of infinitely many replicas of a weight; fewer than it takes end before it.
+        descents: the same of a pattern, whose start is close: 4 were enough for a ``stretch`` from 1e-3 to 1e60.
         flattest: curvature below which such a step goes by the slope. A pattern, whose logarithm is concave, has at least 1.
     """
 
     reach: float = 9.0
     steps: int = 60
+    descents: int = 8
     flattest: float = 1e-3
 
 
@@ -89,12 +100,40 @@ def block(potential: _Potential, field: _Fields, spread: _Scalar, size: _Scalar,
     return Block((highest + jnp.log(total)) / size, mean, scatter, bend, energy)
 
 
-def largest(
-    potential: Callable[[Any, Array], Array],
-    inputs: Any,
-    field: Float[Array, "*h"],
-    stretch: Float[Array, "*#h"],
-    start: Float[Array, "*h"],
+def largest_weight(field: Float[Array, "*h"], stretch: _Scalar) -> Block:
+    """Infinitely many replicas of a weight in fields that are not negative, or in the sizes of others."""
+    start = jnp.broadcast_to(stretch, field.shape)
+    return _largest(lambda _, at: log_2cosh(at), None, field, stretch, start, PEAK.steps)
+
+
+def largest_pattern(
+    constraint: Constraint, field: Float[Array, "*h"], stretch: Float[Array, "*#h"], width: _Scalar
+) -> Block:
+    """Infinitely many replicas of a pattern whose allowed set has one edge, the lower one: there is one maximum.
+
+    It lies ``y`` widths inside the set, where ``stretch² slope(y) = width y - gain`` with the ``gain`` of the field beyond
+    the edge. Newton for the logarithm of this, of a tail that is nearly one, ends just above; from the edge it would come
+    down by a width at a step.
+    """
+    low, _ = constraint.support()
+    gain = field - low
+    least = jnp.maximum(gain / width, 0.0)
+    y = least + jnp.sqrt(2.0 * jnp.log1p((stretch / width) ** 2))
+    for _ in range(PEAK.descents):
+        left = jnp.maximum(width * y - gain, 1e-12 * width)
+        rate = log_normal_density(y) + jnp.log(stretch**2 / (width * left))
+        y = jnp.maximum(y + rate / (y + width / left), least)
+    start = jnp.maximum(width * y - gain, 0.0) / stretch
+
+    def log_weight(inputs, at):
+        constraint, width = inputs
+        return constraint.log_weight(at, width)
+
+    return _largest(log_weight, (constraint, width), field, stretch, start, PEAK.descents)
+
+
+def _largest(
+    potential: Callable[[Any, Array], Array], inputs: Any, field: Array, stretch: Array, start: Array, steps: int
 ) -> Block:
     """Infinitely many replicas: ``max_v [-v²/2 + potential(inputs, field + stretch v)]``.
 
@@ -108,7 +147,7 @@ def largest(
         return v - (stretch * slope - v) / jnp.minimum(stretch**2 * bend - 1.0, -PEAK.flattest)
 
     still, v = jax.lax.stop_gradient(((inputs, field, stretch), start))
-    v = jax.lax.fori_loop(0, PEAK.steps, lambda _, v: move(*still, v), v)
+    v = jax.lax.fori_loop(0, steps, lambda _, v: move(*still, v), v)
     for _ in range(2):
         v = move(inputs, field, stretch, v)
     at = field + stretch * v
@@ -129,13 +168,6 @@ def deficit(constraint: Constraint, field: Array) -> Array:
     """How far a field is from the allowed set; negative from above."""
     low, high = constraint.support()
     return jnp.maximum(low - field, 0.0) - jnp.maximum(field - high, 0.0)
-
-
-def pattern_start(
-    constraint: Constraint, field: Float[Array, "*h"], stretch: Float[Array, "*#h"], width: _Scalar
-) -> Float[Array, "*h"]:
-    """Where the search for the maximum of a pattern begins: its logarithm is concave, so there is only one."""
-    return stretch * deficit(constraint, field) / (width**2 + stretch**2)
 
 
 def pattern_rule(

@@ -29,6 +29,7 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from fmjax.models import Architecture, Constraint
@@ -39,14 +40,15 @@ from fmjax.replica.centre_site import CentreFields, CentreSite, GroupOverlaps
 from fmjax.replica.clusters import FAINT
 from fmjax.replica.functional import Average, Kernels
 from fmjax.replica.robust_ensemble import RobustEnsemble, RobustEnsembleControls
-from fmjax.special import log_2cosh, log_H
+from fmjax.special import log_H
 
 __all__ = ["free_site_in_the_limit", "pattern_in_the_limit", "site_in_the_limit"]
 
 _Scalar = Float[Array, ""]
 _STEP = 1e13  # slope of a layer at a step or a cusp
 _REACH = 9.0  # deviations
-_FAINTEST = 1e-6  # field of a centre that changes nothing: less than an amplitude, and as sharp as layers resolve
+_FAINTEST = 3e-6  # least field of a centre's own, relative to that of replicas: less changes 1e-12, and digits of nodes end
+_NEAR = 1e-5  # a field in which a slope is constant to the last digits of a difference
 
 
 def free_site_in_the_limit(
@@ -68,31 +70,36 @@ def free_site_in_the_limit(
 def site_in_the_limit(at: CentreFields, nodes: int, tilt: _Scalar | float) -> tuple[GroupOverlaps, _Scalar]:
     """Overlaps and free entropy of a weight whose centre is up: both signs are each other's images.
 
-    Along the field ``h = amplitude z + pull`` of the replicas: where that vanishes all of them turn together, and this place
-    must not move with the fields, as nodes do not. The centre is up where ``along z + D + sqrt(beside) z' > 0``, with half
-    the difference ``D`` between both signs of the potential, and what replicas scatter follows by integration by parts.
+    It is up where ``along z + A + sqrt(beside) z' > 0``, with half the difference ``A`` between both signs of the potential.
+    Where the field ``amplitude z + pull`` of its replicas vanishes all of them turn together, if ``D^ > 1``: nodes are close
+    on both sides. That this place moves with the fields is left out of derivatives, as hardly a centre is up there.
     """
-    g, own = at.pull / at.amplitude, jnp.sqrt(at.beside + (_FAINTEST * at.amplitude) ** 2)
-    steep = jnp.stack([jnp.asarray(_STEP), jnp.asarray(math.sqrt(_STEP)), (at.along + at.amplitude) / own])
-    z, spacing = Layered(nodes).spaced(steep, steep * jnp.stack([g, -g, jnp.zeros_like(g)]), -_REACH, _REACH)
-    z = z - (g - jax.lax.stop_gradient(g))
-    field = at.amplitude * z + at.pull
-    stretch = jnp.sqrt(at.stretch + FAINT)
-
-    def of(field):
-        start = jnp.broadcast_to(stretch, field.shape)
-        return blocks.largest(lambda _, at: log_2cosh(at), None, jnp.abs(field), stretch, start)
-
-    up, down = of(field), of(field - 2.0 * at.pull)
-    mean = jnp.sign(field) * up.slope
-    worth = (at.along * z + 0.5 * (up.potential - down.potential)) / own
+    g, own = at.pull / at.amplitude, jnp.sqrt(jnp.maximum(at.beside, (_FAINTEST * at.amplitude) ** 2))
+    # The layer at zero first, beside which nodes have all their digits.
+    steep = jnp.stack([(at.along + at.amplitude) / own, jnp.asarray(_STEP), jnp.asarray(math.sqrt(_STEP))])
+    z, spacing = Layered(nodes).spaced(steep, steep * jnp.stack([jnp.zeros_like(g), g, -g]), -_REACH, _REACH)
+    off, over = at.amplitude * z, Average(2.0 * spacing * jnp.exp(log_normal_density(z)), twins(z.size), tilt)
+    # In the fields of both signs, and, last, without a common field, without any, and in twice the pull.
+    fields = jnp.concatenate([at.pull + off, at.pull - off, at.pull * np.arange(3.0)])
+    found = blocks.largest_weight(jnp.abs(fields), jnp.sqrt(at.stretch + FAINT))
+    (mean, other), (none, middle, _) = jnp.split(jnp.sign(fields[:-3]) * found.slope[:-3], 2), found.slope[-3:]
+    up, down = jnp.split(found.potential[:-3], 2)
+    # Next to z = 0 a difference has no digits, and the slope is enough.
+    apart = jnp.where(jnp.abs(off) < _NEAR, off * jnp.sign(at.pull) * middle, 0.5 * (up - down))
+    worth = (at.along * z + apart) / own
     chance, turning = jnp.exp(log_H(-worth)), jnp.exp(log_normal_density(worth)) / own
-    over = Average(2.0 * spacing * jnp.exp(log_normal_density(z)), twins(z.size), tilt)
-    values = (up.bend, up.slope**2, 1.0 - mean, z * mean, up.potential + at.along * z)
-    gap, q0, p_gap, shared, potential = over(*(chance * value for value in values))
-    centre_gap, together = over(turning, turning * mean)
-    scatter = (shared - at.along * together) / at.amplitude - gap
-    overlaps = GroupOverlaps.in_the_limit(gap, scatter, q0, p_gap, centre_gap, together)
+    values = (found.bend[: z.size], mean**2, 1.0 - mean, found.scatter[: z.size], up + at.along * z)
+    gap, q0, p_gap, inside, potential = over(*(chance * value for value in values))
+    # What scatters where all replicas turn together while the centre is up.
+    worst = (at.along * g + 0.5 * (found.potential[-1] - found.potential[-3])) / own
+    inside += 4.0 * none / at.amplitude * jnp.exp(log_normal_density(g) + log_H(worst))
+    half = 0.5 * (mean + other)
+    centre_gap, together, between = over(turning, turning * mean, turning * half**2)
+    stretch = inside + between
+    follows = together / stretch
+    (left,) = over(turning * (1.0 - follows * half) ** 2)
+    free = left + follows**2 * inside
+    overlaps = GroupOverlaps.in_the_limit(gap, stretch, q0, p_gap, centre_gap, together, free)
     return overlaps, potential + at.beside * centre_gap
 
 
@@ -128,13 +135,7 @@ def pattern_in_the_limit(
     z, chance = Layered(nodes[0])(steep, jnp.stack([-(edge / width + deep) * sharp, -own_edge / beside]))
     field = scale * z
 
-    def largest(field, stretch):
-        start = blocks.pattern_start(constraint, field, stretch, width)
-        return blocks.largest(
-            lambda given, at: given[0].log_weight(at, given[1]), (constraint, width), field, stretch, start
-        )
-
-    alone = largest(field, spread)
+    alone = blocks.largest_pattern(constraint, field, spread, width)
     lacking = own_edge - along * z
     begins = (lacking - follows * spread * alone.slope) / beside
     # Nodes below, which move with that place: forces have a kink there, and what they scatter a step.
@@ -148,7 +149,7 @@ def pattern_in_the_limit(
     weight = jnp.where(begins[:, None] > -_REACH, spacing * jnp.exp(log_normal_density(rest)), 0.0)
 
     lacks, share = lacking[:, None] - beside * rest, 1.0 / (1.0 + follows**2 / free)
-    both = largest(field[:, None] + spread * moved * lacks, spread * jnp.sqrt(share) + jnp.zeros_like(lacks))
+    both = blocks.largest_pattern(constraint, field[:, None] + spread * moved * lacks, spread * jnp.sqrt(share), width)
     pushed = (lacks - follows * (moved * lacks + share * spread * both.slope)) / free
     joint = -follows / free * share * spread * both.bend / (1.0 - share * spread**2 * both.bend)
     potential = both.potential - 0.5 * lacks**2 / (free + follows**2)

@@ -168,11 +168,10 @@ class GroupOverlaps(eqx.Module):
 
     @staticmethod
     def in_the_limit(
-        gap: _Scalar, stretch: _Scalar, q0: _Scalar, p_gap: _Scalar, centre_gap: _Scalar, together: _Scalar
+        gap: _Scalar, stretch: _Scalar, q0: _Scalar, p_gap: _Scalar, centre_gap: _Scalar, together: _Scalar, free: _Scalar
     ) -> GroupOverlaps:
         """Of infinitely many replicas, whose centre is the same wherever it is looked for."""
         p, one = 1.0 - p_gap, jnp.ones_like(p_gap)
-        free = centre_gap - together**2 / (stretch + FAINT)
         return GroupOverlaps(gap, stretch, q0, p_gap, one, centre_gap, p, together, 1.0 - p**2 / q0, free)
 
 

@@ -32,7 +32,7 @@ __all__ = ["TYPICAL", "CentredEnsemble"]
 _Scalar = Float[Array, ""]
 TYPICAL = "typical"  # as many replicas as leave no entropy of centres
 _BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
-_NO_FIELD = 1e-12  # Newton finds a centre's own fields from none
+_NO_FIELD = 1e-6  # Newton finds a centre's own fields from none
 _CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
 
 
@@ -218,13 +218,15 @@ class CentredEnsemble(Functional):
         amplitude, stretch_hat, *own = fields[: 5 if self.solving else 3]
         along, beside, pull = own if self.solving else (jnp.zeros(()), jnp.zeros(()), *own)
         y, amplitude = self._many(_BEGINS * jnp.exp(fields[-1])), jnp.exp(amplitude) if self.infinite else amplitude
-        at = CentreFields(amplitude, stretch_hat, pull, along, beside)
+        unit = amplitude if self.frozen else 1.0  # of fields that vanish with the one that all groups share
+        at = CentreFields(amplitude, stretch_hat, pull, along * unit, beside * unit**2)
         overlaps, entropic, site_energy = self._site(at, y, controls)
         implied = self._implied(overlaps, y, controls)
         shared = jnp.log(amplitude / implied.amplitude) if self.infinite else amplitude - implied.amplitude
         residual = [shared, stretch_hat - implied.stretch_hat]
         if self.solving:
-            residual += [along - implied.along, beside - implied.beside]
+            unit = implied.amplitude if self.frozen else 1.0
+            residual += [along - implied.along / unit, beside - implied.beside / unit**2]
         order = CentredEnsembleOrder.of(overlaps, at, y, self.frozen)
         single, groups, alone = self._interaction(order, overlaps, y)
         entropy = local_entropy = entropic + implied.potential - single - 0.5 * groups - alone
@@ -250,7 +252,7 @@ class CentredEnsemble(Functional):
         at = CentreFields(amplitude, order.stretch_hat, order.p_hat - free, along, order.centre_hat - along**2)
         _, entropic, _ = self._site(at, y, controls)
         if self.frozen:
-            held = order.centre_stretch, order.t_stretch
+            held = order.centre_stretch, order.t_stretch, order.centre_stretch - order.t_stretch**2 / order.stretch
             overlaps = GroupOverlaps.in_the_limit(1.0 - order.q1, order.stretch, order.q1, 1.0 - p, *held)
         else:
             overlaps = GroupOverlaps.of_order(1.0 - order.q1, order.stretch, p, order.centre, order.t, y)

@@ -234,9 +234,7 @@ class RobustEnsemble(Functional):
         over = Average(probability, twins(x.size), controls.tilt)
         field = amplitude * x + R_hat
         if self.infinite:
-            stretch = jnp.sqrt(stretch_hat + FAINT)
-            start = jnp.broadcast_to(stretch, field.shape)
-            return blocks.largest(lambda _, at: log_2cosh(at), None, field, stretch, start), over
+            return blocks.largest_weight(field, jnp.sqrt(stretch_hat + FAINT)), over
         spread = jnp.sqrt((stretch_hat + FAINT) / (size := jnp.asarray(self.replicas)))
         rule = blocks.weight_rule(field, spread, size, self.nodes[1], offset(x.size))
         return blocks.block(log_2cosh, field, spread, size, rule), over
@@ -276,14 +274,7 @@ class RobustEnsemble(Functional):
         x, probability, change = nodes_of_fields(Layered(self.nodes[0]), steep, offsets, label)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
         if self.infinite:
-            top = jnp.sqrt(rise + FAINT)
-            start = blocks.pattern_start(constraint, field, top, width)
-
-            def log_weight(inputs, at):
-                constraint, width = inputs
-                return constraint.log_weight(at, width)
-
-            return blocks.largest(log_weight, (constraint, width), field, top, start), over, change, slopes
+            return blocks.largest_pattern(constraint, field, jnp.sqrt(rise + FAINT), width), over, change, slopes
         spread = jnp.sqrt((rise + FAINT) / (size := jnp.asarray(self.replicas)))
         rule = blocks.pattern_rule(constraint, field, spread, width, size, self.nodes[1], offset(x.size))
         return blocks.block(lambda at: constraint.log_weight(at, width), field, spread, size, rule), over, change, slopes
