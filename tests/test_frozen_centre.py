@@ -121,6 +121,7 @@ def test_next_to_the_centre_it_solves_by_itself_what_its_replicas_solve(frozen):
         (fmjax.Perceptron(margin=-1.0), 3.0, 0.15),
         (fmjax.TreeCommittee("relu"), 0.6, 0.15),
         (fmjax.Perceptron(), 0.05, 0.15),
+        (fmjax.Perceptron(), 0.3, 0.003),  # of a field that all groups share of 1e-28
         (fmjax.Perceptron(), 0.8, 0.1),
     ],
 )
@@ -129,3 +130,31 @@ def test_every_model_and_load_has_the_slope_of_differences(model, alpha, distanc
     found = fmjax.curve(around(margin=None, model=model), alpha=alpha, distance=distance + step * np.array([-1.0, 0.0, 1.0]))
     assert np.all(found.converged), found.result
     assert found.slope[1] == pytest.approx(float(found.entropy[2] - found.entropy[0]) / (2 * step), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("margin", "load", "centre_margin", "distance"),
+    [
+        (0.8, 0.054, 1.6, 0.032),
+        (0.7845, 0.0539, 1.5923, 0.0296),
+        (-0.4768, 0.4014, 0.2441, 0.02106),
+        (-0.7429, 1.2718, -0.28, 0.0128),
+    ],
+)
+def test_rows_close_to_centres_of_committees_lie_below_those_of_any_weights(margin, load, centre_margin, distance):
+    """In coordinates that vanish with the field that groups share these had other entropies, also negative ones."""
+    model, at = fmjax.TreeCommittee("relu", margin), np.array([distance])
+    held = fmjax.curve(around(margin=centre_margin, model=model), alpha=load, distance=at)
+    free = fmjax.curve(fmjax.CentredEnsemble(model, math.inf), alpha=load, distance=at)
+    assert held.converged[0]
+    assert free.converged[0]
+    apart = float(free.entropy[0] - held.entropy[0])
+    assert abs(apart) <= float(held.error_estimate[0] + free.error_estimate[0])
+
+
+def test_a_row_does_not_depend_on_the_others_that_are_asked_for():
+    model = fmjax.TreeCommittee("relu", -0.8897)
+    lists = [0.00965], [0.00965, 0.02], [0.00965, 0.02, 0.05, 0.1], [0.009, 0.00965, 0.0105, 0.012]
+    rows = [fmjax.curve(around(margin=-1.0401, model=model), alpha=2.8157, distance=each) for each in lists]
+    entropies = [float(found.entropy[each.index(0.00965)]) for found, each in zip(rows, lists, strict=True)]
+    np.testing.assert_allclose(entropies, entropies[0], rtol=0, atol=1e-12)

@@ -22,17 +22,26 @@ from fmjax.replica.clusters import FAINT
 from fmjax.replica.functional import Average
 from fmjax.special import log_2cosh
 
-__all__ = ["FREE", "SOLUTION", "CentreFields", "CentreSite", "CentredEnsembleOrder", "GroupOverlaps", "margin_of_centre"]
+__all__ = [
+    "FREE",
+    "SOLUTION",
+    "CentreFields",
+    "CentreSite",
+    "CentredEnsembleOrder",
+    "GroupOverlaps",
+    "margin_of_centre",
+    "refuse_jumps",
+]
 
 _Scalar = Float[Array, ""]
 FREE, SOLUTION = "free", "solution"  # centres
 
 
-def margin_of_centre(model: Model, centre: str, margin: Any, infinite: bool) -> Any:
+def margin_of_centre(model: Model, centre: str, margin: Any) -> Any:
     """The margin of a centre that is a solution, None of a free one; `ValueError` for what is not implemented."""
     if model.teacher:
         raise ValueError("replicas of a teacher's students around a centre are not implemented: use random labels")
-    if centre not in (FREE, SOLUTION):
+    if not isinstance(centre, str) or centre not in (FREE, SOLUTION):
         raise ValueError(f'centre must be "{FREE}" or "{SOLUTION}", not {centre!r}')
     if centre == FREE:
         if margin is not None:
@@ -40,11 +49,13 @@ def margin_of_centre(model: Model, centre: str, margin: Any, infinite: bool) -> 
         return None
     if model.constraint.even:
         raise ValueError("centres that are solutions themselves are not implemented for even constraints: use a free one")
-    if infinite and not is_traced(steepness := model.architecture.steepness()) and np.isinf(steepness):
-        raise ValueError(
-            "around a centre that is a solution infinitely many replicas of units that jump have no limit: try 64"
-        )
     return model.margin if margin is None else margin
+
+
+def refuse_jumps(model: Model) -> None:
+    """`ValueError` for units of which infinitely many replicas around a solution have no limit."""
+    if not is_traced(steepness := model.architecture.steepness()) and np.isinf(steepness):
+        raise ValueError("infinitely many replicas of units that jump have no limit around a solution: try 64")
 
 
 class CentreFields(eqx.Module):
@@ -228,3 +239,14 @@ class CentredEnsembleOrder(eqx.Module):
             local_entropy=jnp.zeros_like(y),
             centre_entropy=jnp.full_like(y, jnp.nan),
         )
+
+    def interaction(self, overlaps: GroupOverlaps, y: _Scalar, frozen: bool) -> tuple[_Scalar, _Scalar, _Scalar]:
+        """What these and the ``overlaps`` of ``y`` replicas cost: each of them, twice their groups, a share of the centre.
+
+        That share is a ``y``-th unless the centre is ``frozen``.
+        """
+        pull = self.p_hat - (0.0 if frozen else self.t_hat)
+        pulls = (1.0 - overlaps.p_gap) * pull + overlaps.together * self.t_hat
+        single = 0.5 * (self.q0_hat + self.stretch_hat / y) * overlaps.gap + pulls
+        groups = (1.0 - overlaps.gap) * self.stretch_hat + self.q0_hat * overlaps.stretch
+        return single, groups, 0.5 * self.centre_hat * overlaps.centre_gap / (1.0 if frozen else y)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from fmjax.checks import refuse_another
 from fmjax.models import Model
 from fmjax.replica.centre_limit import free_site_in_the_limit, pattern_in_the_limit, site_in_the_limit
 from fmjax.replica.centre_pattern import CentrePattern, Implied
@@ -21,6 +22,7 @@ from fmjax.replica.centre_site import (
     CentreSite,
     GroupOverlaps,
     margin_of_centre,
+    refuse_jumps,
 )
 from fmjax.replica.clusters import Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
@@ -83,7 +85,7 @@ class CentredEnsemble(Functional):
 
     with the slope ``2 (p^ - (alpha/y) dG_E/dp)``. Curves are followed both ways from where centre and replicas are typical
     solutions that know nothing of each other; one replica is a pair. The best solutions are nearly the best weights: at
-    ``alpha`` = 0.6 they have 2e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4. Of
+    ``alpha`` = 0.6 they have 2.5e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4. Of
     infinitely many replicas (`fmjax.replica.centre_limit`) curves are followed from those of a free centre.
 
     The fields are those of `RobustEnsemble`, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ - t^²/q0^``, then
@@ -126,14 +128,15 @@ class CentredEnsemble(Functional):
     order: ClassVar[type[CentredEnsembleOrder]] = CentredEnsembleOrder
 
     def __init__(self, model: Model, replicas: Any, centre: str = FREE, centre_margin: Any = None, nodes: Any = None):
-        self.model = model
-        typical = isinstance(replicas, str)
+        self.model, typical = model, isinstance(replicas, str)
         if typical and replicas != TYPICAL:
             raise ValueError(f'replicas must be a number from 1 up to 64, inf or "{TYPICAL}", not {replicas!r}')
-        # Refuses what makes no sense without a centre either.
-        alone = RobustEnsemble(model, _BEGINS if typical else replicas)
+        refuse_another("model", model, Model, "fmjax.Perceptron(margin=0.0)")
+        self.centre_margin = margin_of_centre(model, centre, centre_margin)
+        alone = RobustEnsemble(model, _BEGINS if typical else replicas)  # what makes no sense without a centre either
         self.replicas, self.infinite = None if typical else alone.replicas, alone.infinite
-        self.centre_margin = margin_of_centre(model, centre, centre_margin, self.infinite)
+        if self.frozen:
+            refuse_jumps(model)
         usual = (160, 192) if not self.solving else (1280, 120, 80) if self.infinite else (160, 192, 32, 60, 32, 128)
         self.nodes = usual if nodes is None else nodes_of(*usual)(nodes)
 
@@ -228,7 +231,7 @@ class CentredEnsemble(Functional):
             unit = implied.amplitude if self.frozen else 1.0
             residual += [along - implied.along / unit, beside - implied.beside / unit**2]
         order = CentredEnsembleOrder.of(overlaps, at, y, self.frozen)
-        single, groups, alone = self._interaction(order, overlaps, y)
+        single, groups, alone = order.interaction(overlaps, y, self.frozen)
         entropy = local_entropy = entropic + implied.potential - single - 0.5 * groups - alone
         if not self.infinite:
             local_entropy = site_energy + implied.energy - single - groups
@@ -256,18 +259,8 @@ class CentredEnsemble(Functional):
             overlaps = GroupOverlaps.in_the_limit(1.0 - order.q1, order.stretch, order.q1, 1.0 - p, *held)
         else:
             overlaps = GroupOverlaps.of_order(1.0 - order.q1, order.stretch, p, order.centre, order.t, y)
-        single, groups, alone = self._interaction(order, overlaps, y)
+        single, groups, alone = order.interaction(overlaps, y, self.frozen)
         return entropic + self._implied(overlaps, y, controls).potential - single - 0.5 * groups - alone
-
-    def _interaction(
-        self, order: CentredEnsembleOrder, overlaps: GroupOverlaps, y: _Scalar
-    ) -> tuple[_Scalar, _Scalar, _Scalar]:
-        """What order parameters and their conjugates cost: each replica, twice their groups, and a share of the centre."""
-        pull = order.p_hat - (0.0 if self.frozen else order.t_hat)
-        pulls = (1.0 - overlaps.p_gap) * pull + overlaps.together * order.t_hat
-        single = 0.5 * (order.q0_hat + order.stretch_hat / y) * overlaps.gap + pulls
-        groups = (1.0 - overlaps.gap) * order.stretch_hat + order.q0_hat * overlaps.stretch
-        return single, groups, 0.5 * order.centre_hat * overlaps.centre_gap / (1.0 if self.frozen else y)
 
     def _site(
         self, at: CentreFields, y: _Scalar, controls: RobustEnsembleControls
