@@ -115,15 +115,16 @@ def largest_pattern(
     the edge. Newton for the logarithm of this, of a tail that is nearly one, ends just above; from the edge it would come
     down by a width at a step.
     """
-    low, _ = constraint.support()
-    gain = field - low
-    least = jnp.maximum(gain / width, 0.0)
-    y = least + jnp.sqrt(2.0 * jnp.log1p((stretch / width) ** 2))
-    for _ in range(PEAK.descents):
-        left = jnp.maximum(width * y - gain, 1e-12 * width)
-        rate = log_normal_density(y) + jnp.log(stretch**2 / (width * left))
-        y = jnp.maximum(y + rate / (y + width / left), least)
-    start = jnp.maximum(width * y - gain, 0.0) / stretch
+    size = jax.lax.stop_gradient(stretch / width)
+    gain = jax.lax.stop_gradient((field - constraint.support()[0]) / width)
+    least = jnp.maximum(gain, 0.0)
+
+    def deeper(_, y):
+        left = jnp.maximum(y - gain, 1e-12)
+        return jnp.maximum(y + (log_normal_density(y) + jnp.log(size**2 / left)) / (y + 1.0 / left), least)
+
+    y = jax.lax.fori_loop(0, PEAK.descents, deeper, least + jnp.sqrt(2.0 * jnp.log1p(size**2)))
+    start = jnp.maximum(y - gain, 0.0) / size
 
     def log_weight(inputs, at):
         constraint, width = inputs
