@@ -51,6 +51,7 @@ THEORY_COMMANDS = [
         (["threshold", "spinodal"], ["--task teacher-student"]),
         (["threshold", "kappa-max", "--alpha", "0.5", "--weights", "spherical"], ["kappa-max", "--weights binary"]),
         (["robust-ensemble", "--alpha", "0.5", "--replicas", "4", "--overlap", "0.9", "--weights", "spherical"], ["binary"]),
+        ([*REPLICAS, "many", "--centre", "free"], ["'many' is not a number", "inf, or typical"]),
         ([*REPLICAS, "typical", "--overlap", "0.9"], ["--replicas typical", "--centre free"]),
         ([*REPLICAS, "4", "--distance", "0.1"], ["--distance", "--centre free", "--overlap"]),
         ([*REPLICAS, "4", "--centre", "free", "--overlap", "0.9"], ["--overlap", "--distance"]),

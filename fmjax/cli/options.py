@@ -61,14 +61,14 @@ def number(text: str | float) -> float:
     return value
 
 
-def _replicas(text: str | float) -> float:
+def _replicas(text: str | float, others: str = "or inf") -> float:
     """A number of replicas larger than 1, or infinity; how many at most, the functional says."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not value > 1.0:
-        raise typer.BadParameter(f"{text!r} is not a number of replicas: it must be larger than 1, or inf; try 3")
+        raise typer.BadParameter(f"{text!r} is not a number of replicas: it must be larger than 1, {others}; try 3")
     return value
 
 
@@ -86,7 +86,7 @@ AnyReplicasOption = Annotated[
     typer.Option(
         "--replicas",
         metavar=f"{REPLICAS.symbol}|typical",
-        parser=lambda text: text if text == "typical" else _replicas(text),
+        parser=lambda text: text if text == "typical" else _replicas(text, "inf, or typical"),
         help=sentence(REPLICAS).replace("or inf", "inf, or typical (with --centre)"),
     ),
 ]

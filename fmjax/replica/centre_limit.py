@@ -79,7 +79,7 @@ def site_in_the_limit(at: CentreFields, nodes: int, tilt: _Scalar | float) -> tu
     steep = jnp.stack([(at.along + at.amplitude) / own, jnp.asarray(_STEP), jnp.asarray(math.sqrt(_STEP))])
     z, spacing = Layered(nodes).spaced(steep, steep * jnp.stack([jnp.zeros_like(g), g, -g]), -_REACH, _REACH)
     off, over = at.amplitude * z, Average(2.0 * spacing * jnp.exp(log_normal_density(z)), twins(z.size), tilt)
-    # In the fields of both signs, and, last, without a common field, without any, and in twice the pull.
+    # In the fields of both signs, and, last, in none, in the pull alone, and in twice of it.
     fields = jnp.concatenate([at.pull + off, at.pull - off, at.pull * np.arange(3.0)])
     found = blocks.largest_weight(jnp.abs(fields), jnp.sqrt(at.stretch + FAINT))
     (mean, other), (none, middle, _) = jnp.split(jnp.sign(fields[:-3]) * found.slope[:-3], 2), found.slope[-3:]
