@@ -32,6 +32,7 @@ BOTH = [
     compiled("robust-ensemble", "--alpha", "0.5", "--replicas", "inf", "--overlap", "0.9"),
     compiled("robust-ensemble", "--centre", "free", "--alpha", "0.5", "--replicas", "inf", "--distance", "0.1"),
     compiled("robust-ensemble", "--centre", "solution", "--alpha", "0.6", "--replicas", "10", "--distance", "0.1"),
+    compiled("robust-ensemble", "--centre", "solution", "--alpha", "0.6", "--replicas", "inf", "--distance", "0.1"),
     compiled("threshold", "capacity"),
     compiled("threshold", "one-step-capacity", "--weights", "spherical", "--margin", "-1"),
     compiled("threshold", "kappa-max", "--alpha", "0.5"),

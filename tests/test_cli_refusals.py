@@ -59,7 +59,10 @@ THEORY_COMMANDS = [
         ([*REPLICAS, "65", "--centre", "free", "--distance", "0.1"], ["up to 64", "65"]),
         ([*REPLICAS, "4", "--centre-margin", "0.1", "--overlap", "0.9"], ["--centre-margin", "--centre solution"]),
         ([*REPLICAS, "4", "--centre", "free", "--centre-margin", "0.1", "--distance", "0.1"], ["free centre", "solution"]),
-        ([*REPLICAS, "inf", "--centre", "solution", "--distance", "0.1"], ["infinitely many", "try 64"]),
+        (
+            [*REPLICAS, "inf", "--centre", "solution", "--architecture", "committee", "--activation", "sign"],
+            ["infinitely many replicas of units that jump", "try 64"],
+        ),
         ([*REPLICAS, "4", "--centre", "free", "--distance", "0.1", "--task", "teacher-student"], ["--task storage"]),
         (
             ["threshold", "alpha-u", "--architecture", "committee", "--activation", "leaky-relu", "--slope", "-1"],
