@@ -11,6 +11,7 @@ from tests.command_line import refused
 
 no_theory = command_line.no_theory
 REPLICAS = ["robust-ensemble", "--alpha", "0.5", "--replicas"]
+SIGNS = ["--architecture", "committee", "--activation", "sign"]
 
 SOFT = ["thermodynamics", "--alpha", "0.5"]
 AROUND = ["franz-parisi", "--alpha", "0.5", "--distance", "0.1", "--reference-loss", "hinge"]
@@ -60,7 +61,7 @@ THEORY_COMMANDS = [
         ([*REPLICAS, "4", "--centre-margin", "0.1", "--overlap", "0.9"], ["--centre-margin", "--centre solution"]),
         ([*REPLICAS, "4", "--centre", "free", "--centre-margin", "0.1", "--distance", "0.1"], ["free centre", "solution"]),
         (
-            [*REPLICAS, "inf", "--centre", "solution", "--architecture", "committee", "--activation", "sign"],
+            [*REPLICAS, "inf", "--centre", "solution", "--distance", "0.1", *SIGNS],
             ["infinitely many replicas of units that jump", "try 64"],
         ),
         ([*REPLICAS, "4", "--centre", "free", "--distance", "0.1", "--task", "teacher-student"], ["--task storage"]),
