@@ -10,7 +10,7 @@ import xarray as xr
 
 import fmjax
 from fmjax.message_passing import Committee
-from fmjax.message_passing.experiment import fields_around, measure_entropies
+from fmjax.message_passing.experiment import fields_around, instance_of, measure, measure_entropies
 from tests.small_sweep import REQUEST, tied
 
 
@@ -182,6 +182,17 @@ def test_units_that_instances_cannot_have_are_refused(asked, words, out):
     with pytest.raises(ValueError, match=words):
         fmjax.sweep({"quantity": "local-entropy", "grid": grid}, out)
     assert not out.exists()
+
+
+def test_sizes_and_units_that_run_along_points_are_looked_at_together(out):
+    along = {key: {"along": "point", "values": values} for key, values in (("size", [99, 100]), ("units", [9, 10]))}
+    grid = {"alpha": 0.3, "seed": 0, "gamma": [0.0, 0.3], "activation": "sign"} | along
+    found = fmjax.sweep({"quantity": "local-entropy", "grid": grid}, out)
+    for place, (size, units) in enumerate([(99, 9), (100, 10)]):
+        expected = measure(
+            instance_of(0, size, 0.3, committee=Committee("sign", units, tree=True)), found.gamma.to_numpy(), None
+        )
+        np.testing.assert_array_equal(found.entropy[place], expected[1]["entropy"])
 
 
 def test_networks_are_those_of_train_and_patterns_that_there_are_not_say_so(out):

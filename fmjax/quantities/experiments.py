@@ -1,5 +1,7 @@
 """Single instances, and networks that are trained."""
 
+import math
+
 from fmjax.quantities.parts import MARGIN, MODEL, SEED
 from fmjax.quantities.quantity import Control, Late, Output, Quantity
 from fmjax.sentences import AROUND_FOUND, FOCUSING, NETWORKS
@@ -9,15 +11,18 @@ __all__ = ["EXPERIMENTS"]
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
 
 
-def _count(about: str, default: int | None = None) -> Control:
-    return Control(about, default, low=1, integer=True, static=True)
+def _count(about: str, default: int | None = None, high: float | int = math.inf) -> Control:
+    return Control(about, default, low=1, high=high, integer=True, static=True)
+
+
+_SIZE = _count("number of weights N", high=2**24 - 1)
 
 
 EXPERIMENTS: dict[str, Quantity] = {
     "focusing": Quantity(
         "solutions of random instances by focusing belief propagation",
         {
-            "size": _count("number of weights N"),
+            "size": _SIZE,
             "alpha": Control("load, patterns per weight", low=0.0, static=True),
             "margin": Control(MARGIN.about, 0.0, static=True),
             "seed": SEED,
@@ -36,14 +41,14 @@ EXPERIMENTS: dict[str, Quantity] = {
     "local-entropy": Quantity(
         "local entropy of a random instance around a solution that focusing finds",
         {
-            "size": _count("number of weights N"),
+            "size": _SIZE,
             "alpha": Control("load, patterns per weight", low=0.0, static=True),
             "margin": Control(MARGIN.about, 0.0, static=True),
             "seed": Control(SEED.about, low=SEED.low, high=SEED.high, integer=True, static=True),
-            "gamma": Control("field along the solution", low=0.0, along=True),
+            "gamma": Control("field along the solution", low=0.0, high=100.0, along=True),
             "activation": MODEL["activation"],
             "units": _count("hidden units K of a tree committee", 1),
-            "damping": Control("of belief propagation; its usual one", low=0.0, high=1.0, static=True, optional=True),
+            "damping": Control("of belief propagation; its usual one", low=0.0, high=0.999, static=True, optional=True),
         },
         {
             "distance": Output("1", "Hamming distance per weight from the solution"),

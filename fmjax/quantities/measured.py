@@ -1,5 +1,6 @@
 """What is measured in one experiment: functions from the values of a quantity's controls to its outputs and its status."""
 
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -23,13 +24,17 @@ def focused(values: Values) -> dict[str, Any]:
 
 def committee_of(values: Values) -> message_passing.Committee | None:
     """That of the activation and the units, None for a perceptron; refuses a size that its units cannot share."""
-    activation, units = values["activation"], values["units"]
+    return _committee(values["activation"], values["units"], values["size"])
+
+
+@lru_cache(maxsize=64)
+def _committee(activation: str, units: int, size: int) -> message_passing.Committee | None:
     if activation == "none":
         if units != 1:
             raise ValueError(f"units = {units} are those of a committee: give an activation, or leave units out")
         return None
     committee = message_passing.Committee(activation, units, tree=True)
-    committee_size(values["size"], units)
+    committee_size(size, units)
     return committee
 
 

@@ -92,13 +92,12 @@ class Plan:
 
     def columns(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray], tuple[int, ...]]:
         """Static controls of block ``index``, its other controls point by point, and the shape of its outputs."""
-        region = self.region(index)
-        places, controls = dict(zip(self.axes, region, strict=True)), self.quantity.controls
+        places, controls = dict(zip(self.axes, self.region(index), strict=True)), self.quantity.controls
         lists = {name: (name, values) for name, values in self.axes.items() if name != POINT} | self.tied
         lists = {name: (axis, values[places[axis]]) for name, (axis, values) in lists.items()}
         static = {name: value for name, value in self.fixed.items() if controls[name].static}
         static |= {name: values[0].item() for name, (_, values) in lists.items() if controls[name].static}
-        shape = tuple(part.stop - part.start for part in region)
+        shape = tuple(part.stop - part.start for part in places.values())
         outer = shape[: len(self.outer)]
         mesh = {name: numbers.ravel() for name, numbers in zip(self.outer, np.indices(outer), strict=True)}
         varying = {name: (axis, values) for name, (axis, values) in lists.items() if axis in mesh and name not in static}
@@ -172,37 +171,38 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
         if key not in quantity.controls:
             raise ValueError(f"[grid] holds the unknown control {key!r}; {name} has {', '.join(quantity.controls)}")
     silent = {key: control for key, control in quantity.controls.items() if key not in grid and not control.optional}
-    missing = [key for key, control in silent.items() if control.default is None]
-    if missing:
+    if missing := [key for key, control in silent.items() if control.default is None]:
         raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
     defaults = {key: control.default for key, control in silent.items()}
     settings = {key: _plain(value) for key, value in (grid | defaults).items()}
     values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
-    _check_words(quantity, values)
     ties = {key: value["along"].replace("-", "_") for key, value in settings.items() if isinstance(value, dict)}
     varying = [key for key in values if not np.isscalar(values[key])]
     lengths = {ties.get(key, key): len(values[key]) for key in varying}
     axes = {key: values[key] if key in values else np.arange(length) for key, length in lengths.items()}
     _check_ties(quantity, values, ties, axes)
+    _check_words(quantity, values, ties)
     axes = {key: axes[key] for key in sorted(axes, key=lambda key: key in quantity.along)}
     points = request.get("block", quantity.block)
     if isinstance(points, bool) or not isinstance(points, int) or points < 1:
         raise ValueError(f"block must be a whole number of points, at least 1, not {points!r}")
-    kept = {"quantity": name, "block": points, "grid": settings}
     outer = {key: len(axes[key]) for key in axes if key not in quantity.along}
     single = {ties.get(key, key) for key in varying if quantity.controls[key].static}
     tied = {key: (axis, values[key]) for key, axis in ties.items()}
     fixed = {key: value for key, value in values.items() if key not in varying}
-    return Plan(name, axes, tied, fixed, _block(outer, single, points), kept)
+    block, kept = _block(outer, single, points), {"quantity": name, "block": points, "grid": settings}
+    return Plan(name, axes, tied, fixed, block, kept)
 
 
-def _check_words(quantity: Quantity, values: Mapping[str, Any]) -> None:
+def _check_words(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str]) -> None:
     """Refuse what is possible each, and not together: parts of a model, and its replicas."""
-    words = [key for key, control in quantity.controls.items() if (key in values if control.optional else control.static)]
+    words = [key for key, one in quantity.controls.items() if (key in values if one.optional else one.static)]
+    axes = {ties.get(key, key): range(np.size(values[key])) for key in words}  # what is tied varies together
     if quantity.check is not None:
         with usual_arithmetic():
-            for together in product(*(np.atleast_1d(values[key]).tolist() for key in words)):
-                quantity.check(dict(zip(words, together, strict=True)))
+            for together in product(*axes.values()):
+                place = dict(zip(axes, together, strict=True))
+                quantity.check({key: np.ravel(values[key])[place[ties.get(key, key)]].item() for key in words})
 
 
 def _check_ties(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str], axes: Mapping[str, Any]) -> None:

@@ -146,12 +146,14 @@ def _quantity_of(dataset: xr.Dataset) -> str:
 
 def _neighbours(name: str, values: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the two grid points around each value, and their weights; shape ``(n, 2)``."""
-    if name == POINT or values.dtype.kind not in "if":  # nothing lies between words, or between listed points
+    if name == POINT or values.dtype.kind != "f":  # nothing lies between words, whole numbers, or listed points
         unknown = [word for word in where if word not in values]
         if unknown:
             raise ValueError(f"{name} = {str(unknown[0])!r} is not in the grid: it has {', '.join(map(str, values))}")
         index = np.array([int(np.flatnonzero(values == word)[0]) for word in where])
         return np.stack([index, index], axis=1), np.tile([1.0, 0.0], (len(where), 1))
+    if where.dtype.kind not in "iuf":
+        raise ValueError(f"{name} = {where[0]!r} is no number: give one, or a list of them")
     outside = ~((where >= values[0]) & (where <= values[-1]))
     if outside.any():
         raise ValueError(f"{name} = {where[outside][0]} lies outside the grid, from {values[0]:g} to {values[-1]:g}")
