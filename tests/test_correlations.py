@@ -54,7 +54,8 @@ def ensemble_derivatives(functional, controls, fields):
     at = RobustEnsembleControls(controls.alpha, jax.nn.sigmoid(saddle.position))
     value, (by, by_controls) = jax.value_and_grad(functional, argnums=(0, 1))(saddle.order, at)
     left = -2.0 * by.stretch  # q0^ minus what is implied
-    residual = fields[0] - jnp.sqrt(fields[0] ** 2 - left)
+    implied = jnp.sqrt(saddle.order.q0_hat - left)
+    residual = fields[0] - (jnp.log(implied) if functional.infinite else implied)
     return value, by_controls.distance + left, residual[None], jnp.stack([by.q0_hat, by.stretch_hat, 0.0])
 
 

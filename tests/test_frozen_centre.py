@@ -71,7 +71,7 @@ def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value
     order = jax.tree.map(lambda leaf: leaf[4], frozen.order)
     at = RobustEnsembleControls(jnp.asarray(ALPHA), jnp.asarray(DISTANCES[4]))
     value, slopes = jax.jit(jax.value_and_grad(lambda order: around()(order, at)))(order)
-    assert value == pytest.approx(float(frozen.entropy[4]), abs=1e-12)
+    assert value == pytest.approx(float(frozen.entropy[4]), abs=1e-10)
     assert max(abs(float(slope)) for slope in jax.tree.leaves(slopes)) < 1e-8
 
 
