@@ -11,11 +11,11 @@ __all__ = ["EXPERIMENTS"]
 _DATASETS = ("digits", "mnist-odd-even", "mnist", "fashion-mnist", "cifar10")
 
 
-def _count(about: str, default: int | None = None, high: float | int = math.inf) -> Control:
+def _count(about: str, default: int | None = None, high: float = math.inf) -> Control:
     return Control(about, default, low=1, high=high, integer=True, static=True)
 
 
-_SIZE = _count("number of weights N", high=2**24 - 1)
+_SIZE = _count("number of weights N", high=2.0**24 - 1)
 
 
 EXPERIMENTS: dict[str, Quantity] = {
