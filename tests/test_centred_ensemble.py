@@ -217,3 +217,28 @@ def test_infinitely_many_replicas_are_printed_by_name_and_count_no_centres():
     (row,) = printed("--replicas", "inf", "--distance", "0.05")["rows"]
     assert row["replicas"] == "inf"
     assert row["free_entropy"] is row["centre_entropy"] is None
+
+
+class AtMost(fmjax.models.Constraint):
+    """A margin from the other side."""
+
+    margin: float
+
+    def log_weight(self, mean, std):
+        return fmjax.special.log_H((mean - self.margin) / std)
+
+    def edges(self):
+        return jnp.asarray(self.margin)[None]
+
+    def support(self):
+        return jnp.asarray(-jnp.inf), jnp.asarray(self.margin)
+
+
+def test_infinitely_many_replicas_of_a_constraint_of_ones_own_are_those_of_its_mirror_image():
+    model, distance = fmjax.Perceptron(0.3), [0.05, 0.1]
+    mirrored = model.with_constraint(AtMost(-0.3))
+    found, expected = (
+        fmjax.curve(fmjax.CentredEnsemble(each, jnp.inf), alpha=0.4, distance=distance) for each in (mirrored, model)
+    )
+    assert np.all(expected.converged)
+    np.testing.assert_allclose(found.entropy, expected.entropy, rtol=0, atol=1e-11)

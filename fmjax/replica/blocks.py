@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fmjax.models import Constraint
+from fmjax.models import Constraint, Margin
 from fmjax.quadrature import Layered, log_normal_density
 from fmjax.special import derivatives, log_2cosh
 
@@ -52,8 +52,8 @@ class _Peak(NamedTuple):
     Attributes:
         reach: deviations to both sides of it. Potentials lose 1e-6 at 5 and 7e-12 at 7, and nothing from 8 on; nodes are the
             thinner the farther they reach: 160 of them leave 5e-12 of a sharp pattern at 9, and 1e-9 at 12.
-        steps: of Newton's method to the peak of infinitely many replicas of a weight; fewer than it takes end before it.
-        descents: the same of a pattern, whose start is close: 4 were enough for a ``stretch`` from 1e-3 to 1e60.
+        steps: of Newton's method to the peak of infinitely many replicas; fewer than it takes end before it.
+        descents: the same with a margin, where the start is close: 4 were enough for a ``stretch`` from 1e-3 to 1e60.
         flattest: curvature below which such a step goes by the slope. A pattern, whose logarithm is concave, has at least 1.
     """
 
@@ -109,14 +109,28 @@ def largest_weight(field: Float[Array, "*h"], stretch: _Scalar) -> Block:
 def largest_pattern(
     constraint: Constraint, field: Float[Array, "*h"], stretch: Float[Array, "*#h"], width: _Scalar
 ) -> Block:
-    """Infinitely many replicas of a pattern whose allowed set has one edge, the lower one: there is one maximum.
+    """Infinitely many replicas of a pattern: its logarithm is concave, so that there is one maximum."""
+    if isinstance(constraint, Margin):
+        start, steps = _deep(constraint, field, stretch, width), PEAK.descents
+    else:
+        start, steps = stretch * deficit(constraint, field) / (width**2 + stretch**2), PEAK.steps
+
+    def log_weight(inputs, at):
+        constraint, width = inputs
+        return constraint.log_weight(at, width)
+
+    return _largest(log_weight, (constraint, width), field, stretch, start, steps)
+
+
+def _deep(constraint: Margin, field: Array, stretch: Array, width: _Scalar) -> Array:
+    """Just above the maximum of a pattern whose allowed set has a lower edge alone.
 
     It lies ``y`` widths inside the set, where ``stretch² slope(y) = width y - gain`` with the ``gain`` of the field beyond
-    the edge. Newton for the logarithm of this, of a tail that is nearly one, ends just above; from the edge it would come
-    down by a width at a step.
+    the edge: by Newton for the logarithm of this, of a tail that is nearly one. From the edge it would come down by a width
+    at a step.
     """
     size = jax.lax.stop_gradient(stretch / width)
-    gain = jax.lax.stop_gradient((field - constraint.support()[0]) / width)
+    gain = jax.lax.stop_gradient((field - constraint.margin) / width)
     least = jnp.maximum(gain, 0.0)
 
     def deeper(_, y):
@@ -124,13 +138,7 @@ def largest_pattern(
         return jnp.maximum(y + (log_normal_density(y) + jnp.log(size**2 / left)) / (y + 1.0 / left), least)
 
     y = jax.lax.fori_loop(0, PEAK.descents, deeper, least + jnp.sqrt(2.0 * jnp.log1p(size**2)))
-    start = jnp.maximum(y - gain, 0.0) / size
-
-    def log_weight(inputs, at):
-        constraint, width = inputs
-        return constraint.log_weight(at, width)
-
-    return _largest(log_weight, (constraint, width), field, stretch, start, PEAK.descents)
+    return jnp.maximum(y - gain, 0.0) / size
 
 
 def _largest(

@@ -34,7 +34,7 @@ __all__ = ["TYPICAL", "CentredEnsemble"]
 _Scalar = Float[Array, ""]
 TYPICAL = "typical"  # as many replicas as leave no entropy of centres
 _BEGINS = 64.0  # replicas with which a curve of typical centres begins: from loads of 0.35 on there are some that have them
-_NO_FIELD = 1e-6  # Newton finds a centre's own fields from none
+_NO_FIELD = 1e-6  # of a frozen centre: none, from which Newton finds its own, and which can still grow by factors
 _CROWD = 256.0  # replicas up to which entropies per replica agree with twice the nodes to 1e-5 and better
 
 
@@ -88,8 +88,9 @@ class CentredEnsemble(Functional):
     ``alpha`` = 0.6 they have 2.5e-6 nats less at ``d`` = 0.02 and 1.4e-4 at 0.09, those of margin 0.1 5e-5 and 5e-4. Of
     infinitely many replicas (`fmjax.replica.centre_limit`) curves are followed from those of a free centre.
 
-    The fields are those of `RobustEnsemble`, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ - t^²/q0^``, then
-    ``p^ - t^``, for typical replicas also ``ln y``, and ``F`` is stationary where
+    The fields are those of `RobustEnsemble`, of a centre that is a solution ``t^/sqrt(q0^)`` and ``q~^ - t^²/q0^`` (in units
+    of ``y sqrt(q0^)`` and its square if it is frozen), then ``p^ - t^``, for typical replicas also ``ln y``; ``F`` is
+    stationary where
 
     .. math:: q_0 = E\langle m\rangle^2, \quad q_1 = E\langle m^2\rangle, \quad p = E\langle \tilde w m\rangle, \quad
         \hat q_0 = \alpha E\langle f\rangle^2, \quad \hat q_1 = \alpha E\langle f^2\rangle

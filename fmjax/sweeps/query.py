@@ -84,7 +84,7 @@ def outcomes(dataset: xr.Dataset) -> dict[str, int]:
 
 
 def interpolate(dataset: xr.Dataset, **at: Any) -> xr.Dataset:
-    """Values between the points of a grid, linear in every control.
+    """Values between the points of a grid, linear in every control that is neither a word nor a whole number.
 
     Only from converged points: between two of them, or on one. The error of the interpolation, of second order in the
     spacing of the grid, is not known; estimates of the errors of points are left out.
