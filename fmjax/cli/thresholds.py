@@ -69,7 +69,8 @@ def _body(name: str, quantity: Quantity) -> Callable[..., tuple[Document, bool]]
             values |= loss_controls(values.pop("loss"), values.pop("sharpness"))
         found = quantity.evaluate({**setup.controls(), **values, "margin": model.margin})
         unknown = {"replicon"} if np.isnan(found["replicon"]) else set()  # of a kind that has none
-        numbers = {key: plain(value) for key, value in found.items() if key not in {"result", *unknown}}
+        printed = {*quantity.outputs, "alpha", "margin"} - unknown
+        numbers = {key: plain(value) for key, value in found.items() if key in printed}
         others = {key: given(value) for key, value in values.items() if key not in numbers}
         result = describe(found["result"], quantity.sentences)
         return {"name": name, **numbers, **others, "result": result}, bool(found["result"] == CONVERGED)

@@ -14,7 +14,16 @@
 from fmjax.networks.binary import BinaryMLP, class_scores, mistakes, sign
 from fmjax.networks.data import Task, load, load_task
 from fmjax.networks.local_energy import flipped, local_energy, shape_at_zero
-from fmjax.networks.matching import Symmetry, match, mean_overlap, overlap, pair_overlaps, random_networks
+from fmjax.networks.matching import (
+    Symmetry,
+    match,
+    mean_over_networks,
+    mean_overlap,
+    overlap,
+    overlaps_with_others,
+    pair_overlaps,
+    random_networks,
+)
 from fmjax.networks.study import STUDIES, Study, run, threshold
 from fmjax.networks.training import Config, Trained, train
 
@@ -32,9 +41,11 @@ __all__ = [
     "load_task",
     "local_energy",
     "match",
+    "mean_over_networks",
     "mean_overlap",
     "mistakes",
     "overlap",
+    "overlaps_with_others",
     "pair_overlaps",
     "random_networks",
     "run",

@@ -171,6 +171,35 @@ def pair_overlaps(networks: Weights, progress: Progress = silent) -> Float[np.nd
     )
 
 
+def overlaps_with_others(networks: Weights, progress: Progress = silent) -> Float[np.ndarray, " network"]:
+    """Mean matched overlap of each network of an ensemble with all others; their mean is that over pairs.
+
+    Args:
+        networks: layers of ±1 of shapes (network, n_{l-1}, n_l).
+        progress: wraps the loop over pairs.
+
+    Returns:
+        Overlaps in [-1, 1], shape ``(network,)``; NaN for a network without others.
+
+    Raises:
+        ValueError: as for `pair_overlaps`.
+
+    Example:
+        >>> import jax
+        >>> from fmjax.networks import overlaps_with_others, random_networks
+        >>> overlaps_with_others(random_networks((9, 5, 1), 4, jax.random.key(0))).shape
+        (4,)
+    """
+    return _with_others(pair_overlaps(networks, progress), len(networks[0]))
+
+
+def _with_others(overlaps: np.ndarray, networks: int) -> np.ndarray:
+    """Of each network the mean over its pairs, NaN where it has none."""
+    total = np.zeros((networks, networks))
+    total[np.triu_indices(networks, 1)] = overlaps
+    return (total + total.T).sum(axis=0) / (networks - 1) if networks > 1 else np.full(1, np.nan)
+
+
 def mean_overlap(overlaps: Handed, networks: int) -> tuple[float, float]:
     """Mean over pairs and its standard error.
 
@@ -193,14 +222,34 @@ def mean_overlap(overlaps: Handed, networks: int) -> tuple[float, float]:
         0.300 0.115
     """
     networks = whole("networks", networks, 2)
-    pairs = np.array(list(combinations(range(networks), 2)))
-    overlaps = numbers_of("overlaps", overlaps, "pairs")
-    if len(overlaps) != len(pairs):
-        raise ValueError(f"{networks} networks make {len(pairs)} pairs, and there are {len(overlaps)} overlaps")
-    if networks < 3:
-        return float(overlaps.mean()), float("nan")
-    without = np.array([overlaps[(pairs != network).all(axis=1)].mean() for network in range(networks)])
-    return float(overlaps.mean()), float(np.sqrt((networks - 1) / networks * np.sum((without - without.mean()) ** 2)))
+    overlaps, pairs = numbers_of("overlaps", overlaps, "pairs"), networks * (networks - 1) // 2
+    if len(overlaps) != pairs:
+        raise ValueError(f"{networks} networks make {pairs} pairs, and there are {len(overlaps)} overlaps")
+    return mean_over_networks(_with_others(overlaps.astype(float), networks))
+
+
+def mean_over_networks(overlaps: Handed) -> tuple[float, float]:
+    """The same from the mean overlap of each network with the others.
+
+    Args:
+        overlaps: of every network, as `overlaps_with_others` gives them.
+
+    Returns:
+        Mean and standard error; the error of 2 networks is not known, NaN.
+
+    Raises:
+        ValueError: they are no finite numbers, one for each of at least 2 networks.
+
+    Example:
+        >>> from fmjax.networks import mean_over_networks
+        >>> print("{:.3f} {:.3f}".format(*mean_over_networks([0.25, 0.3, 0.35])))
+        0.300 0.115
+    """
+    found = numbers_of("overlaps", overlaps, "networks").astype(float)
+    count = whole("networks", len(found), 2)
+    # Without network i the mean over pairs moves by -2 / (count - 2) times how far that network is from the mean.
+    spread = np.sqrt((count - 1) / count * np.sum(np.square(found - found.mean())))
+    return float(found.mean()), float(2.0 / (count - 2) * spread) if count > 2 else float("nan")
 
 
 def random_networks(sizes: Sequence[int], count: int, key: PRNGKeyArray) -> tuple[Int[np.ndarray, "network _ _"], ...]:

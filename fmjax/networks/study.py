@@ -171,7 +171,7 @@ def _dataset(
         "mean_local_energy": (("part", "fraction"), by_network.mean(axis=0)),
         "mean_local_energy_error": (("part", "fraction"), by_network.std(axis=0, ddof=1) / scatter),
         **{name: ("part", values, {"fit": f"fractions up to {FIT_UP_TO}"}) for name, values in shape._asdict().items()},
-        "result": ((), _result(found, study.patterns)),
+        "result": ((), side_of(found, study.patterns)),
     }
     parts = ["all", *(f"layer {layer}" for layer in range(1, len(config.sizes)))]
     coordinates: dict[str, Any] = {
@@ -191,7 +191,8 @@ def _dataset(
     return xr.Dataset(variables, coordinates, kept | about)
 
 
-def _result(found: float, patterns: Sequence[int]) -> str:
+def side_of(found: float, patterns: Sequence[int]) -> str:
+    """``converged``, or on which side of the numbers of patterns the threshold lies."""
     if np.isnan(found):
         return f"the threshold lies below the sweep: some network has errors at {patterns[0]} patterns"
     if found == patterns[-1]:

@@ -15,7 +15,7 @@ digits end with 1% of errors where the falling one leaves none.
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,7 @@ def train(
         inputs: training patterns, shape ``(available, inputs)``, numbers of any type, at least as many as the largest number
             of patterns; they stay on the device, as float32.
         labels: class of each pattern, from 0, shape ``(available,)`` or ``(available, 1)``.
-        key: of the initial weights and of the order of batches.
+        key: of the initial weights and of the order of batches; or one for each seed, shape ``(seeds,)``.
         checkpoints: directory to keep the state in about ten times; a training that was interrupted goes on from the
             last one, to the same weights.
         progress: wraps the loop over epochs; `tqdm.tqdm` will do.
@@ -112,8 +112,8 @@ def train(
         TypeError: what is no config.
     """
     inputs, labels = _checked(config, inputs, labels)
-    key = random_key(key)
-    start, order = jax.random.split(key)
+    key = _keys(config, key)
+    start, order = _each(jax.random.split, key)
     state = _start(config, start), jnp.zeros((config.epochs, len(config.patterns), config.seeds), jnp.float32)
     structure = _structure(config)
     every = -(-config.epochs // _CHECKPOINTS)
@@ -121,7 +121,8 @@ def train(
         done, (latent, loss) = kept.restore(state) if kept else (0, state)
         for epoch in progress(range(done, config.epochs), "training"):
             rate = jnp.asarray(config.learning_rate * (1 - epoch / config.epochs), jnp.float32)
-            latent, mean = _epoch(config, structure, latent, inputs, labels, rate, jax.random.fold_in(order, epoch))
+            now = _each(partial(jax.random.fold_in, data=epoch), order)
+            latent, mean = _epoch(config, structure, latent, inputs, labels, rate, now)
             loss = jax.block_until_ready(loss.at[epoch].set(mean))  # or the progress bar would run ahead of the device
             if kept and ((epoch + 1) % every == 0 or epoch + 1 == config.epochs):
                 kept.save(epoch + 1, (latent, loss))
@@ -151,6 +152,22 @@ def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: A
     return closing(Checkpoints(as_path("checkpoints", directory), dataclasses.asdict(config) | about))
 
 
+def _keys(config: Config, key: Any) -> PRNGKeyArray:
+    several = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == (config.seeds,)
+    return key if several else random_key(key)
+
+
+def _each(function: Callable[[PRNGKeyArray], PRNGKeyArray], key: PRNGKeyArray) -> PRNGKeyArray:
+    """Keys made of one key, or of one for each seed, along the last axis."""
+    return jax.vmap(function, out_axes=-1)(key) if key.ndim else function(key)
+
+
+def _of_networks(config: Config, key: PRNGKeyArray) -> PRNGKeyArray:
+    """A key for each network, shape (patterns, seed)."""
+    shape = (len(config.patterns), *(() if key.ndim else (config.seeds,)))
+    return _each(partial(jax.random.split, num=shape), key)
+
+
 def _structure(config: Config) -> Any:
     return nnx.split(nnx.eval_shape(lambda: BinaryMLP(config.sizes, rngs=nnx.Rngs(0))))[0]
 
@@ -163,7 +180,7 @@ def _start(config: Config, key: PRNGKeyArray) -> Any:
         return nnx.split(BinaryMLP(config.sizes, rngs=nnx.Rngs(params=key)))[1]
 
     shape = (len(config.patterns), config.seeds)
-    latent = jax.vmap(one)(jax.random.split(key, shape).reshape(-1))  # one level of vmap compiles in half the time
+    latent = jax.vmap(one)(_of_networks(config, key).reshape(-1))  # one level of vmap compiles in half the time
     return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), latent)
 
 
@@ -196,7 +213,7 @@ def _epoch(
     config: Config, structure: Any, latent: Any, inputs: Array, labels: Array, rate: Array, key: PRNGKeyArray
 ) -> tuple[Any, Array]:
     """One epoch of all networks, and the mean loss of each, shape (patterns, seed)."""
-    keys = jax.random.split(key, (len(config.patterns), config.seeds))
+    keys = _of_networks(config, key)
     batches = [_batches(config, size, keys[index]) for index, size in enumerate(config.patterns)]
 
     def step(latent: Any, batch: Array) -> tuple[Any, Array]:

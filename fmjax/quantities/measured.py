@@ -10,6 +10,7 @@ import numpy as np
 from fmjax import message_passing, networks
 from fmjax.message_passing.checks import committee_size
 from fmjax.message_passing.experiment import instance_of, measure
+from fmjax.networks import data
 from fmjax.quantities.quantity import Values
 
 
@@ -46,15 +47,32 @@ def around_found(values: Values) -> dict[str, Any]:
     return local | {"errors": found["errors"], "result": local["status"]}
 
 
+def images_of(values: Values) -> None:
+    """Refuses a data set that is not here."""
+    if values["dataset"] != "digits":
+        data.locate(data.TASKS[values["dataset"]][0])
+
+
 def trained_networks(values: Values) -> dict[str, Any]:
-    """One network, trained."""
+    """An ensemble, trained, matched and disturbed: over ``(seed, fraction)``."""
+    seeds, fractions, size = values["seed"], values["fraction"], values["patterns"]
     task = networks.load_task(values["dataset"])
-    if values["patterns"] > len(task.labels):
-        return {"train_error": np.nan, "loss": np.nan, "result": 2}
+    if size > len(task.labels):
+        nothing = np.full((len(seeds), len(fractions)), np.nan)
+        return dict.fromkeys(("train_error", "loss", "overlap", "local_energy"), nothing) | {"result": 2}
     sizes = (task.inputs.shape[1], *(values["width"],) * values["depth"], task.outputs)
     # One choice of patterns for all networks: solutions are compared that solve the same problem.
-    chosen = np.random.default_rng(0).permutation(len(task.labels))[: values["patterns"]]
-    config = networks.Config(sizes, (values["patterns"],), seeds=1, epochs=values["epochs"])
-    trained = networks.train(config, task.inputs[chosen], task.labels[chosen], jax.random.key(values["seed"]))
-    error = float(trained.error[0, 0])
-    return {"train_error": error, "loss": float(trained.loss[-1, 0, 0]), "result": int(error > 0)}
+    chosen = np.random.default_rng(0).permutation(len(task.labels))[:size]
+    inputs, labels = task.inputs[chosen], task.labels[chosen]
+    keys = jax.vmap(jax.random.key)(seeds)
+    config = networks.Config(sizes, (size,), seeds=len(seeds), epochs=values["epochs"])
+    trained = networks.train(config, inputs, labels, keys)
+    layers = [np.asarray(matrix[0]) for matrix in trained.weights]
+    energy = [
+        networks.local_energy([w[i : i + 1] for w in layers], inputs, labels, fractions, key, draws=values["draws"])[0, 0]
+        for i, key in enumerate(jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys))
+    ]
+    error = np.asarray(trained.error[0])
+    of_networks = {"train_error": error, "loss": trained.loss[-1, 0], "overlap": networks.overlaps_with_others(layers)}
+    along = {name: np.repeat(np.reshape(one, (-1, 1)), len(fractions), axis=1) for name, one in of_networks.items()}
+    return along | {"local_energy": np.mean(energy, axis=-1), "result": along["train_error"] > 0}

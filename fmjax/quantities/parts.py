@@ -8,6 +8,7 @@ from fmjax.quantities.quantity import Control, Late, Output
 NATS = "nats per weight"
 SOLVED = "fmjax.quantities.solved"  # where the functions of the theory are
 MODEL_OF = Late(f"{SOLVED}:model_of")
+WITH_MODEL = Late(f"{SOLVED}:with_model")
 ENSEMBLE_OF = Late(f"{SOLVED}:ensemble_of")
 CENTRED_OF = Late(f"{SOLVED}:centred_of")
 GROUPS_OF = Late(f"{SOLVED}:groups_of")

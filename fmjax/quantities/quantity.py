@@ -106,6 +106,8 @@ class Quantity:
         vectorised: cheap enough to be computed for all points of a block together, on a CPU as well.
         on_host: `evaluate` is Python that calls compiled programs; every control is static, or runs ``along``.
         check: called with the static controls of each program before anything runs; raises for what does not go together.
+        prepare: called with them before a program is compiled: what `evaluate` is given in their place. Arrays in it are
+            data of the program, which static controls that differ in nothing else share.
         details: what a help text says beyond `about`: lines of at most 78 characters.
         example: a command for an example, without ``fmjax``; empty where there is none but `fmjax sweep`.
     """
@@ -120,6 +122,7 @@ class Quantity:
     vectorised: bool = False
     on_host: bool = False
     check: Callable[[Values], Any] | None = None
+    prepare: Callable[[Values], Values] | None = None
     details: str = ""
     example: str = ""
 

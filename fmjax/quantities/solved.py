@@ -16,11 +16,19 @@ from fmjax.quantities.quantity import Values
 from fmjax.replica import CentredEnsemble, Equilibrium, FranzParisi, RobustEnsemble, UltrametricEnsemble
 from fmjax.solvers import clusters, curve, outcome, solve, thermodynamics
 from fmjax.solvers.clusters import ClusterPoint
+from fmjax.solvers.potential import cluster_potential
 from fmjax.special import log_H
+
+
+def with_model(values: Values) -> dict[str, Any]:
+    """The controls that choose a model replaced by that model, at a margin that is possible."""
+    return {name: value for name, value in values.items() if name not in MODEL} | {"model": model_of(values)}
 
 
 def model_of(values: Values) -> Model:
     """The model that the controls choose, or what is wrong with them as a `ValueError`."""
+    if "model" in values:
+        return values["model"].with_margin(values["margin"]) if "margin" in values else values["model"]
     parts: dict[str, Any] = {name: values[name] for name in (*MODEL, "margin") if name in values}
     if parts["activation"] == "none":
         del parts["activation"]
@@ -50,6 +58,13 @@ def _known(status: Any, **numbers: Any) -> dict[str, Any]:
     """Outputs that mean something only where a solve converged: NaN elsewhere, so that nobody draws them."""
     where = jnp.where if is_traced(status) else np.where  # for one answer nothing more is compiled
     return {name: where(status == outcome.CONVERGED, number, np.nan) for name, number in numbers.items()}
+
+
+def _first(status: Any, chosen: Any, numbers: Any) -> Any:
+    """Along the last axis the first number that is chosen; NaN where none is."""
+    xp: Any = jnp if is_traced(status) else np
+    place = xp.argmax(chosen, axis=-1)[..., None]
+    return xp.take_along_axis(xp.where(chosen, numbers, xp.nan), place, axis=-1)[..., 0]
 
 
 def _of_teacher(model: Model, order: Any) -> dict[str, Any]:
@@ -153,8 +168,21 @@ def read_one_step(model: Model, found: ClusterPoint) -> dict[str, Any]:
         "replicon": symmetric.replicon,
         "error_estimate": found.error_estimate,
     }
+    unstable = ~found.roots.stable & (found.roots.q1 < 1.0)
+    for name, of_roots in {"barrier_overlap": found.roots.q1, "barrier_complexity": found.roots.complexity}.items():
+        numbers[name] = _first(status, unstable, of_roots)
     counts = {"stable_clusters": found.roots.stable.sum(axis=-1), "phase": found.code}
     return _known(status, **numbers) | counts | {"residual": found.residual, "result": status}
+
+
+def potential(values: Values) -> dict[str, Any]:
+    """A potential of clusters along the overlap inside them."""
+    at = {name: values[name] for name in ("alpha", "distance", "rise")}
+    found = cluster_potential(_around(values), **at)
+    symmetric, curve = found.symmetric, found.potential
+    residual, status = (jnp.broadcast_to(one, curve.q1.shape) for one in (symmetric.residual, symmetric.status))
+    numbers = {"cluster_overlap": curve.q1, "potential": curve.excess, "error_estimate": found.error_estimate}
+    return _known(status, **numbers) | {"residual": residual, "result": status}
 
 
 def robust_ensemble(values: Values) -> dict[str, Any]:
@@ -198,4 +226,4 @@ def threshold(function: str, arguments: tuple[str, ...], values: Values) -> dict
     model = _soft_model_of({"beta": 1.0, **values}) if "loss" in values else model_of(values)
     found = pkgutil.resolve_name(function)(model, *(values[name] for name in arguments))
     names = ("value", "error_estimate", "alpha", "margin", "distance", "replicon")
-    return {name: getattr(found, name) for name in names} | {"result": found.status}
+    return {name: getattr(found, name) for name in names} | {"reference_margin": found.margin, "result": found.status}

@@ -1,5 +1,7 @@
 """Free entropies: of typical solutions, around a reference, of replicas that lie close together."""
 
+from dataclasses import replace
+
 from fmjax.quantities.parts import (
     ALPHA,
     APART,
@@ -24,9 +26,10 @@ from fmjax.quantities.parts import (
     RESIDUAL,
     SOFT,
     SOLVED,
+    WITH_MODEL,
     bound,
 )
-from fmjax.quantities.quantity import Late, Output, Quantity
+from fmjax.quantities.quantity import Control, Late, Output, Quantity
 from fmjax.sentences import PHASES
 
 __all__ = ["THEORY"]
@@ -75,6 +78,7 @@ THEORY: dict[str, Quantity] = {
         block=512,
         seconds=1.5e-3,
         check=MODEL_OF,
+        prepare=WITH_MODEL,
         example="entropy --alpha 0.5",
     ),
     "franz-parisi": Quantity(
@@ -89,6 +93,7 @@ THEORY: dict[str, Quantity] = {
         block=4,
         seconds=1.7e-3,
         check=MODEL_OF,
+        prepare=WITH_MODEL,
         example="franz-parisi --alpha 0.5 --reference-margin max --distances 0.005:0.4:80",
     ),
     "thermodynamics": Quantity(
@@ -109,6 +114,7 @@ THEORY: dict[str, Quantity] = {
         block=128,
         seconds=5e-3,
         check=MODEL_OF,
+        prepare=WITH_MODEL,
         example="thermodynamics --alpha 0.5 --loss cross-entropy --beta 5",
     ),
     "franz-parisi-loss": Quantity(
@@ -119,6 +125,7 @@ THEORY: dict[str, Quantity] = {
         block=1,
         seconds=0.3,
         check=MODEL_OF,
+        prepare=WITH_MODEL,
         example="franz-parisi --alpha 0.5 --reference-loss cross-entropy --beta 20 --sharpness 4 --distances 0.01:0.2:20",
     ),
     "clusters": Quantity(
@@ -135,6 +142,8 @@ THEORY: dict[str, Quantity] = {
             "complexity": Output(NATS, "log of the number of clusters; negative: there are none"),
             "internal_entropy": Output(NATS, "entropy of one cluster"),
             "stable_clusters": Output("1", "stable solutions at m = 1 with q0 < q1 < 1", "int32"),
+            "barrier_overlap": Output("1", "q1 of the first unstable solution at m = 1, the barrier"),
+            "barrier_complexity": Output(NATS, "complexity at the barrier, minus the potential"),
             "phase": Output("1", "; ".join(f"{code}: {phase}" for code, phase in enumerate(PHASES)), "int32"),
             **OF_TEACHER,
             "replicon": REPLICON,
@@ -145,7 +154,29 @@ THEORY: dict[str, Quantity] = {
         block=1,
         seconds=0.35,
         check=MODEL_OF,
+        prepare=WITH_MODEL,
         example="franz-parisi --rsb 1 --alpha 0.75 --reference-margin max --distance 0.01",
+    ),
+    "cluster-potential": Quantity(
+        "potential of clusters around a typical reference",
+        {
+            **_AROUND_REFERENCE,
+            "distance": replace(DISTANCE, along=False),
+            "rise": Control("field q1^ - q0^ of the overlap in a cluster", low=0.0, open_low=True, high=40.0, along=True),
+            **MODEL,
+            **DISCRETE,
+        },
+        {
+            "cluster_overlap": Output("1", "overlap q1 of two solutions of one cluster"),
+            "potential": Output(NATS, "d phi / dm at m = 1: minus the complexity that such clusters would have"),
+            "residual": RESIDUAL,
+            "error_estimate": bound(" of the potential"),
+        },
+        Late(f"{SOLVED}:potential"),
+        block=1,
+        seconds=0.05,
+        check=MODEL_OF,
+        prepare=WITH_MODEL,
     ),
     "robust-ensemble": Quantity(
         "entropy per replica of several solutions at a distance from each other",
@@ -165,6 +196,7 @@ THEORY: dict[str, Quantity] = {
         block=4,
         seconds=0.01,
         check=ENSEMBLE_OF,
+        prepare=WITH_MODEL,
         example="robust-ensemble --alpha 0.6 --replicas inf --overlaps 0.5:0.95:10",
     ),
     "centred-ensemble": Quantity(
@@ -195,6 +227,7 @@ THEORY: dict[str, Quantity] = {
         block=4,
         seconds=0.03,
         check=CENTRED_OF,
+        prepare=WITH_MODEL,
         example="robust-ensemble --centre free --alpha 0.6 --replicas typical --distances 0.01:0.1:10",
     ),
 }

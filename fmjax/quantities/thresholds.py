@@ -19,6 +19,7 @@ from fmjax.quantities.parts import (
     REPLICON,
     SOFT,
     SOLVED,
+    WITH_MODEL,
     bound,
 )
 from fmjax.quantities.quantity import Control, Late, Output, Quantity
@@ -27,12 +28,19 @@ __all__ = ["THRESHOLDS"]
 
 
 def _threshold(
-    function: str, about: str, controls: Mapping[str, Control], details: str, example: str, block: int, seconds: float
+    function: str,
+    about: str,
+    controls: Mapping[str, Control],
+    details: str,
+    example: str,
+    block: int,
+    seconds: float,
+    **more: Output,
 ) -> Quantity:
     """The row of a function of `fmjax.thresholds`; ``controls`` may narrow those that choose a model.
 
     The function takes the model and the controls that are no part of it, in their order; ``example`` are options of its
-    command.
+    command. What it says ``more`` than others: `fmjax.quantities.solved.threshold`.
     """
     arguments = tuple(name for name in controls if name not in (*SOFT, "margin"))
     return Quantity(
@@ -43,11 +51,13 @@ def _threshold(
             "error_estimate": bound(units="1"),
             "distance": Output("1", "Hamming distance per weight at which it happens"),
             "replicon": Output("1", f"of typical solutions, {REPLICON.about}; else NaN"),
+            **more,
         },
         Late(f"{SOLVED}:threshold", (f"fmjax.thresholds:{function}", arguments)),
         block=block,
         seconds=seconds,
         check=GROUPS_OF if "replicas" in controls else MODEL_OF,
+        prepare=WITH_MODEL,
         details=details,
         example=f"threshold {function.replace('_', '-')} {example}".rstrip(),
     )
@@ -113,6 +123,7 @@ THRESHOLDS: dict[str, Quantity] = {
         "",
         1,
         3.0,
+        reference_margin=Output("1", "margin of the reference there, kappa_max"),
     ),
     "robust-alpha-u": _threshold(
         "robust_alpha_u",

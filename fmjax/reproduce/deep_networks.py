@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from fmjax.reproduce.engine import USUAL, Engine, fingerprint
+from fmjax.reproduce.engine import USUAL, Engine
 from fmjax.reproduce.plotting import styled
 from fmjax.sentences import CONVERGED
 
@@ -34,32 +34,67 @@ def _studies(quick: bool) -> list[Any]:
 
 def settings(quick: bool) -> dict[str, Any]:
     """The studies."""
-    return {"studies": [_listed(study) for study in _studies(quick)]}
-
-
-def _listed(study: Any) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(study).items()}
+    listed = [dataclasses.asdict(study) for study in _studies(quick)]
+    return {"studies": [{k: list(v) if isinstance(v, tuple) else v for k, v in study.items()} for study in listed]}
 
 
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
-    """One study after the other, from where its training was left; a data set that is not here leaves its reason."""
-    from fmjax import networks
+    """One study after the other; a data set that is not here leaves its reason."""
+    studies = _studies(quick)
+    found = [_compute(study, engine) for study in studies]
+    names = xr.Variable("dataset", [study.dataset for study in studies])
+    return xr.concat(found, names, join="outer", data_vars="all", coords="minimal", compat="override")
 
-    studies: list[xr.Dataset] = []
-    for study in _studies(quick):
-        kept = None if engine.directory is None else engine.directory / f"{study.dataset}-{fingerprint(_listed(study))}"
-        try:
-            found = networks.run(study, checkpoints=kept, progress=engine.progress)
-        except FileNotFoundError as error:
-            found = xr.Dataset({"result": ((), f"{error}; then remove this file, to compute it again")})
-        else:
-            found = found.drop_vars(["loss", "first", "second"]).reset_index("patterns").reset_coords("patterns")
-            found = found.rename_dims(patterns="load").drop_attrs(deep=False)
-            found = found.assign_coords({name: np.arange(found.sizes[name]) for name in ("load", "pair", "random_pair")})
-        studies.append(found)
-    names = [study.dataset for study in _studies(quick)]
-    return xr.concat(
-        studies, xr.Variable("dataset", names), join="outer", data_vars="all", coords="minimal", compat="override"
+
+def _compute(study: Any, engine: Engine) -> xr.Dataset:
+    """Networks at every P, what they have in common, and their local energy at the threshold."""
+    import jax
+
+    from fmjax import networks
+    from fmjax.networks.study import FIT_UP_TO, side_of
+
+    depth, seeds = len(study.hidden), np.arange(study.seeds)
+    controls = {"patterns": study.patterns, "width": study.hidden[0], "depth": depth, "epochs": study.epochs}
+    ensemble = {"seed": seeds, "fraction": study.fractions, "draws": study.draws}
+    try:
+        found = engine.grid("networks", dataset=study.dataset, **controls, **ensemble)
+    except FileNotFoundError as error:
+        return xr.Dataset({"result": ((), f"{error}; the same command then adds it")})
+    task, one = networks.load_task(study.dataset), found.isel(fraction=0)
+    errors, overlaps, energy = (part.to_numpy() for part in (one.train_error, one.overlap, found.local_energy))
+    threshold, low, high = networks.threshold(study.patterns, errors)
+    at = 0 if np.isnan(threshold) else study.patterns.index(int(threshold))
+    there = energy[at]
+    shape = networks.shape_at_zero(study.fractions, there[:, None, :, None], FIT_UP_TO)
+    chance = networks.random_networks((task.inputs.shape[1], *study.hidden, task.outputs), study.seeds, jax.random.key(0))
+    means = [networks.mean_over_networks(part) for part in (*overlaps, networks.overlaps_with_others(chance))]
+    (*overlap, at_random), scatter = means, np.sqrt(study.seeds)
+    return xr.Dataset(
+        {
+            "train_error": (("load", "seed"), errors, {"long_name": "fraction of training patterns wrong"}),
+            "mean_train_error": ("load", errors.mean(axis=1)),
+            "mean_train_error_error": ("load", errors.std(axis=1, ddof=1) / scatter, {"of": "standard, over networks"}),
+            "overlap": (("load", "seed"), overlaps, {"long_name": "mean matched overlap with the other networks"}),
+            "mean_overlap": ("load", [mean for mean, _ in overlap]),
+            "mean_overlap_error": ("load", [error for _, error in overlap], {"of": "jackknife over networks"}),
+            "mean_random_overlap": ((), at_random[0], {"long_name": "of random networks: what the matching creates"}),
+            "mean_random_overlap_error": ((), at_random[1]),
+            "threshold": ((), threshold, {"units": "patterns", "long_name": "largest P with zero average train error"}),
+            "threshold_low": ((), low, {"units": "patterns", "long_name": "2.5 % percentile of the bootstrap over seeds"}),
+            "threshold_high": ((), high, {"units": "patterns", "long_name": "97.5 % percentile"}),
+            "local_energy_patterns": ((), study.patterns[at], {"long_name": "P of its mean: the threshold if there is one"}),
+            "local_energy": (("load", "seed", "fraction"), energy, {"long_name": "train error, mean over draws"}),
+            "mean_local_energy": ("fraction", there.mean(axis=0)),
+            "mean_local_energy_error": ("fraction", there.std(axis=0, ddof=1) / scatter),
+            **{name: ((), value[0], {"fit": f"fractions up to {FIT_UP_TO}"}) for name, value in shape._asdict().items()},
+            "result": ((), side_of(threshold, study.patterns)),
+        },
+        coords={
+            "load": np.arange(len(study.patterns)),
+            "patterns": ("load", list(study.patterns), {"long_name": "training patterns P"}),
+            "seed": seeds,
+            "fraction": ("fraction", list(study.fractions), {"long_name": "probability to flip a weight"}),
+        },
     )
 
 
@@ -97,8 +132,7 @@ def _train_error(axes: Axes, part: xr.Dataset) -> None:
     axes.set_ylim(0.0, max(1e-3, 1.3 * float(part.mean_train_error.max())))
     _threshold_line(axes, part)
     inset = axes.inset_axes((0.13, 0.36, 0.38, 0.56))
-    energy = part.sel(part="all")
-    inset.errorbar(part.fraction, energy.mean_local_energy, energy.mean_local_energy_error, color="0.1", linewidth=0.9)
+    inset.errorbar(part.fraction, part.mean_local_energy, part.mean_local_energy_error, color="0.1", linewidth=0.9)
     inset.set(xlim=(0.0, None), ylim=(0.0, None))
     inset.set_xlabel("flipped $f$", fontsize=6.5, labelpad=1)
     inset.set_title(f"error at $P={int(part.local_energy_patterns)}$", fontsize=6.5)

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.experiment import draw_points, experiment_variables
 from fmjax.reproduce.franz_parisi import around_two_margins, curve_variables
@@ -46,7 +45,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     }
     # Replicas at a distance d of their mean lie at 2 d (1 - d) of each other, no further than typical solutions.
     apart = 2.0 * distance * (1.0 - distance)
-    inside = apart < answer("entropy", alpha=alpha)["distance"]
+    inside = apart < float(engine.grid("entropy", alpha=alpha).distance)
     robust = engine.grid("robust-ensemble", alpha=alpha, replicas=np.inf, distance=apart[inside])
     axes, nats = ("ensemble", "distance"), {"units": "nats per weight"}
     variables: dict[str, Any] = {

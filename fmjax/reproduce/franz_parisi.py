@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.experiment import draw_points, experiment_variables
 from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, mark_unstable, smooth_line, styled
@@ -54,9 +53,9 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """Local entropy around references at margins 0 < ... < kappa_min < ... < kappa_u < ... < kappa_max."""
     chosen = settings(quick)
     alpha = chosen["alpha"]
-    found = [answer(name, alpha=alpha) for name in engine.progress(["kappa-min", "kappa-u"], "thresholds")]
-    largest = engine.grid("kappa-max", alpha=alpha)
-    low, high, most = *(one["value"] for one in found), float(largest.value)
+    found = [engine.grid(name, alpha=alpha) for name in ("kappa-min", "kappa-u", "kappa-max")]
+    low, high, most = (float(one.value) for one in found)
+    reached = ["converged", *(str(one.result.item()) for one in found)]
     margins = np.array([0.0, 0.5 * low, low, 0.5 * (low + high), high, 0.5 * (high + most), most])
     phases = ["isolated", "negative", "kappa_min", "not monotonic", "kappa_u", "monotonic", "kappa_max"]
     curve = engine.grid(
@@ -72,10 +71,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
         coords={
             "phase": ("phase", phases),
             "reference_margin": ("phase", margins, {"units": "1", "long_name": "margin of the reference"}),
-            "margin_result": (
-                "phase",
-                ["converged"] * 2 + [found[0]["result"]] * 2 + [found[1]["result"]] * 2 + [str(largest.result.item())],
-            ),
+            "margin_result": ("phase", [reached[place] for place in (0, 1, 1, 2, 2, 3, 3)]),
             "distance": ("distance", chosen["distance"], {"units": "1", "long_name": "Hamming distance per weight"}),
             "near_phase": ("near_phase", phases[1:]),
             "near_distance": ("near_distance", near, {"units": "1", "long_name": "Hamming distance per weight"}),

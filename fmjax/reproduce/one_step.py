@@ -6,8 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-import fmjax
-from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.plotting import binary_entropy, canvas, each, letter, line, mark_unstable, smooth_line, styled
 from fmjax.sentences import PHASES
@@ -26,6 +24,7 @@ CAPTION = (
 _LOAD = 0.75
 _SHOWN = ((0, 0.01), (0, 0.1), (2, 0.001), (2, 0.01), (2, 0.1))  # reference and distance of the potentials
 _BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2}
+_RISE = np.geomspace(1e-3, 40.0, 64)  # fields from no cluster at all to solutions that are on their own
 _CLOSEST_REPLICAS = 0.006  # closer, the patterns constrain nothing and Newton loses the branch
 
 
@@ -63,7 +62,7 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     return xr.Dataset(
         {name: (axes, found[name].to_numpy(), units) for name, units in about.items()}
         | {"phase": (axes, np.array(PHASES)[found.phase.to_numpy()])}
-        | _potentials(engine, alpha, margins)
+        | _potentials(engine, alpha, margins, found)
         | _robust(engine, alpha, chosen["points"]),
         coords={
             "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
@@ -74,34 +73,30 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     )
 
 
-def _potentials(engine: Engine, alpha: float, margins: np.ndarray) -> dict[str, Any]:
-    """What a cluster would have against the overlap inside it, and all solutions at m = 1: curves, of a few points."""
-    distance = np.unique([d for _, d in _SHOWN])
-    around = {
-        reference: fmjax.clusters(
-            fmjax.FranzParisi(fmjax.Perceptron(), float(margins[reference])), alpha=alpha, distance=distance
-        )
-        for reference in engine.progress(sorted({reference for reference, _ in _SHOWN}), "potentials")
-    }
-
-    def shown(read: Any) -> np.ndarray:
-        return np.stack([np.asarray(read(around[reference]))[distance == d][0] for reference, d in _SHOWN])
-
-    nats, one, points = {"units": "nats per weight"}, {"units": "1"}, np.array(_SHOWN)
+def _potentials(engine: Engine, alpha: float, margins: np.ndarray, clusters: xr.Dataset) -> dict[str, Any]:
+    """What a cluster would have against the overlap inside it at m = 1, and where the barrier is: of a few points."""
+    references, distance = [reference for reference, _ in _SHOWN], [distance for _, distance in _SHOWN]
+    shown = margins[references]
+    at = {"reference_margin": along("point", shown), "distance": along("point", distance)}
+    found = engine.grid("cluster-potential", 1, alpha=alpha, **at, rise=_RISE)
+    barrier = clusters.isel(point=xr.DataArray(references, dims="shown")).sel(distance=xr.DataArray(distance, dims="shown"))
+    nats, one, curve = {"units": "nats per weight"}, {"units": "1"}, ("shown", "scan")
     return {
-        "shown_margin": ("shown", margins[points[:, 0].astype(int)], one),
-        "shown_distance": ("shown", points[:, 1], one),
-        "shown_result": ("shown", shown(lambda p: p.result)),
-        "solution_overlap": (("shown", "solution"), shown(lambda p: p.roots.q1), one | {"long_name": "q1 at m = 1"}),
-        "solution_complexity": (("shown", "solution"), shown(lambda p: p.roots.complexity), nats),
-        "potential_overlap": (("shown", "scan"), shown(lambda p: p.potential.q1), one),
-        "potential": (("shown", "scan"), shown(lambda p: p.potential.excess), nats | {"long_name": "dphi/dm at m = 1"}),
+        "shown_margin": ("shown", shown, one),
+        "shown_distance": ("shown", distance, one),
+        "shown_result": ("shown", found.result.to_numpy()[:, 0]),
+        "barrier_overlap": ("shown", barrier.barrier_overlap.to_numpy(), one | {"long_name": "q1 of the barrier at m = 1"}),
+        "barrier_complexity": ("shown", barrier.barrier_complexity.to_numpy(), nats),
+        "potential_overlap": (curve, found.cluster_overlap.to_numpy(), one),
+        "potential": (curve, found.potential.to_numpy(), nats | {"long_name": "dphi/dm at m = 1"}),
+        "potential_error_estimate": (curve, found.error_estimate.to_numpy(), nats),
     }
 
 
 def _robust(engine: Engine, alpha: float, points: int) -> dict[str, Any]:
     """Entropy of infinitely many replicas, against their mutual distance and that from their centre."""
-    mutual = np.geomspace(_CLOSEST_REPLICAS, 0.98 * answer("entropy", alpha=alpha)["distance"], points)
+    typical = float(engine.grid("entropy", alpha=alpha).distance)
+    mutual = np.geomspace(_CLOSEST_REPLICAS, 0.98 * typical, points)
     found = engine.grid("robust-ensemble", alpha=alpha, replicas=np.inf, distance=mutual)
     centre = 0.5 * (1.0 - np.sqrt(1.0 - 2.0 * mutual))
     return {
@@ -149,7 +144,7 @@ def draw(dataset: xr.Dataset) -> Figure:
                 continue
             label = rf"$\tilde\kappa={float(part.shown_margin):.3g},\ d={float(part.shown_distance):g}$"
             right.plot(0.5 * (1.0 - part.potential_overlap), part.potential, color=color, label=label)
-            right.plot(0.5 * (1.0 - part.solution_overlap), -part.solution_complexity, "o", color=color, markersize=4)
+            right.plot(0.5 * (1.0 - part.barrier_overlap), -part.barrier_complexity, "o", color=color, markersize=4)
         right.set(xlabel="distance inside a cluster $(1-q_1)/2$", ylabel=r"$\partial\phi/\partial m$ at $m=1$")
         right.set(xscale="log", xlim=(1e-6, 0.5))
         right.legend(**_BELOW)

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fmjax.quantities.asking import answer
 from fmjax.reproduce.engine import USUAL, Engine, threshold
 from fmjax.reproduce.plotting import canvas, converged, line, styled
 from fmjax.sentences import CONVERGED, NO_POINT
@@ -38,14 +37,14 @@ def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     loads, alphas = np.unique([*np.linspace(first, capacity, count)[:-1], *np.concatenate(ends)]), chosen["alpha"]
     largest = engine.grid("kappa-max", alpha=loads)
     lines = {name: engine.grid(name.replace("_", "-"), 1, alpha=alphas) for name in ("kappa_min", "kappa_u")}
-    (end,) = [answer("alpha-u") for _ in engine.progress(range(1), "alpha_u")]
+    end, load = engine.grid("alpha-u"), {"units": "patterns per weight"}
     variables: dict[str, Any] = {
         **threshold(largest, "kappa_max", "fine_alpha", long_name="largest margin of solutions"),
-        "alpha_u": ((), end["value"], {"units": "patterns per weight", "long_name": "alpha'_U"}),
-        "alpha_u_error_estimate": ((), end["error_estimate"], {"units": "patterns per weight"}),
-        "alpha_u_margin": ((), end["margin"], {"units": "1", "long_name": "kappa_max at alpha'_U"}),
-        "alpha_u_distance": ((), end["distance"], {"units": "1", "long_name": "distance of the fold at alpha'_U"}),
-        "alpha_u_result": ((), end["result"]),
+        "alpha_u": ((), float(end.value), load | {"long_name": "alpha'_U"}),
+        "alpha_u_error_estimate": ((), float(end.error_estimate), load),
+        "alpha_u_margin": ((), float(end.reference_margin), {"units": "1", "long_name": "kappa_max at alpha'_U"}),
+        "alpha_u_distance": ((), float(end.distance), {"units": "1", "long_name": "distance of the fold at alpha'_U"}),
+        "alpha_u_result": ((), end.result.item()),
     }
     for name, found in lines.items():
         variables |= threshold(found, name, "alpha")

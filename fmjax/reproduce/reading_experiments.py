@@ -157,9 +157,8 @@ def approach(part: xr.Dataset) -> Found:
 
 def flat(part: xr.Dataset) -> Found:
     """The slope of the local energy at f = 0, and its error, against the chord to half of all weights."""
-    energy, fractions = part.sel(part="all"), part.fraction.to_numpy()
-    values = energy.mean_local_energy.to_numpy()
+    values, fractions = part.mean_local_energy.to_numpy(), part.fraction.to_numpy()
     chord = (values[-1] - values[0]) / (fractions[-1] - fractions[0])
-    slope, error = float(energy.slope), float(energy.slope_error)
+    slope, error = float(part.slope), float(part.slope_error)
     number = f"slope at 0 {slope:.2f} ± {error:.2f}, of the chord {chord:.2f}"
     return Found(number, slope + 2 * error < 0.5 * chord)

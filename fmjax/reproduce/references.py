@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-import fmjax
 from fmjax.reproduce.engine import USUAL, Engine, along
 from fmjax.reproduce.franz_parisi import around_two_margins, curve_variables
 from fmjax.reproduce.plotting import each, mark_unstable, smooth_line, styled
@@ -22,6 +21,7 @@ CAPTION = (
 
 _LOAD_OF_LOSSES = 0.5
 _NEARLY_FROZEN = 1.0 - 1e-9  # of the largest inverse temperature, where rounding may leave no entropy of references
+_CURVE = ("entropy", "slope", "replicon", "error_estimate", "result")
 
 
 def settings(quick: bool) -> dict[str, Any]:
@@ -34,44 +34,31 @@ def settings(quick: bool) -> dict[str, Any]:
 def compute(quick: bool, engine: Engine = USUAL) -> xr.Dataset:
     """Curves around minima for every sharpness, around warmer weights for one, and around two margins."""
     chosen = settings(quick)
-    alpha, distance = chosen["alpha"], np.array(chosen["distance"])
+    alpha, distance, cold, warm = (chosen[name] for name in ("alpha", "distance", "sharpness", "warm"))
     largest = engine.grid("kappa-max", alpha=alpha)
     margins = np.array([0.0, float(largest.value)])
     curves = engine.grid("franz-parisi", 1, alpha=alpha, reference_margin=along("point", margins), distance=distance)
-    cold = [
-        (gamma, _NEARLY_FROZEN * _frozen(alpha, gamma)) for gamma in engine.progress(chosen["sharpness"], "temperatures")
-    ]
-    asked = cold + [(chosen["warm_sharpness"], beta) for beta in chosen["warm"]]
-    found = [_around(alpha, distance, *one) for one in engine.progress(asked, "curves")]
-    drawn = xr.concat(found, dim="drawn")
+    coldest = engine.grid("freezing", alpha=alpha, loss="cross-entropy", sharpness=cold)
+    sharpness = np.append(cold, np.full(len(warm), chosen["warm_sharpness"]))
+    beta = np.append(_NEARLY_FROZEN * coldest.value.to_numpy(), warm)
+    asked = {"alpha": alpha, "loss": "cross-entropy", "sharpness": along("point", sharpness), "beta": along("point", beta)}
+    thermal = engine.grid("thermodynamics", **asked)
+    around = engine.grid("franz-parisi-loss", 1, **asked, distance=distance)
+    curve = ("drawn", "distance")
     return xr.Dataset(
         curve_variables(curves, "reference")
-        | {f"drawn_{name}": drawn[name] for name in drawn.data_vars}
-        | {"minimum": ("drawn", [True] * len(cold) + [False] * len(chosen["warm"]))},
+        | {f"drawn_{name}": (curve, around[name].to_numpy()) for name in _CURVE}
+        | {f"drawn_{name}": ("drawn", thermal[name].to_numpy()) for name in ("energy", "error")}
+        | {"minimum": ("drawn", np.arange(len(beta)) < len(cold))},
         coords={
             "reference_margin": ("reference", margins, {"units": "1", "long_name": "margin of the reference"}),
             "margin_result": ("reference", ["converged", str(largest.result.item())]),
-            "sharpness": ("drawn", [gamma for gamma, _ in asked], {"units": "1", "long_name": "sharpness"}),
-            "beta": ("drawn", [beta for _, beta in asked], {"units": "1", "long_name": "inverse temperature"}),
+            "sharpness": ("drawn", sharpness, {"units": "1", "long_name": "sharpness"}),
+            "beta": ("drawn", beta, {"units": "1", "long_name": "inverse temperature"}),
             "distance": ("distance", distance, {"units": "1", "long_name": "Hamming distance per weight"}),
             "alpha": ((), alpha, {"units": "patterns per weight", "long_name": "load"}),
         },
     )
-
-
-def _frozen(alpha: float, sharpness: float) -> float:
-    loss = fmjax.CrossEntropy(1.0, sharpness=sharpness)
-    return float(fmjax.thresholds.freezing(fmjax.Perceptron().with_constraint(loss), alpha).value)
-
-
-def _around(alpha: float, distance: np.ndarray, sharpness: float, beta: float) -> xr.Dataset:
-    """The curve, and what the references are."""
-    loss = fmjax.CrossEntropy(beta, sharpness=sharpness)
-    point = fmjax.thermodynamics(fmjax.Equilibrium(fmjax.Perceptron().with_constraint(loss)), alpha=alpha)
-    found = fmjax.curve(fmjax.FranzParisi(fmjax.Perceptron(), reference=loss), alpha=alpha, distance=distance)
-    names = ("entropy", "slope", "replicon", "error_estimate", "result")
-    variables: dict[str, Any] = {name: ("distance", np.asarray(getattr(found, name))) for name in names}
-    return xr.Dataset(variables | {"energy": float(point.energy), "error": float(point.error)})
 
 
 def draw(dataset: xr.Dataset) -> Figure:

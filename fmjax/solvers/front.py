@@ -34,7 +34,7 @@ from fmjax.solvers.outcome import REFERENCE_FAILED
 from fmjax.solvers.saddle import SaddlePoint, equilibrium, typical_point, typical_root
 from fmjax.solvers.zero_entropy import margin_of, search_margin
 
-__all__ = ["as_float64", "check", "clusters", "curve", "in_float64", "solve"]
+__all__ = ["as_float64", "check", "clusters", "curve", "followed", "in_float64", "solve"]
 
 _Real = float | int | Float[Array, "..."] | np.ndarray
 _Reals = Sequence[float | int] | Float[Array, "..."] | np.ndarray
@@ -183,7 +183,7 @@ def curve(functional: _AtDistances, *, alpha: _Real, distance: _Real | _Reals) -
     return _along(functional, alpha, distance, np.s_[: distance.shape[0]])
 
 
-def _followed(functional: _AtDistances, alpha: _Real, distance: Any) -> Curve:
+def followed(functional: _AtDistances, alpha: _Real, distance: Any) -> Curve:
     """A curve by a program that is compiled for the next power of two of distances, the last of which is repeated.
 
     A program takes seconds to compile and a row a fraction of a millisecond.
@@ -208,7 +208,7 @@ def _followed(functional: _AtDistances, alpha: _Real, distance: Any) -> Curve:
 
 def _along(functional: _AtDistances, alpha: _Real, distance: Any, rows: Any) -> SaddlePoint:
     """Some ``rows`` of a curve."""
-    found = _followed(functional, alpha, distance).points
+    found = followed(functional, alpha, distance).points
     if not is_concrete(found):
         return jax.tree.map(lambda leaf: leaf[rows], found)
     return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), found)
@@ -269,6 +269,6 @@ def clusters(functional: Functional, *, alpha: _Real, distance: _Real | _Reals |
         return _typical_clusters(*as_float64((functional, alpha)))
     distance = _as_distances(distance)
     # In a program of its own: who has drawn the curve has it compiled.
-    symmetric = _followed(functional, alpha, distance)
+    symmetric = followed(functional, alpha, distance)
     points, fields = jax.tree.map(lambda leaf: leaf[: distance.shape[0]], (symmetric.points, symmetric.fields))
     return _local_clusters(*as_float64((functional, alpha)), Curve(points, fields, symmetric.typical))

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
@@ -62,32 +63,38 @@ def _evaluate(plan: Plan, static: dict[str, Any], columns: dict[str, np.ndarray]
     # Blocks at the edges are filled up with their last point: one program for all.
     rows = {name: np.pad(values, (0, padded - size), mode="edge") for name, values in columns.items()}
     rows["point"] = np.arange(padded)  # there may be no other column: all controls may be part of the program
-    along = plan.along()
-    program = _program(plan, static, rows, along)
-    return {name: np.asarray(values)[:size] for name, values in program(rows, along).items()}
+    prepare = plan.quantity.prepare
+    data, rest = eqx.partition(static if prepare is None else prepare(static), eqx.is_array)
+    shared = data, plan.along()
+    program = _program(plan, rest, rows, shared)
+    return {name: np.asarray(values)[:size] for name, values in program(rows, shared).items()}
 
 
-def _program(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: dict[str, Any]) -> Callable:
+def _program(plan: Plan, static: Any, rows: dict[str, Any], shared: Any) -> Callable:
     """The compiled program of a block: compiled once, whoever asks first."""
-    key = (plan.name, *static.items(), *((name, values.shape) for name, values in (rows | along).items()))
+    shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves((rows, shared))]
+    key = (plan.name, *jax.tree.leaves(static), *shapes, jax.tree.structure((static, rows, shared)))
     with _lock:
         if key not in _compiled:
-            _compiled[key] = _compile(plan, static, rows, along)
+            _compiled[key] = _compile(plan, static, rows, shared)
         _compiled.move_to_end(key)
         while len(_compiled) > _PROGRAMS:
             _compiled.popitem(last=False)
         return _compiled[key]
 
 
-def _compile(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: dict[str, Any]) -> Callable:
+def _compile(plan: Plan, static: Any, rows: dict[str, Any], shared: Any) -> Callable:
     devices = jax.local_devices()
     mesh = jax.make_mesh((len(devices),), ("points",), devices=devices, axis_types=(AxisType.Auto,))
     per_device = len(next(iter(rows.values()))) // len(devices)
     together = None if devices[0].platform == "cpu" and not plan.quantity.vectorised else per_device
 
-    def shard(rows: dict[str, Any], along: dict[str, Any]) -> dict[str, Any]:
+    def shard(rows: dict[str, Any], shared: Any) -> dict[str, Any]:
+        data, along = shared
+        fixed = eqx.combine(data, static) | along
+
         def point(row: dict[str, Any]) -> dict[str, Any]:
-            return plan.quantity.evaluate({**static, **row, **along})
+            return plan.quantity.evaluate({**fixed, **row})
 
         return jax.lax.map(point, rows, batch_size=together)
 
@@ -95,7 +102,7 @@ def _compile(plan: Plan, static: dict[str, Any], rows: dict[str, Any], along: di
     # Newton's loops start from constants, the same on every device: they vary from the first step on.
     spread = jax.shard_map(shard, mesh=mesh, in_specs=(points, PartitionSpec()), out_specs=points, check_vma=False)
     short = plan.points * plan.quantity.seconds < _SHORT
-    return jax.jit(spread, compiler_options=soon(devices[0].platform) if short else None).lower(rows, along).compile()
+    return jax.jit(spread, compiler_options=soon(devices[0].platform) if short else None).lower(rows, shared).compile()
 
 
 def _canonical(values: np.ndarray, dtype: str) -> np.ndarray:

@@ -26,13 +26,12 @@ _SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
 class Plan:
     """A quantity over a grid.
 
-    Points are taken in C order over the axes in the order in which they were asked for, the ones that a quantity wants as a
-    whole (distances) last. A block is a box of this grid; all have the same shape but those at the edges. A control may also
-    have its values along the axis of another one, or along that of points which are listed one by one.
+    Points are taken in C order over the axes as asked for, but whole ones (distances) last. Blocks are boxes of this grid,
+    of one shape but at the edges. A control may have its values along the axis of another, or of points listed one by one.
 
     Attributes:
         name: of the quantity.
-        axes: values of the controls that vary, by name, each of shape ``(n,)``; axes ``along`` last. Of `POINT`: numbers.
+        axes: values of the controls that vary, each of shape ``(n,)``; axes ``along`` last. Of `POINT`: numbers.
         tied: controls that vary along one of these axes: its name, and a value for each of its places, perhaps NaN.
         fixed: the other controls.
         block: shape of a block, over the axes that are not ``along``.
@@ -171,9 +170,9 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
         if key not in quantity.controls:
             raise ValueError(f"[grid] holds the unknown control {key!r}; {name} has {', '.join(quantity.controls)}")
     silent = {key: control for key, control in quantity.controls.items() if key not in grid and not control.optional}
-    if missing := [key for key, control in silent.items() if control.default is None]:
-        raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
     defaults = {key: control.default for key, control in silent.items()}
+    if missing := [key for key, default in defaults.items() if default is None]:
+        raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
     settings = {key: _plain(value) for key, value in (grid | defaults).items()}
     values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
     ties = {key: value["along"].replace("-", "_") for key, value in settings.items() if isinstance(value, dict)}
@@ -182,16 +181,17 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     axes = {key: values[key] if key in values else np.arange(length) for key, length in lengths.items()}
     _check_ties(quantity, values, ties, axes)
     _check_words(quantity, values, ties)
-    axes = {key: axes[key] for key in sorted(axes, key=lambda key: key in quantity.along)}
+    along = quantity.along
+    axes = {key: axes[key] for key in sorted(axes, key=lambda key: along.index(key) + 1 if key in along else 0)}
     points = request.get("block", quantity.block)
     if isinstance(points, bool) or not isinstance(points, int) or points < 1:
         raise ValueError(f"block must be a whole number of points, at least 1, not {points!r}")
-    outer = {key: len(axes[key]) for key in axes if key not in quantity.along}
+    outer = {key: len(values) for key, values in axes.items() if key not in along}
     single = {ties.get(key, key) for key in varying if quantity.controls[key].static}
     tied = {key: (axis, values[key]) for key, axis in ties.items()}
     fixed = {key: value for key, value in values.items() if key not in varying}
-    block, kept = _block(outer, single, points), {"quantity": name, "block": points, "grid": settings}
-    return Plan(name, axes, tied, fixed, block, kept)
+    kept = {"quantity": name, "block": points, "grid": settings}
+    return Plan(name, axes, tied, fixed, _block(outer, single, points), kept)
 
 
 def _check_words(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str]) -> None:
