@@ -115,15 +115,15 @@ def networks(name="mnist-odd-even"):
             "mean_train_error": ("load", [0.0, 0.0, 0.02]),
             "mean_overlap": ("load", [0.3, 0.4, 0.45]),
             "mean_overlap_error": ("load", [0.01, 0.01, 0.01]),
-            "mean_local_energy": (("part", "fraction"), [[0.0, 0.05, 0.9]]),
-            "slope": ("part", [0.2]),
-            "slope_error": ("part", [0.1]),
+            "mean_local_energy": ("fraction", [0.0, 0.05, 0.9]),
+            "slope": 0.2,
+            "slope_error": 0.1,
             "threshold": 200.0,
             "local_energy_patterns": 200,
             "mean_random_overlap": 0.25,
             "result": "converged",
         },
-        coords={"fraction": fraction, "part": ["all"]},
+        coords={"fraction": fraction},
     )
     return part.expand_dims(dataset=[name])
 

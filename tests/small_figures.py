@@ -115,8 +115,6 @@ def broken(lost_shown=()):
     entropy[0, :2] = -0.01
     results = np.full(shape, "converged", dtype=object)
     overlap = np.linspace(0.9, 1 - 1e-7, 11)
-    roots = np.full((5, 4), np.nan)
-    roots[..., 0] = 0.95
     return xr.Dataset(
         {
             "entropy": (grid, entropy),
@@ -131,8 +129,8 @@ def broken(lost_shown=()):
             "shown_result": ("shown", np.array([ENDED if i in lost_shown else "converged" for i in range(5)], dtype=object)),
             "potential_overlap": (("shown", "scan"), np.broadcast_to(overlap, (5, 11))),
             "potential": (("shown", "scan"), np.broadcast_to(-0.01 * (overlap - 0.9), (5, 11))),
-            "solution_overlap": (("shown", "solution"), roots),
-            "solution_complexity": (("shown", "solution"), 0.01 * roots),
+            "barrier_overlap": ("shown", np.full(5, 0.95)),
+            "barrier_complexity": ("shown", np.full(5, 0.01)),
             "centre_distance": ("point", np.linspace(0.01, 0.1, 5)),
             "robust_entropy": ("point", np.linspace(0.01, 0.1, 5)),
             "robust_result": ("point", ["converged"] * 5),
@@ -198,7 +196,6 @@ def small(monkeypatch):
 
     def module(name, dataset):
         def compute(quick, engine):
-            list(engine.progress(range(2), name))
             computed.append(name)
             return dataset
 
@@ -217,13 +214,14 @@ def small(monkeypatch):
     }
     monkeypatch.setattr(running, "figures", {name: module(name, dataset) for name, dataset in data.items()})
 
-    def measure(quantity):
-        computed.append(quantity.key)
-        return measured()[quantity.key]
+    def measure(row, engine):
+        computed.append(row.key)
+        return measured()[row.key]
 
     monkeypatch.setattr(report, "measure", measure)
     return computed
 
 
 def contents(out):
-    return {path.name: path.read_bytes() for path in out.rglob("*")}
+    """What is in every file of a directory, by its place."""
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,8 @@ import xarray as xr
 import fmjax
 from fmjax.reproduce import at_kappa_max, engine, running
 from fmjax.reproduce.engine import along
-from fmjax.sweeps import blocks
+from fmjax.sweeps import blocks, read
+from fmjax.sweeps.store import Store
 from tests import small_figures
 from tests.small_figures import contents, margins
 
@@ -85,7 +87,8 @@ def test_a_figure_that_was_interrupted_goes_on_with_the_blocks_that_are_missing(
     assert len(computed) == 6
     alone = running.figures["2"].compute(True, engine.USUAL)
     xr.testing.assert_equal(xr.load_dataset(tmp_path / "figure-2.nc", engine="h5netcdf"), alone)
-    assert set(contents(tmp_path)) == {"figure-2.nc", "figure-2.png", "figure-2.pdf"}
+    made = {path for path in contents(tmp_path) if not path.startswith("grids/")}
+    assert made == {"fmjax.json", "figure-2.nc", "figure-2.png", "figure-2.pdf"}
 
 
 def test_a_damaged_block_of_a_figure_that_was_interrupted_is_computed_again(bound, tmp_path, capsys):
@@ -93,7 +96,7 @@ def test_a_damaged_block_of_a_figure_that_was_interrupted_is_computed_again(boun
     left[0] = 5
     with pytest.raises(KeyboardInterrupt):
         running.make_figure("2", tmp_path, True)
-    chunk, *_ = tmp_path.glob(".unfinished-*/*/entropy/c/2")  # of the first grid; blocks of the second come in any order
+    chunk, *_ = tmp_path.glob("grids/*/entropy/c/2")  # of the first grid; blocks of the second come in any order
     os.truncate(chunk, 5)
     left[0] = np.inf
     assert running.make_figure("2", tmp_path, True) is True
@@ -108,11 +111,31 @@ def test_unfinished_results_of_other_settings_are_left_alone(again, bound, tmp_p
     with pytest.raises(KeyboardInterrupt):
         running.make_figure("2", tmp_path, True)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(
-        ValueError, match=r"\.unfinished-.* holds unfinished results of other settings: remove it, or choose"
-    ):
+    with pytest.raises(ValueError, match=r"holds results of other settings \(quick grids.*choose another directory"):
         again(tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_who_asks_for_a_grid_that_another_run_computes_waits_for_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(engine, "_AGAIN", 0.05)
+    kept, asked = engine.Engine(tmp_path), {"alpha": [0.2, 0.4]}
+    kept.grid("first-moment", **asked)
+    (path,) = tmp_path.iterdir()
+    with ThreadPoolExecutor(1) as pool:
+        with Store(path, read({"quantity": "first-moment", "grid": asked})).locked():
+            waiting = pool.submit(kept.grid, "first-moment", **asked)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        assert waiting.result(timeout=60).sizes["alpha"] == 2
+    assert capsys.readouterr().err.count("is being computed by another run: waiting for that") == 1
+
+
+def test_what_two_figures_ask_for_is_computed_once(tmp_path, monkeypatch):
+    kept = engine.Engine(tmp_path)
+    kept.grid("first-moment", alpha=[0.2, 0.4])
+    monkeypatch.setattr(blocks, "compute", None)
+    kept.grid("first-moment", alpha=np.array([0.2, 0.4]))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_workers_compute_the_grids_of_a_figure(tmp_path):

@@ -95,3 +95,22 @@ def test_the_error_of_a_mean_over_pairs_is_that_of_independent_networks():
     assert mean == pytest.approx(0.3 + 2 * own.mean(), abs=1e-12)
     assert error == pytest.approx(2 * own.std(ddof=1) / np.sqrt(7), rel=1e-10)
     assert np.isnan(networks.mean_overlap(pairs[:1], 2)[1])
+
+
+def test_the_error_of_a_mean_over_pairs_is_the_jackknife_over_networks():
+    pairs = np.random.default_rng(4).uniform(size=15)
+    of = np.array(list(combinations(range(6), 2)))
+    without = np.array([pairs[(of != network).all(axis=1)].mean() for network in range(6)])
+    spread = np.sqrt(5 / 6 * np.sum((without - without.mean()) ** 2))
+    assert networks.mean_overlap(pairs, 6) == pytest.approx((pairs.mean(), spread), rel=1e-12)
+
+
+def test_overlaps_with_others_are_means_over_the_pairs_of_each_network():
+    ensemble = networks.random_networks((33, 9, 2), 4, KEY)
+    pairs = networks.pair_overlaps(ensemble)
+    found = networks.overlaps_with_others(ensemble)
+    for network in range(4):
+        mine = [value for pair, value in zip(combinations(range(4), 2), pairs, strict=True) if network in pair]
+        assert found[network] == pytest.approx(np.mean(mine), abs=1e-15)
+    assert networks.mean_over_networks(found) == pytest.approx(networks.mean_overlap(pairs, 4), abs=1e-15)
+    assert np.isnan(networks.overlaps_with_others([layer[:1] for layer in ensemble])).all()

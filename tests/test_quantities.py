@@ -18,9 +18,10 @@ import fmjax
 from fmjax.cli import thresholds
 from fmjax.names import Constraint, Weights
 from fmjax.quantities import QUANTITIES, THEORY, THRESHOLDS, Quantity
-from fmjax.quantities.asking import answer, command
+from fmjax.quantities.listing import command
 from fmjax.quantities.parts import MARGIN, MODEL
 from fmjax.quantities.thresholds import _threshold
+from fmjax.reproduce.engine import USUAL
 from fmjax.sweeps import read
 
 POINT = {"alpha": 0.5, "reference_margin": 0.2, "distance": np.array([0.1, 0.2]), "replicas": 3.0}
@@ -42,7 +43,7 @@ def test_a_function_gives_the_outputs_that_its_row_names(name):
     values = defaults | {key: value for key, value in POINT.items() if key in quantity.controls}
     numbers = {key: value for key, value in values.items() if not quantity.controls[key].static}
     found = jax.eval_shape(lambda numbers: quantity.evaluate(values | numbers), numbers)
-    others = {"alpha", "margin"} if name in THRESHOLDS else set()  # where it happens
+    others = {"alpha", "margin", "reference_margin"} - {*quantity.outputs} if name in THRESHOLDS else set()  # where it is
     assert set(found) == {*quantity.outputs, "result", *others}
     shape = (2,) if quantity.along else ()
     assert {leaf.shape for key, leaf in found.items() if key not in others} == {shape}
@@ -60,7 +61,7 @@ def test_a_loss_of_a_sweep_is_the_one_of_that_name():
     at = {"alpha": 0.5, "beta": 2.0, "loss": "temperature"}
     model = fmjax.Perceptron().with_constraint(fmjax.Temperature(2.0))
     point = fmjax.thermodynamics(fmjax.Equilibrium(model), alpha=0.5)
-    assert answer("thermodynamics", **at)["energy"] == pytest.approx(float(point.energy), abs=1e-14)
+    assert float(USUAL.grid("thermodynamics", **at).energy) == pytest.approx(float(point.energy), abs=1e-14)
 
 
 def test_the_example_of_a_threshold_is_its_own_command():
@@ -72,9 +73,7 @@ def test_every_function_of_the_thresholds_has_a_row():
     assert {row.evaluate.first[0] for row in THRESHOLDS.values()} == {f"fmjax.thresholds:{name}" for name in functions}
 
 
-def test_an_answer_is_that_of_the_function_and_of_its_command():
-    found = answer("kappa-max", alpha=0.5)
-    assert found["value"] == float(fmjax.thresholds.kappa_max(fmjax.Perceptron(), 0.5).value)
+def test_a_command_asks_for_what_differs_from_the_usual():
     assert command("kappa-max", alpha=0.5) == "fmjax threshold kappa-max --alpha 0.5"
     assert command("capacity", margin=0.1, architecture="committee", activation="relu") == (
         "fmjax threshold capacity --margin 0.1 --architecture committee --activation relu"

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import fmjax
-from fmjax.reproduce import report, running
+from fmjax.reproduce import engine, report, running
 from tests import small_figures
 from tests.oracles import literature
 from tests.small_figures import ENDED, contents, measured
@@ -59,7 +59,7 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     out = tmp_path / "new" / "out"
     assert running.run(out, True) is True
     made = {f"figure-{name}.{suffix}" for name in running.figures for suffix in ("nc", "png", "pdf")}
-    assert set(contents(out)) == made | {"thresholds.json", "report.html", "report.json"}
+    assert set(contents(out)) == made | {"fmjax.json", "report.html", "report.json"}
 
     html = (out / "report.html").read_text()
     found = Loads()
@@ -80,6 +80,21 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
     assert {verdicts[f"Figure {absent}"] for absent in (6, 7, 8)} == {"not in this run"}
     assert "figure 8 is not part of it" in html
 
-    small.clear()
+    before = contents(out)
     assert running.run(out, True) is True
-    assert small == []
+    assert set(contents(out)) == set(before)
+    assert json.loads(contents(out)["report.json"]) == document
+
+
+def test_a_row_is_a_sweep_of_one_point_whose_store_is_kept(tmp_path):
+    rows = {row.key: row for row in report.ROWS}
+    kept = engine.Engine(tmp_path)
+    found = report.measure(rows["capacity"], kept)
+    assert found["result"] == "converged"
+    assert abs(found["value"] - literature.CAPACITY.value) < 1e-8
+    (store,) = tmp_path.iterdir()
+    assert float(fmjax.open(store).value) == found["value"]
+    overlap = report.measure(rows["overlap at capacity"], kept)
+    assert overlap["error_estimate"] < 1e-11
+    assert abs(overlap["value"] - literature.CAPACITY_OVERLAP.value) < 1e-8
+    assert len(list(tmp_path.iterdir())) == 2

@@ -10,8 +10,9 @@ import xarray as xr
 import fmjax
 from fmjax.reproduce import engine, franz_parisi, report, running
 from fmjax.reproduce.directory import Directory, replacing
+from fmjax.sweeps import blocks
 from tests import small_figures
-from tests.small_figures import ENDED, contents, loads
+from tests.small_figures import ENDED, contents, loads, margins, measured
 
 small = small_figures.small
 
@@ -28,46 +29,39 @@ def test_datasets_carry_their_provenance(small, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(small, tmp_path, monkeypatch):
+    """Thresholds and figures are sweeps, whose finished blocks are not computed again."""
+    computed, compute = [], blocks.compute
+
+    def counted(plan, index):
+        computed.append((plan.name, index))
+        return compute(plan, index)
+
+    def asking(quick, engine):
+        engine.grid("first-moment", 1, alpha=[0.2, 0.4])
+        return margins()
+
     def interrupt(quick, engine):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(blocks, "compute", counted)
+    monkeypatch.setattr(report, "measure", lambda row, engine: engine.grid("capacity") and measured()[row.key])
+    running.figures["2"].compute = asking
     whole = running.figures["4"].compute
     running.figures["4"].compute = interrupt
     with pytest.raises(KeyboardInterrupt):
         running.run(tmp_path, True)
-    assert "2" in small
-    assert "3" in small
     assert not (tmp_path / "report.html").exists()
-    small.clear()
     running.figures["4"].compute = whole
     assert running.run(tmp_path, True) is True
-    assert small == ["4", "5", "phase-diagram", "one-step"]
+    assert (tmp_path / "report.html").exists()
+    assert sorted(computed) == [("capacity", 0), ("first-moment", 0), ("first-moment", 1)]
 
 
-def test_thresholds_are_kept_one_by_one(small, tmp_path, monkeypatch):
-    whole = report.measure
-
-    def interrupt(quantity):
-        if quantity.key == "kappa_u":
-            raise KeyboardInterrupt
-        return whole(quantity)
-
-    monkeypatch.setattr(report, "measure", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        running.run(tmp_path, True)
-    finished = list(small)
-    assert finished[-1] == "kappa_min"
-    monkeypatch.setattr(report, "measure", whole)
-    running.run(tmp_path, True)
-    assert not set(finished) & set(small[len(finished) :])
-
-
-def test_a_lost_picture_is_drawn_from_its_dataset(small, tmp_path):
+def test_lost_pictures_are_drawn_again(small, tmp_path):
     running.make_figure("2", tmp_path, True)
     (tmp_path / "figure-2.png").write_bytes(b"")
     (tmp_path / "figure-2.pdf").unlink()
     running.make_figure("2", tmp_path, True)
-    assert small == ["2"]
     assert (tmp_path / "figure-2.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "figure-2.pdf").read_bytes().startswith(b"%PDF")
 
@@ -77,7 +71,7 @@ def test_results_of_other_settings_are_left_alone(again, small, tmp_path):
     running.make_figure("2", tmp_path, True)
     before = contents(tmp_path)
     small.clear()
-    with pytest.raises(ValueError, match=r"figure-2\.nc holds results of other settings \(quick grids"):
+    with pytest.raises(ValueError, match=r"holds results of other settings \(quick grids"):
         again(tmp_path)
     assert contents(tmp_path) == before
     assert small == []
@@ -93,7 +87,8 @@ def test_results_of_another_version_are_left_alone(small, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "name", ["figure-2.nc", "figure-3.png", "figure-phase-diagram.pdf", "thresholds.json", "report.json", "report.html"]
+    "name",
+    ["figure-2.nc", "figure-3.png", "figure-phase-diagram.pdf", "grids", "report.json", "report.html", "fmjax.json"],
 )
 def test_files_of_another_origin_are_left_alone(name, small, tmp_path):
     (tmp_path / name).write_text("[1, 2]")
@@ -104,48 +99,31 @@ def test_files_of_another_origin_are_left_alone(name, small, tmp_path):
     assert small == []
 
 
-@pytest.mark.parametrize("left", [0.999, 0.5])
-def test_a_figure_that_was_cut_off_is_made_again_with_its_pictures(left, small, tmp_path, capsys):
-    running.run(tmp_path, True)
-    whole = running.figures["3"].compute(True, engine.USUAL)
-    path = tmp_path / "figure-3.nc"
-    os.truncate(path, int(left * path.stat().st_size))
-    (tmp_path / "figure-3.png").write_bytes(b"of what was lost")
-    small.clear()
-    assert running.run(tmp_path, True) is True
-    assert small == ["3"]
-    assert "figure-3.nc is damaged: it is computed again" in capsys.readouterr().err
-    xr.testing.assert_equal(xr.load_dataset(path, engine="h5netcdf"), whole)
-    assert (tmp_path / "figure-3.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_thresholds_and_a_report_that_were_cut_off_are_made_again(small, tmp_path):
-    running.run(tmp_path, True)
-    for name in ("thresholds.json", "report.json"):
-        os.truncate(tmp_path / name, (tmp_path / name).stat().st_size // 2)
-    small.clear()
-    assert running.run(tmp_path, True) is True
-    assert small == [row.key for row in report.ROWS]
-    assert json.loads((tmp_path / "report.json").read_text())["rows"]
-
-
-@pytest.mark.parametrize(("name", "left"), [("figure-3.nc", 100), ("thresholds.json", 20)])
-def test_what_was_cut_off_before_it_says_of_which_settings_it_is_is_left_alone(name, left, small, tmp_path):
-    running.run(tmp_path, True)
-    os.truncate(tmp_path / name, left)
+def test_results_of_an_earlier_version_which_kept_no_record_are_left_alone(small, tmp_path):
+    running.make_figure("2", tmp_path, True)
+    (tmp_path / "fmjax.json").unlink()
     before = contents(tmp_path)
-    named = rf"{name} holds something damaged, which does not say that it is of these settings: remove it, or choose another"
-    with pytest.raises(ValueError, match=named):
-        running.run(tmp_path, True)
+    with pytest.raises(ValueError, match=r"figure-2\.nc is there already, and no fmjax\.json says that it may be replaced"):
+        running.make_figure("2", tmp_path, True)
     assert contents(tmp_path) == before
 
 
-def test_what_was_cut_off_and_is_of_other_settings_is_left_alone(small, tmp_path):
-    running.make_figure("3", tmp_path, True)
+def test_a_figure_that_was_cut_off_is_made_again(small, tmp_path):
+    running.run(tmp_path, True)
     path = tmp_path / "figure-3.nc"
-    os.truncate(path, path.stat().st_size - 1)
-    with pytest.raises(ValueError, match=r"figure-3\.nc holds something damaged, which does not say that it is of these"):
-        running.make_figure("3", tmp_path, False)
+    os.truncate(path, path.stat().st_size // 2)
+    assert running.run(tmp_path, True) is True
+    xr.testing.assert_equal(xr.load_dataset(path, engine="h5netcdf"), running.figures["3"].compute(True, engine.USUAL))
+
+
+def test_a_record_that_was_cut_off_gives_nothing_away(small, tmp_path):
+    running.run(tmp_path, True)
+    record = tmp_path / "fmjax.json"
+    os.truncate(record, record.stat().st_size // 2)
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r"fmjax\.json is damaged, or was not written by fmjax reproduce; choose another"):
+        running.run(tmp_path, True)
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("make", [lambda out: running.run(out, True), lambda out: running.make_figure("3", out, True)])
@@ -184,9 +162,8 @@ def test_a_file_is_complete_or_absent(tmp_path):
 
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     directory = Directory(tmp_path, [], {"quick": True})
-    directory.write_json("thresholds.json", {"rows": {"a": {"value": float("nan")}, "b": [float("inf"), 1.0]}})
-    assert directory.read_json("thresholds.json")["rows"] == {"a": {"value": None}, "b": [None, 1.0]}
-    directory.check()
+    directory.write_json("report.json", {"rows": {"a": {"value": float("nan")}, "b": [float("inf"), 1.0]}})
+    assert json.loads((tmp_path / "report.json").read_text())["rows"] == {"a": {"value": None}, "b": [None, 1.0]}
 
 
 def test_a_branch_that_ends_is_an_answer_and_a_failure_is_not(small, tmp_path):

@@ -10,6 +10,7 @@ from fmjax import networks
 from fmjax.networks import study
 from fmjax.reproduce import deep_networks
 from fmjax.reproduce.engine import Engine
+from fmjax.sweeps import blocks
 
 
 def test_the_threshold_is_the_largest_number_learned_by_all():
@@ -57,7 +58,7 @@ def test_a_study_holds_everything_with_errors(small):
 
 
 def test_a_threshold_outside_the_sweep_says_on_which_side():
-    assert "above the sweep" in study._result(400.0, (20, 400))
+    assert "above the sweep" in study.side_of(400.0, (20, 400))
     many = networks.run(dataclasses.replace(SMALL, patterns=(400,), epochs=1))
     assert "below the sweep" in many.result.item()
     assert np.isnan(many.threshold.item())
@@ -83,25 +84,43 @@ def test_the_usual_studies_are_the_data_sets_of_the_command():
     assert all(name == usual.dataset for name, usual in networks.STUDIES.items())
 
 
-def test_the_networks_of_an_interrupted_figure_go_on_where_their_training_was(monkeypatch, tmp_path):
+def test_the_networks_of_an_interrupted_figure_are_not_trained_again(monkeypatch, tmp_path):
     short = dataclasses.replace(SMALL, patterns=(10, 40), epochs=4)
     monkeypatch.setattr(deep_networks, "_studies", lambda quick: [short])
-    trained = []
+    trained, compute = [], blocks.compute
 
-    def watched(items, description):
-        for item in items:
-            if description != "training":
-                raise KeyboardInterrupt
-            trained.append(item)
-            yield item
+    def once(plan, index):
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(index)
+        return compute(plan, index)
 
+    monkeypatch.setattr(blocks, "compute", once)
     with pytest.raises(KeyboardInterrupt):
-        deep_networks.compute(True, Engine(tmp_path, progress=watched))
-    assert trained == [0, 1, 2, 3]
-    with pytest.raises(KeyboardInterrupt):
-        deep_networks.compute(True, Engine(tmp_path, progress=watched))
-    assert trained == [0, 1, 2, 3]  # none again
-    xr.testing.assert_identical(deep_networks.compute(True, Engine(tmp_path)), deep_networks.compute(True))
+        deep_networks.compute(True, Engine(tmp_path))
+    monkeypatch.setattr(blocks, "compute", lambda plan, index: trained.append(index) or compute(plan, index))
+    found = deep_networks.compute(True, Engine(tmp_path))
+    assert sorted(trained) == [0, 1]
+    xr.testing.assert_identical(found, deep_networks.compute(True))
+
+
+def test_the_figure_summarises_its_networks_as_a_study_does(monkeypatch):
+    """The same summary of the same numbers: means, standard errors, jackknife, threshold and fit."""
+    monkeypatch.setattr(deep_networks, "_studies", lambda quick: [SMALL])
+    found = deep_networks.compute(True).isel(dataset=0)
+    errors, energy = found.train_error.to_numpy(), found.local_energy.to_numpy()
+    assert (float(found.threshold), float(found.threshold_low), float(found.threshold_high)) == networks.threshold(
+        SMALL.patterns, errors
+    )
+    np.testing.assert_allclose(found.mean_train_error_error, errors.std(axis=1, ddof=1) / np.sqrt(3), rtol=1e-12)
+    np.testing.assert_array_equal(energy[..., 0], errors)
+    at = SMALL.patterns.index(int(found.local_energy_patterns))
+    slope = networks.shape_at_zero(SMALL.fractions, energy[at][:, None, :, None], 0.05)
+    assert float(found.slope) == slope.slope[0]
+    assert float(found.curvature_error) == slope.curvature_error[0]
+    np.testing.assert_allclose(found.mean_local_energy, energy[at].mean(axis=0), rtol=1e-12)
+    assert float(found.mean_random_overlap) < float(found.mean_overlap[-1]) < 0.9
+    assert str(found.result.item()) == "converged"
 
 
 def test_the_figure_has_a_panel_per_data_set_and_says_what_is_missing(monkeypatch, tmp_path):

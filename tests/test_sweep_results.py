@@ -11,6 +11,7 @@ import xarray as xr
 import fmjax
 from fmjax.message_passing import Committee
 from fmjax.message_passing.experiment import fields_around, instance_of, measure, measure_entropies
+from fmjax.sweeps import blocks
 from tests.small_sweep import REQUEST, tied
 
 
@@ -206,3 +207,44 @@ def test_networks_are_those_of_train_and_patterns_that_there_are_not_say_so(out)
     assert float(found.loss[0]) == pytest.approx(float(trained.loss[-1, 0, 0]), rel=1e-6)
     assert np.isnan(found.loss[1])
     assert "fewer images than patterns" in str(found.result[1].values)
+
+
+def test_networks_of_several_seeds_are_matched_and_disturbed(tmp_path):
+    grid = {"patterns": 30, "width": 9, "depth": 1, "epochs": 40, "draws": 3}
+    asked = grid | {"fraction": [0.0, 0.2], "seed": [3, 5, 6]}  # in any order
+    found = fmjax.sweep({"quantity": "networks", "grid": asked}, tmp_path / "several.zarr")
+    assert found.local_energy.dims == ("seed", "fraction")
+    assert set(found.result.to_numpy().ravel()) == {"converged"}
+    np.testing.assert_array_equal(found.local_energy[:, 0], found.train_error[:, 0])
+    assert float(found.local_energy[:, 1].min()) > 0.1
+    alone = fmjax.sweep({"quantity": "networks", "grid": grid | {"fraction": 0.2, "seed": [5]}}, tmp_path / "one.zarr")
+    assert float(alone.local_energy[0]) == pytest.approx(float(found.local_energy[1, 1]), abs=1e-6)
+    assert float(alone.loss[0]) == pytest.approx(float(found.loss[1, 0]), rel=1e-3)
+    assert np.isnan(alone.overlap[0])
+    task = fmjax.networks.load_task("digits")
+    chosen = np.random.default_rng(0).permutation(len(task.labels))[:30]
+    config = fmjax.networks.Config((64, 9, 10), (30,), seeds=3, epochs=40)
+    keys = jax.vmap(jax.random.key)(np.array([3, 5, 6]))
+    trained = fmjax.networks.train(config, task.inputs[chosen], task.labels[chosen], keys)
+    pairs = fmjax.networks.pair_overlaps([layer[0] for layer in trained.weights])
+    assert float(found.overlap[:, 0].mean()) == pytest.approx(pairs.mean(), abs=1e-12)
+
+
+def test_images_that_are_not_here_are_named_before_a_store_is_made(out, monkeypatch, tmp_path):
+    monkeypatch.setenv("FMJAX_DATA", str(tmp_path))
+    grid = {"dataset": "mnist-odd-even", "patterns": 30, "width": 9, "seed": 0}
+    with pytest.raises(FileNotFoundError, match="mnist is not in .*fmjax data fetch mnist"):
+        fmjax.sweep({"quantity": "networks", "grid": grid}, out)
+    assert not out.exists()
+
+
+def test_models_of_one_structure_share_a_program(tmp_path, monkeypatch):
+    """Numbers of a kernel are data: another activation compiles nothing, and gives its own answer."""
+    programs, compile_ = [], blocks._compile
+    monkeypatch.setattr(blocks, "_compile", lambda *asked: programs.append(asked[0].name) or compile_(*asked))
+    for activation in ("relu", "erf"):
+        request = {"quantity": "entropy", "grid": {"alpha": 0.5, "architecture": "committee", "activation": activation}}
+        found = fmjax.sweep(request, tmp_path / f"{activation}.zarr")
+        point = fmjax.solve(fmjax.Equilibrium(fmjax.TreeCommittee(activation)), alpha=0.5)
+        assert float(found.entropy) == pytest.approx(float(point.entropy), abs=1e-13)
+    assert programs == ["entropy"]

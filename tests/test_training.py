@@ -57,6 +57,19 @@ def test_all_seeds_and_patterns_are_one_program_and_the_key_decides(digits, solv
     assert (np.asarray(other.weights[0]) != np.asarray(found.weights[0])).any()
 
 
+def test_with_a_key_for_each_seed_every_network_is_the_one_of_its_key(digits):
+    config = networks.Config((64, 9, 10), (20, 50), seeds=2, epochs=4, batch=20)
+    keys = jax.random.split(KEY, 2)
+    together = networks.train(config, *digits, keys)
+    for seed in range(2):
+        alone = networks.train(dataclasses.replace(config, seeds=1), *digits, keys[seed : seed + 1])
+        np.testing.assert_allclose(together.loss[:, :, seed], alone.loss[..., 0], rtol=1e-4)
+    again = networks.train(config, *digits, keys[::-1])
+    np.testing.assert_allclose(again.loss, together.loss[..., ::-1], rtol=1e-4)
+    with pytest.raises(ValueError, match="one key of jax.random"):
+        networks.train(config, *digits, jax.random.split(KEY, 3))
+
+
 def test_few_patterns_are_learned_and_the_error_is_that_of_the_weights(digits, solved):
     config, found = solved
     assert (np.asarray(found.error) == 0).all()

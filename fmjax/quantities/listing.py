@@ -1,8 +1,10 @@
-"""All quantities as one table, as the README shows it."""
+"""Quantities as text: all as one table, as the README shows it, and the command that prints one of them."""
 
-from fmjax.quantities import QUANTITIES
+from typing import Any
 
-__all__ = ["table"]
+from fmjax.quantities import QUANTITIES, THRESHOLDS
+
+__all__ = ["command", "table"]
 
 
 def table() -> str:
@@ -17,3 +19,22 @@ def table() -> str:
         command = f"`fmjax {quantity.example}`" if quantity.example else "in sweeps"
         rows.append(f"| `{name}` | {quantity.about} | {command} |")
     return "\n".join(rows)
+
+
+def command(name: str, **controls: Any) -> str:
+    """The command that prints this answer.
+
+    Example:
+        >>> print(command("kappa-u", alpha=0.5, margin=0.0))
+        fmjax threshold kappa-u --alpha 0.5
+    """
+    asked = {key: value for key, value in controls.items() if value != QUANTITIES[name].controls[key].default}
+    options = [f"--{key.replace('_', '-')} {_shortest(value)}" for key, value in asked.items()]
+    return " ".join(["fmjax", *(["threshold"] if name in THRESHOLDS else []), name, *options])
+
+
+def _shortest(value: Any) -> str:
+    """A word, or the shortest text that is read back as the same number."""
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

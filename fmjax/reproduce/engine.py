@@ -1,8 +1,9 @@
-"""What figures compute with: the sweep engine for grids, whose finished blocks are kept until the figure is there."""
+"""What figures and the report compute with: the sweep engine, whose stores are kept and shared by all that ask the same."""
 
 import hashlib
 import json
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fmjax.progress import Progress, silent
-from fmjax.sweeps import read, sweep
+from fmjax.progress import tell
+from fmjax.sweeps import Busy, read, sweep
+
+_AGAIN = 1.0  # seconds after which a store that another run writes to is asked for again
 
 
 def fingerprint(settings: dict[str, Any]) -> str:
@@ -24,14 +27,14 @@ class Engine:
     """What a figure computes with.
 
     Attributes:
-        directory: for the stores of its grids; without one, nothing is kept.
+        directory: for the stores; without one, nothing is kept.
         client: of dask, whose workers compute the grids; this process without one.
-        progress: wraps what takes long.
+        shows: how far grids are, on standard error.
     """
 
     directory: Path | None = None
     client: Any = None
-    progress: Progress = silent
+    shows: bool = False
 
     def grid(self, quantity: str, block: int | None = None, **controls: Any) -> xr.Dataset:
         """The answers over a grid of controls, by `fmjax.sweep`, in blocks of so many points."""
@@ -40,8 +43,15 @@ class Engine:
                 return replace(self, directory=Path(directory)).grid(quantity, block, **controls)
         plan = read({"quantity": quantity, "grid": controls} | ({} if block is None else {"block": block}))
         store = self.directory / f"{quantity}-{fingerprint(plan.identity)}.zarr"
-        shows = self.progress is not silent
-        return sweep(plan.request, store, resume=True, scheduler=self.client, progress=shows).load()
+        told = False
+        while True:
+            try:
+                return sweep(plan.request, store, resume=True, scheduler=self.client, progress=self.shows).load()
+            except Busy:  # it may make another figure, of the same grid
+                if not told:
+                    tell(f"{store.name} is being computed by another run: waiting for that")
+                told = True
+                time.sleep(_AGAIN)
 
 
 USUAL = Engine()

@@ -11,8 +11,9 @@ import jinja2
 
 import fmjax
 from fmjax import names
-from fmjax.progress import Progress
-from fmjax.quantities.asking import answer, command
+from fmjax.progress import bar
+from fmjax.quantities.listing import command
+from fmjax.reproduce.engine import Engine
 from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
 from fmjax.sentences import CONVERGED
 
@@ -114,7 +115,7 @@ ROWS = (
     _at_half("kappa-u", "κ_u"),
     _at_half("kappa-max", "κ_max"),
     Row("alpha_u", "α′_U", "alpha-u", {}, literature=Literature(*PAPER_ALPHA_U, "about 0.76 (paper)", _PAPER)),
-    Row("alpha_u margin", "κ_max(α′_U)", "alpha-u", {}, "margin"),
+    Row("alpha_u margin", "κ_max(α′_U)", "alpha-u", {}, "reference_margin"),
     Row("alpha_u distance", "d of the fold at α′_U", "alpha-u", {}, "distance"),
     Row("robust alpha_u", "α_U of infinitely many replicas", "robust-alpha-u", {}),
     Row(
@@ -131,30 +132,25 @@ ROWS = (
 COMMANDS = {row.key: row.command for row in ROWS}
 
 
-def measure(row: Row) -> dict[str, Any]:
+def measure(row: Row, engine: Engine) -> dict[str, Any]:
     """``value``, ``error_estimate`` and ``result`` of one row.
 
     The error estimate of a margin or distance that comes with another threshold is not known: null. That of an overlap is
     the difference from the answer with half as many nodes again.
     """
-    found = answer(row.quantity, **row.controls)
-    value, error = found[row.output], found["error_estimate"] if row.output == "value" else math.nan
+    found = engine.grid(row.quantity, **row.controls)
+    value, error = float(found[row.output]), float(found.error_estimate) if row.output == "value" else math.nan
     if row.quantity == "entropy":
         functional = fmjax.Equilibrium(fmjax.Perceptron()).resized(1.5)
         finer = fmjax.solve(functional, alpha=row.controls["alpha"]).order
         error = 1.5 * abs(float(finer.q if row.output == "overlap" else finer.q_hat) - value) + 1e-13
-    return {"value": value, "error_estimate": error, "result": found["result"]}
+    return {"value": value, "error_estimate": error, "result": str(found.result.item())}
 
 
-def measure_all(known: dict[str, Any], progress: Progress, keep: Any) -> dict[str, Any]:
-    """Measure the rows that ``known`` lacks; ``keep`` is called with all after each."""
-    rows = dict(known)
+def measure_all(engine: Engine) -> dict[str, dict[str, Any]]:
+    """Every row by its key."""
     by_key = {row.key: row for row in ROWS}
-    for key in progress(list(by_key), "thresholds"):
-        if key not in rows:
-            rows[key] = measure(by_key[key])
-            keep(rows)
-    return rows
+    return {key: measure(by_key[key], engine) for key in bar(list(by_key), "thresholds")}
 
 
 def _number(value: float | None, error: float | None) -> str:

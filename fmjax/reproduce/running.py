@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 import fmjax
-from fmjax.progress import Loop, bar
+from fmjax.progress import Loop
 from fmjax.reproduce import (
     at_kappa_max,
     deep_networks,
@@ -26,7 +26,7 @@ from fmjax.reproduce import (
     typical_distance,
 )
 from fmjax.reproduce.at_kappa_max import AtKappaMax
-from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, THRESHOLDS, Directory
+from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, Directory
 from fmjax.reproduce.engine import Engine
 from fmjax.sentences import CONVERGED, NO_POINT, THEORY
 from fmjax.solvers import outcome
@@ -66,24 +66,19 @@ def unconverged(dataset: xr.Dataset) -> dict[str, int]:
 
 
 def _make(directory: Directory, name: str, client: Any) -> xr.Dataset:
-    """The dataset of a figure, computed if it is not there yet; its pictures, drawn if they are not."""
+    """The dataset of a figure, from grids that are computed if they are not there yet; and its files."""
     module = figures[name]
-    dataset = directory.read_dataset(name)
-    new = dataset is None
-    if dataset is None:
-        engine = Engine(directory.unfinished_path(name), client, bar)
-        directory.write_dataset(name, module.compute(directory.settings["quick"], engine))
-        dataset = directory.read_dataset(name)
-        assert dataset is not None
-    if new or not all(path.exists() and path.stat().st_size for path in directory.picture_paths(name)):
-        directory.write_pictures(name, module.draw(dataset))
+    dataset = module.compute(directory.settings["quick"], Engine(directory.grids, client, shows=True))
+    directory.write_dataset(name, dataset)
+    directory.write_pictures(name, module.draw(dataset))
     return dataset
 
 
 def make_figure(name: str, out: Path, quick: bool = False, *, workers: int | None = None, scheduler: Any = None) -> bool:
     """Compute and draw one figure: ``figure-NAME.nc``, ``.png`` and ``.pdf`` in ``out``.
 
-    What is finished is not computed again, also of a figure that was interrupted: its grids are sweeps.
+    Its grids are sweeps, in ``out/grids``, which `fmjax.open` reads: what is finished is not computed again, also of a
+    figure that was interrupted, or for another one.
 
     Args:
         name: one of `figures`.
@@ -105,18 +100,19 @@ def make_figure(name: str, out: Path, quick: bool = False, *, workers: int | Non
     directory = _directory(out, quick)
     directory.check()
     with connected(workers, scheduler) as client:
+        directory.take()
         return set(unconverged(_make(directory, name, client))) <= _ANSWERS
 
 
 def run(out: Path, quick: bool = False, *, workers: int | None = None, scheduler: Any = None) -> bool:
     """Compute every threshold and figure, and write ``report.html`` and ``report.json``.
 
-    An interrupted run goes on where it stopped: finished datasets, blocks of grids, and thresholds are read back.
+    All are sweeps, in ``out/grids``: an interrupted run goes on where it stopped, block by block.
 
     Args:
         out: directory, made if missing.
         quick: coarse grids.
-        workers: processes of this machine that compute the grids of figures, as for `fmjax.sweep`.
+        workers: processes of this machine that compute the grids, as for `fmjax.sweep`.
         scheduler: address of a dask scheduler, or a client of one, whose workers compute them.
 
     Returns:
@@ -128,13 +124,10 @@ def run(out: Path, quick: bool = False, *, workers: int | None = None, scheduler
     directory = _directory(out, quick)
     directory.check()
     datasets: dict[str, xr.Dataset] = {}
-
-    def keep(rows: dict[str, Any]) -> None:
-        directory.write_json(THRESHOLDS, {"rows": rows})
-
     with connected(workers, scheduler) as client, Loop("reproduce", len(figures) + 1) as stages:
+        directory.take()
         stages.at("thresholds")
-        rows = report.measure_all(directory.read_json(THRESHOLDS).get("rows", {}), bar, keep)
+        rows = report.measure_all(Engine(directory.grids, client))
         stages.update()
         for name in figures:
             # Compiled programs of the stage before: of all stages they would take 2.6 GiB.
@@ -174,4 +167,4 @@ def _write_report(directory: Directory, rows: dict[str, Any], datasets: dict[str
     directory.write_json(REPORT_JSON, content)
     for picture in pictures:
         picture["image"] = report.embedded(directory.picture_paths(picture["name"])[0])
-    directory.write_text(REPORT_HTML, report.render(content | {"fingerprint": directory.fingerprint}))
+    directory.write_text(REPORT_HTML, report.render(content | directory.provenance()))

@@ -21,7 +21,7 @@ from fmjax.progress import Loop, tell
 from fmjax.sweeps.blocks import complete
 from fmjax.sweeps.plan import Plan, read
 from fmjax.sweeps.query import open_store
-from fmjax.sweeps.store import Store, is_store, need, refuse_another
+from fmjax.sweeps.store import Busy, Store, is_store, need, refuse_another
 
 Done = tuple[int, np.ndarray]  # number of a block, and how many of its points ended with each result code
 Pool = Callable[[Plan, Path, Iterator[int]], Iterator[Done]]  # completes blocks, in whatever order
@@ -66,7 +66,7 @@ def sweep(
         try:
             store = Store(path, plan) if there else Store.create(path, plan)
         except FileExistsError:
-            raise ValueError(f"{path} was made by another run at this moment: choose another name") from None
+            raise Busy(f"{path} was made by another run at this moment: choose another name") from None
         with store.locked():
             try:
                 _work(store, _on(client) if client else _in_threads, progress)

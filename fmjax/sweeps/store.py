@@ -40,6 +40,10 @@ def need(*modules: str) -> None:
         raise ValueError(f"sweeps need {' and '.join(missing)}: pip install 'fmjax[sweeps]'")
 
 
+class Busy(ValueError):
+    """Another run makes this store, or writes to it, at this moment."""
+
+
 class Store:
     """The results of one plan.
 
@@ -106,7 +110,7 @@ class Store:
         """Keep other runs out for as long as this process lives, however it ends.
 
         Raises:
-            ValueError: another run writes to it.
+            Busy: another run writes to it.
         """
         import fcntl
 
@@ -114,7 +118,7 @@ class Store:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ValueError(f"another run writes to {self.path} at this moment: let it end, or end it") from None
+                raise Busy(f"another run writes to {self.path} at this moment: let it end, or end it") from None
             yield
 
     # -----------------------------------------------------------------------------------------------------------------
