@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from fmjax.cli import app
 from fmjax.quantities import QUANTITIES
+from fmjax.reproduce.listing import FIGURES
 from tests.command_line import fmjax_command
 
 
@@ -33,6 +34,7 @@ def test_help_names_every_quantity_of_a_sweep():
 
 def test_the_figures_of_the_command_are_those_of_the_package():
     from fmjax import reproduce
-    from fmjax.cli.figures import Figure
 
-    assert {name.value for name in Figure} == set(reproduce.figures)
+    text = fmjax_command("figure", "--help").stdout
+    assert all(f"{name}  " in text and module.about in text for name, module in FIGURES.items())
+    assert set(FIGURES) == set(reproduce.figures)

@@ -109,8 +109,8 @@ def test_overlaps_with_others_are_means_over_the_pairs_of_each_network():
     ensemble = networks.random_networks((33, 9, 2), 4, KEY)
     pairs = networks.pair_overlaps(ensemble)
     found = networks.overlaps_with_others(ensemble)
-    for network in range(4):
-        mine = [value for pair, value in zip(combinations(range(4), 2), pairs, strict=True) if network in pair]
-        assert found[network] == pytest.approx(np.mean(mine), abs=1e-15)
+    for index in range(4):
+        mine = [value for pair, value in zip(combinations(range(4), 2), pairs, strict=True) if index in pair]
+        assert found[index] == pytest.approx(np.mean(mine), abs=1e-15)
     assert networks.mean_over_networks(found) == pytest.approx(networks.mean_overlap(pairs, 4), abs=1e-15)
     assert np.isnan(networks.overlaps_with_others([layer[:1] for layer in ensemble])).all()

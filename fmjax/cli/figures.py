@@ -1,29 +1,14 @@
 """`fmjax figure NAME` and `fmjax reproduce`: the paper's figures."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fmjax.cli.describing import filled
 from fmjax.cli.running import Answer, run
 from fmjax.cli.sweeps import SchedulerOption, WorkersOption
-
-
-class Figure(StrEnum):
-    TYPICAL_DISTANCE = "2"
-    FRANZ_PARISI = "3"
-    AT_KAPPA_MAX = "4"
-    ENTROPY = "5"
-    RELU_AT_KAPPA_MAX = "6"
-    SIGN_AT_KAPPA_MAX = "7"
-    DEEP_NETWORKS = "8"
-    PHASE_DIAGRAM = "phase-diagram"
-    ONE_STEP = "one-step"
-    ENSEMBLES = "ensembles"
-    REFERENCES = "references"
-    SYMMETRIC = "symmetric"
-
+from fmjax.reproduce.listing import FIGURES
 
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Coarser grids, smaller instances, digits instead of the paper's images.")
@@ -31,11 +16,14 @@ QuickOption = Annotated[
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory to write to, made if missing.")]
 
 
+def _known(name: str) -> str:
+    if name not in FIGURES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FIGURES)}.")
+    return name
+
+
 def figure(
-    name: Annotated[
-        Figure,
-        typer.Argument(metavar="NAME", show_default=False, help="2 to 8, or one of the words below."),
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", parser=_known, help="2 to 8, or one of the words below.")],
     out: OutOption,
     quick: QuickOption = False,
     workers: WorkersOption = None,
@@ -44,23 +32,12 @@ def figure(
     """Compute and draw one figure.
 
     \b
-    Writes figure-NAME.nc, .png and .pdf. What is finished is not computed again,
-    also of a figure that was interrupted. Curves and lines of thresholds are
-    sweeps, which --workers or --scheduler may compute; instances, networks and
-    clusters are computed by this process.
+    Writes figure-NAME.nc, .png and .pdf. All that is computed are sweeps, kept
+    in grids/, where --workers or --scheduler compute them: what is finished is
+    not computed again, also of a figure that was interrupted, or for another.
 
     \b
-    2              distance of typical solutions against margin
-    3              Franz-Parisi entropy against distance, one curve per phase
-    4              the same at kappa_max(alpha), and its slope, around alpha'_U
-    5              entropy against margin, and kappa_max against alpha
-    6, 7           figure 4 for tree committees of ReLU and of sign units
-    8              binary networks on images: error, overlap, local energy
-    phase-diagram  kappa_min, kappa_u, kappa_max, alpha'_U against load and margin
-    one-step       one step of replica-symmetry breaking, and the robust ensemble
-    ensembles      local entropy of typical and of dense regions, instances
-    references     local entropy around minima of the cross-entropy
-    symmetric      phases of the symmetric perceptron, against margin and load
+    {figures}
 
     \b
     Example
@@ -70,7 +47,7 @@ def figure(
     def compute() -> Answer:
         from fmjax import reproduce
 
-        return Answer("", bool(reproduce.make_figure(name.value, out, quick, workers=workers, scheduler=scheduler)))
+        return Answer("", bool(reproduce.make_figure(name, out, quick, workers=workers, scheduler=scheduler)))
 
     run(compute, if_stopped="what was finished is kept, the same command goes on")
 
@@ -85,8 +62,8 @@ def reproduce_all(
     to what the run found. An interrupted run goes on where it stopped; a
     directory that holds results of other settings is left alone. On 2 cores
     --quick takes six to ten minutes; in full it takes hours, most of them for
-    the networks of figure 8. Curves and lines of thresholds are sweeps, which
-    --workers or --scheduler may compute.
+    the networks of figure 8. All that is computed are sweeps, kept in grids/,
+    where --workers or --scheduler compute them.
 
     \b
     Example
@@ -102,5 +79,7 @@ def reproduce_all(
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("figure")(figure)
+    width = max(map(len, FIGURES)) + 2
+    lines = [f"{name.ljust(width)}{listed.about}" for name, listed in FIGURES.items()]
+    app.command("figure")(filled(figure, figures="\n".join(lines)))
     app.command("reproduce")(reproduce_all)

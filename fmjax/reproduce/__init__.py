@@ -1,10 +1,12 @@
 """The paper's figures, one module per figure, and a report of them.
 
-A figure is a module, or an object, with ``compute(quick, progress) -> dataset`` and ``draw(dataset) -> figure``: the
-dataset holds all that is drawn, with units, error estimates and the result of every point, and can be read without fmjax.
-`figures` holds them by name; `make_figure` makes one, `run` all of them and the report.
+A figure is a module, or an object, with ``compute(quick, engine) -> dataset`` and ``draw(dataset) -> figure``: all numbers
+are asked of the engine, which keeps them as sweeps; the dataset holds all that is drawn, with units, error estimates and the
+result of every point, and can be read without fmjax. `figures` holds them by name; `make_figure` makes one, `run` all of
+them and the report.
 """
 
-from fmjax.reproduce.running import figures, make_figure, run
+import lazy_loader
 
-__all__ = ["figures", "make_figure", "run"]
+# Fetched on first use: to list the figures must not wait for JAX.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

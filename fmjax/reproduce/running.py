@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -11,42 +10,16 @@ import xarray as xr
 
 import fmjax
 from fmjax.progress import Loop
-from fmjax.reproduce import (
-    at_kappa_max,
-    deep_networks,
-    ensembles,
-    entropy,
-    franz_parisi,
-    one_step,
-    phase_diagram,
-    references,
-    report,
-    statements,
-    symmetric,
-    typical_distance,
-)
-from fmjax.reproduce.at_kappa_max import AtKappaMax
+from fmjax.reproduce import report, statements
 from fmjax.reproduce.directory import REPORT_HTML, REPORT_JSON, Directory
 from fmjax.reproduce.engine import Engine
+from fmjax.reproduce.listing import FIGURES
 from fmjax.sentences import CONVERGED, NO_POINT, THEORY
 from fmjax.solvers import outcome
 from fmjax.sweeps import connected
 from fmjax.sweeps.blocks import forget_programs
 
-figures: dict[str, ModuleType | AtKappaMax] = {
-    "2": typical_distance,
-    "3": franz_parisi,
-    "4": at_kappa_max.PERCEPTRON,
-    "5": entropy,
-    "6": at_kappa_max.RELU,
-    "7": at_kappa_max.SIGN,
-    "8": deep_networks,
-    "phase-diagram": phase_diagram,
-    "one-step": one_step,
-    "ensembles": ensembles,
-    "references": references,
-    "symmetric": symmetric,
-}
+figures: dict[str, Any] = {name: listed.load() for name, listed in FIGURES.items()}
 # Results that are answers and not failures: the branch ends there, or what it counts is too much; there is no threshold.
 _ANSWERS = {THEORY[outcome.BRANCH_ENDED], THEORY[outcome.CROWDED], NO_POINT}
 
