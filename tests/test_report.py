@@ -89,12 +89,13 @@ def test_everything_is_made_once_and_the_report_stands_alone(small, tmp_path):
 def test_a_row_is_a_sweep_of_one_point_whose_store_is_kept(tmp_path):
     rows = {row.key: row for row in report.ROWS}
     kept = engine.Engine(tmp_path)
-    found = report.measure(rows["capacity"], kept)
+    found = report.measure(rows["capacity"], kept.grid("capacity"))
     assert found["result"] == "converged"
     assert abs(found["value"] - literature.CAPACITY.value) < 1e-8
     (store,) = tmp_path.iterdir()
     assert float(fmjax.open(store).value) == found["value"]
-    overlap = report.measure(rows["overlap at capacity"], kept)
+    quantity, controls = rows["overlap at capacity"].request
+    overlap = report.measure(rows["overlap at capacity"], kept.grid(quantity, **dict(controls)))
     assert overlap["error_estimate"] < 1e-11
     assert abs(overlap["value"] - literature.CAPACITY_OVERLAP.value) < 1e-8
     assert len(list(tmp_path.iterdir())) == 2

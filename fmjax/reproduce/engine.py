@@ -13,6 +13,7 @@ import xarray as xr
 
 from fmjax.progress import tell
 from fmjax.sweeps import Busy, read, sweep
+from fmjax.sweeps.run import simultaneous
 
 _AGAIN = 1.0  # seconds after which a store that another run writes to is asked for again
 
@@ -35,6 +36,11 @@ class Engine:
     directory: Path | None = None
     client: Any = None
     shows: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many grids of one point it computes at a time, at least."""
+        return max(1, simultaneous(self.client))
 
     def grid(self, quantity: str, block: int | None = None, **controls: Any) -> xr.Dataset:
         """The answers over a grid of controls, by `fmjax.sweep`, in blocks of so many points."""

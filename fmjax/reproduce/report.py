@@ -3,11 +3,13 @@
 import base64
 import math
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+import xarray as xr
 
 import fmjax
 from fmjax import names
@@ -43,6 +45,11 @@ class Row(NamedTuple):
     controls: dict[str, Any]
     output: str = "value"
     literature: Literature | None = None
+
+    @property
+    def request(self) -> tuple[str, tuple[tuple[str, Any], ...]]:
+        """What is asked of the engine; rows may share it."""
+        return self.quantity, tuple(self.controls.items())
 
     @property
     def command(self) -> str:
@@ -132,13 +139,12 @@ ROWS = (
 COMMANDS = {row.key: row.command for row in ROWS}
 
 
-def measure(row: Row, engine: Engine) -> dict[str, Any]:
+def measure(row: Row, found: xr.Dataset) -> dict[str, Any]:
     """``value``, ``error_estimate`` and ``result`` of one row.
 
     The error estimate of a margin or distance that comes with another threshold is not known: null. That of an overlap is
     the difference from the answer with half as many nodes again.
     """
-    found = engine.grid(row.quantity, **row.controls)
     value, error = float(found[row.output]), float(found.error_estimate) if row.output == "value" else math.nan
     if row.quantity == "entropy":
         functional = fmjax.Equilibrium(fmjax.Perceptron()).resized(1.5)
@@ -148,9 +154,17 @@ def measure(row: Row, engine: Engine) -> dict[str, Any]:
 
 
 def measure_all(engine: Engine) -> dict[str, dict[str, Any]]:
-    """Every row by its key."""
-    by_key = {row.key: row for row in ROWS}
-    return {key: measure(by_key[key], engine) for key in bar(list(by_key), "thresholds")}
+    """Every row by its key: sweeps of one point, several at a time, as most of their time is the compiler's."""
+    asked = list(dict.fromkeys(row.request for row in ROWS))
+    with ThreadPoolExecutor(engine.at_once) as pool:
+        try:
+            answers = pool.map(lambda request: engine.grid(request[0], **dict(request[1])), asked)
+            names = bar([quantity for quantity, _ in asked], "thresholds")
+            found = {request: answer for request, _, answer in zip(asked, names, answers, strict=True)}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {row.key: measure(row, found[row.request]) for row in ROWS}
 
 
 def _number(value: float | None, error: float | None) -> str:

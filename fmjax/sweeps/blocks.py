@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from fmjax.sweeps.store import UNKNOWN, Store
 
 _SHORT = 60  # seconds of computing: a sweep that takes less waits for the compiler more than for its points
 _PROGRAMS = 8  # kept compiled; a sweep over sizes meets many, one after the other
-_compiled: OrderedDict[Any, Callable[..., dict[str, Any]]] = OrderedDict()
+_compiled: OrderedDict[Any, Future[Callable[..., dict[str, Any]]]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -71,19 +72,28 @@ def _evaluate(plan: Plan, static: dict[str, Any], columns: dict[str, np.ndarray]
 
 
 def _program(plan: Plan, static: Any, rows: dict[str, Any], shared: Any) -> Callable:
-    """The compiled program of a block: compiled once, whoever asks first."""
+    """The compiled program of a block: compiled once, by whoever asks first; others need not wait for it."""
     shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves((rows, shared))]
-    key = (plan.name, *jax.tree.leaves(static), *shapes, jax.tree.structure((static, rows, shared)))
+    structure, short = jax.tree.structure((static, rows, shared)), plan.points * plan.quantity.seconds < _SHORT
+    key = (plan.name, short, *jax.tree.leaves(static), *shapes, structure)
     with _lock:
-        if key not in _compiled:
-            _compiled[key] = _compile(plan, static, rows, shared)
+        first = key not in _compiled
+        program = _compiled.setdefault(key, Future())
         _compiled.move_to_end(key)
         while len(_compiled) > _PROGRAMS:
             _compiled.popitem(last=False)
-        return _compiled[key]
+    if first:
+        try:
+            program.set_result(_compile(plan, static, rows, shared, short))
+        except BaseException as error:
+            program.set_exception(error)
+            with _lock:
+                _compiled.pop(key, None)
+            raise
+    return program.result()
 
 
-def _compile(plan: Plan, static: Any, rows: dict[str, Any], shared: Any) -> Callable:
+def _compile(plan: Plan, static: Any, rows: dict[str, Any], shared: Any, short: bool) -> Callable:
     devices = jax.local_devices()
     mesh = jax.make_mesh((len(devices),), ("points",), devices=devices, axis_types=(AxisType.Auto,))
     per_device = len(next(iter(rows.values()))) // len(devices)
@@ -101,7 +111,6 @@ def _compile(plan: Plan, static: Any, rows: dict[str, Any], shared: Any) -> Call
     points = PartitionSpec("points")
     # Newton's loops start from constants, the same on every device: they vary from the first step on.
     spread = jax.shard_map(shard, mesh=mesh, in_specs=(points, PartitionSpec()), out_specs=points, check_vma=False)
-    short = plan.points * plan.quantity.seconds < _SHORT
     return jax.jit(spread, compiler_options=soon(devices[0].platform) if short else None).lower(rows, shared).compile()
 
 

@@ -123,7 +123,7 @@ def estimate(
     at_once = workers or _cores()
     if scheduler is not None:
         with connected(None, scheduler) as client:
-            at_once = sum(client.nthreads().values())
+            at_once = simultaneous(client)
     each = float(np.median(seconds)) if seconds.size else per_block * plan.quantity.seconds
     left = plan.count - int(finished.sum())
     return {
@@ -281,6 +281,11 @@ def connected(workers: int | None, scheduler: Any) -> Iterator[Any]:
                 client.close(timeout=2)
     finally:
         logger.setLevel(level)
+
+
+def simultaneous(client: Any) -> int:
+    """How many blocks are computed at a time: by the workers of a client of dask, or without one by this process."""
+    return _cores() if client is None else sum(client.nthreads().values())
 
 
 def _cores() -> int:
