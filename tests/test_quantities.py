@@ -25,7 +25,7 @@ from fmjax.reproduce.engine import USUAL
 from fmjax.sweeps import read
 
 POINT = {"alpha": 0.5, "reference_margin": 0.2, "distance": np.array([0.1, 0.2]), "replicas": 3.0}
-POINT |= {"loss": "hinge", "beta": 2.0, "energy": 0.1}
+POINT |= {"loss": "hinge", "beta": 2.0, "energy": 0.1, "rise": np.array([0.1, 1.0])}
 OF_THEORY = {**THEORY, **THRESHOLDS}
 
 
@@ -40,7 +40,8 @@ def test_to_list_them_imports_nothing_that_takes_time():
 def test_a_function_gives_the_outputs_that_its_row_names(name):
     quantity = QUANTITIES[name]
     defaults = {key: control.default for key, control in quantity.controls.items() if control.default is not None}
-    values = defaults | {key: value for key, value in POINT.items() if key in quantity.controls}
+    asked = {key: value for key, value in POINT.items() if key in quantity.controls}
+    values = defaults | {key: value if quantity.controls[key].along else np.ravel(value)[0] for key, value in asked.items()}
     numbers = {key: value for key, value in values.items() if not quantity.controls[key].static}
     found = jax.eval_shape(lambda numbers: quantity.evaluate(values | numbers), numbers)
     others = {"alpha", "margin", "reference_margin"} - {*quantity.outputs} if name in THRESHOLDS else set()  # where it is

@@ -125,7 +125,7 @@ def test_instances_that_were_not_solved_contradict_what_is_said_of_committees(fi
         ("threshold", {"mean_train_error": [0.0, 0.0, 0.0]}),
         ("closer together", {"mean_overlap": [0.4, 0.3, 0.3]}),
         ("closer together", {"mean_overlap": [0.3, 0.8, 0.9]}),
-        ("flat", {"slope": [1.5]}),
+        ("flat", {"slope": 1.5}),
     ],
 )
 def test_networks_that_behave_otherwise_deviate(part, change):

@@ -27,13 +27,14 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import lax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from fmjax.checks import Handed, as_path, random_key, refuse_another, whole
 from fmjax.networks.binary import BinaryMLP, mistakes
 from fmjax.networks.checks import images_of, labels_of, learning_rate_of, patterns_of, require_known, sizes_of
 from fmjax.progress import Progress, silent
 
+_Keys = Key[Array, "..."]
 _CHECKPOINTS = 10  # written in the course of a training
 
 
@@ -87,7 +88,7 @@ def train(
     config: Config,
     inputs: Handed,
     labels: Handed,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | _Keys,
     *,
     checkpoints: Path | str | None = None,
     progress: Progress = silent,
@@ -140,7 +141,7 @@ def _checked(config: Any, inputs: Any, labels: Any) -> tuple[Array, Array]:
     return inputs, labels
 
 
-def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: Array, key: PRNGKeyArray) -> Any:
+def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: Array, key: _Keys) -> Any:
     """Checkpoints of this training and no other; None without a directory."""
     if directory is None:
         return nullcontext()
@@ -152,17 +153,17 @@ def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: A
     return closing(Checkpoints(as_path("checkpoints", directory), dataclasses.asdict(config) | about))
 
 
-def _keys(config: Config, key: Any) -> PRNGKeyArray:
+def _keys(config: Config, key: Any) -> _Keys:
     several = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == (config.seeds,)
     return key if several else random_key(key)
 
 
-def _each(function: Callable[[PRNGKeyArray], PRNGKeyArray], key: PRNGKeyArray) -> PRNGKeyArray:
+def _each(function: Callable[[_Keys], _Keys], key: _Keys) -> _Keys:
     """Keys made of one key, or of one for each seed, along the last axis."""
     return jax.vmap(function, out_axes=-1)(key) if key.ndim else function(key)
 
 
-def _of_networks(config: Config, key: PRNGKeyArray) -> PRNGKeyArray:
+def _of_networks(config: Config, key: _Keys) -> _Keys:
     """A key for each network, shape (patterns, seed)."""
     shape = (len(config.patterns), *(() if key.ndim else (config.seeds,)))
     return _each(partial(jax.random.split, num=shape), key)
@@ -173,10 +174,10 @@ def _structure(config: Config) -> Any:
 
 
 @partial(jax.jit, static_argnames="config")
-def _start(config: Config, key: PRNGKeyArray) -> Any:
+def _start(config: Config, key: _Keys) -> Any:
     """Latent weights of all networks, axes (patterns, seed) in front."""
 
-    def one(key: PRNGKeyArray) -> Any:
+    def one(key: _Keys) -> Any:
         return nnx.split(BinaryMLP(config.sizes, rngs=nnx.Rngs(params=key)))[1]
 
     shape = (len(config.patterns), config.seeds)
@@ -201,7 +202,7 @@ def _batches(config: Config, size: int, keys: Array) -> Array:
     """Indices of the batches of one epoch over ``size`` patterns, shape (steps, seed, batch)."""
     steps = -(-size // config.batch)
 
-    def one(key: PRNGKeyArray) -> Array:
+    def one(key: _Keys) -> Array:
         order = jax.random.permutation(key, jnp.arange(size, dtype=jnp.int32))
         return order[jnp.arange(steps * config.batch) % size].reshape(steps, config.batch)
 
@@ -210,7 +211,7 @@ def _batches(config: Config, size: int, keys: Array) -> Array:
 
 @partial(jax.jit, static_argnames=("config", "structure"), donate_argnames="latent")
 def _epoch(
-    config: Config, structure: Any, latent: Any, inputs: Array, labels: Array, rate: Array, key: PRNGKeyArray
+    config: Config, structure: Any, latent: Any, inputs: Array, labels: Array, rate: Array, key: _Keys
 ) -> tuple[Any, Array]:
     """One epoch of all networks, and the mean loss of each, shape (patterns, seed)."""
     keys = _of_networks(config, key)

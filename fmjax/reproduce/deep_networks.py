@@ -71,6 +71,7 @@ def _compute(study: Any, engine: Engine) -> xr.Dataset:
     (*overlap, at_random), scatter = means, np.sqrt(study.seeds)
     return xr.Dataset(
         {
+            "patterns": ("load", list(study.patterns), {"long_name": "training patterns P"}),
             "train_error": (("load", "seed"), errors, {"long_name": "fraction of training patterns wrong"}),
             "mean_train_error": ("load", errors.mean(axis=1)),
             "mean_train_error_error": ("load", errors.std(axis=1, ddof=1) / scatter, {"of": "standard, over networks"}),
@@ -91,7 +92,6 @@ def _compute(study: Any, engine: Engine) -> xr.Dataset:
         },
         coords={
             "load": np.arange(len(study.patterns)),
-            "patterns": ("load", list(study.patterns), {"long_name": "training patterns P"}),
             "seed": seeds,
             "fraction": ("fraction", list(study.fractions), {"long_name": "probability to flip a weight"}),
         },

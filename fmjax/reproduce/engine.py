@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from fmjax.progress import tell
-from fmjax.sweeps import Busy, read, sweep
+from fmjax.sweeps import read, sweep
 from fmjax.sweeps.run import simultaneous
+from fmjax.sweeps.store import Busy
 
 _AGAIN = 1.0  # seconds after which a store that another run writes to is asked for again
 

@@ -28,6 +28,5 @@ from fmjax.sweeps.query import (
     outcomes,
 )
 from fmjax.sweeps.run import connected, estimate, sweep
-from fmjax.sweeps.store import Busy
 
-__all__ = ["Busy", "Plan", "connected", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]
+__all__ = ["Plan", "connected", "estimate", "interpolate", "open", "open_store", "outcomes", "read", "sweep"]
