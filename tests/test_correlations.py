@@ -86,7 +86,7 @@ def test_equations_around_a_reference_are_derivatives_of_the_free_entropy_and_th
     model = MODELS[name]
     typical = fmjax.Equilibrium(model, 200).saddle(jnp.array([1.1, 0.3])[: 1 + model.teacher], EquilibriumControls(ALPHA))
     controls = FranzParisiControls(ALPHA, jnp.asarray(0.1), typical.order)
-    fields = [0.8, 0.3, 0.4, 1.2] if model.teacher else [0.8, 0.3, 1.2]
+    fields = [0.8, 0.3, 1.2, 0.4][: 3 + model.teacher]
     functional = fmjax.FranzParisi(model, 1.2 * jnp.asarray(model.margin), (80, 120, 120, 80))
     assert_same(local_derivatives, functional, controls, fields, 1e-7)
 

@@ -179,7 +179,7 @@ def test_other_weights_than_binary_ones_are_refused():
 @pytest.mark.parametrize(("y", "teacher"), [(3.0, False), (3.0, True), (math.inf, False)])
 def test_fields_imply_order_parameters_at_which_the_free_entropy_has_their_value_and_no_slope_in_them(y, teacher):
     functional = fmjax.RobustEnsemble(fmjax.TreeCommittee("tanh", teacher=teacher), y)
-    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, *[0.6] * teacher, 0.7])
+    alpha, fields = jnp.asarray(0.5), jnp.array([0.9, 0.7, 0.6][: 2 + teacher])
     saddle = jax.jit(fmjax.RobustEnsemble.saddle)(functional, fields, RobustEnsembleControls(alpha, jnp.asarray(math.nan)))
     assert jnp.all(jnp.abs(saddle.residual) > 0.01)
     controls = RobustEnsembleControls(alpha, jax.nn.sigmoid(saddle.position))

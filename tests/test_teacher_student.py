@@ -244,7 +244,7 @@ def test_fields_around_a_reference_imply_overlaps_that_make_the_free_entropy_sta
     np.testing.assert_allclose(jnp.stack(jax.tree.leaves(residual)), 0.0, atol=1e-9)
 
     shared = order.t_hat / jnp.sqrt(reference.q_hat)
-    fields = 1.1 * jnp.stack([shared, order.q_hat - shared**2, order.R_hat, order.p_hat - order.t_hat])
+    fields = 1.1 * jnp.stack([shared, order.q_hat - shared**2, order.p_hat - order.t_hat, order.R_hat])
     away = jax.jit(local.saddle)(fields, FranzParisiControls(jnp.asarray(alpha), jnp.asarray(jnp.nan), reference))
     assert jnp.all(jnp.abs(away.residual) > 1e-3)
     there = FranzParisiControls(jnp.asarray(alpha), jax.nn.sigmoid(away.position), reference)

@@ -17,7 +17,7 @@ from fmjax.quadrature import Layered, twins
 from fmjax.replica.clusters import Clusters, Inside
 from fmjax.replica.functional import Average, Functional, Kernels, Magnetisations, Saddle, Tilted
 from fmjax.replica.stability import replicon
-from fmjax.replica.teacher import nodes_of_fields
+from fmjax.replica.teacher import Label, nodes_of_fields
 
 __all__ = ["Equilibrium", "EquilibriumControls", "EquilibriumOrder"]
 
@@ -106,8 +106,8 @@ class Equilibrium(Functional):
         """What ``q_hat``, and ``R_hat`` with a teacher, imply."""
         q_hat, R_hat = (*fields, jnp.zeros_like(fields[0]))[:2]
         site = self._site(q_hat, R_hat, controls, clusters)
-        teacher = site.mean if self.model.teacher else jnp.zeros_like(site.mean)
-        values = (site.variance, site.mean**2, teacher, site.log_partition, site.variance**2)
+        of_teacher = self.model.teacher * site.mean
+        values = (site.variance, site.mean**2, of_teacher, site.log_partition, site.variance**2)
         gap, q, R, entropic, rigidity, *inner_site = site.over(*values, *site.inner)
         inside = Inside.of(clusters, self.model.architecture, inner_site)
         pattern, label_change, close, far = self._pattern(q, gap, R, controls, inside)
@@ -172,7 +172,7 @@ class Equilibrium(Functional):
         scale, width = jnp.sqrt(far.value[0] + self.faint), jnp.sqrt(close.value[0])
         places, steepness = constraint.turns(width)
         slopes, offsets = scale * steepness, -places * steepness
-        label = far.value[1] / scale if self.model.teacher else None
+        label = Label.of(self.model, far.value[1] / scale)
         u, probability, change = nodes_of_fields(Layered(self.nodes), slopes, offsets, label)
         over = Average(probability, twins(self.nodes), controls.tilt)
         return Tilted.of(constraint, scale * u, width, over, inside), change, close, far

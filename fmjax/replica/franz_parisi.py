@@ -144,7 +144,7 @@ class FranzParisi(Functional):
     @property
     def positive(self) -> np.ndarray:
         """The variance of a counted field beside the reference's."""
-        return np.array([False, True, *[False] * (1 + self.model.teacher)])
+        return np.array([False, True, False, False])[: 3 + self.model.teacher]
 
     @property
     def scale(self) -> np.ndarray:
@@ -154,8 +154,8 @@ class FranzParisi(Functional):
     def saddle(
         self, fields: Float[Array, " fields"], controls: FranzParisiControls, clusters: Clusters | None = None
     ) -> Saddle:
-        """What ``(t_hat / sqrt(q~_hat), q_hat - t_hat^2 / q~_hat, R_hat, p_hat - t_hat)`` imply."""
-        shared, own, R_hat, eta = fields if self.model.teacher else (*fields[:2], jnp.zeros_like(fields[0]), fields[2])
+        """What ``(t_hat / sqrt(q~_hat), q_hat - t_hat^2 / q~_hat, p_hat - t_hat)``, and ``R_hat`` of a teacher, imply."""
+        shared, own, eta, R_hat = (*fields, jnp.zeros_like(fields[0]))[:4]
         alpha, root = controls.alpha, jnp.sqrt(controls.reference.q_hat + FAINT)
         overlaps, (entropic, rigidity, *inner_site) = self._site(shared, own, eta, R_hat, controls, clusters)
         inside = Inside.of(clusters, self.model.architecture, inner_site)
@@ -219,8 +219,7 @@ class FranzParisi(Functional):
         share = jnp.sqrt(jnp.minimum(reference.q_hat, typical.q_hat) / jnp.maximum(reference.q_hat, typical.q_hat))
         shared = jnp.sqrt(typical.q_hat) * share
         own = jnp.maximum(typical.q_hat - shared**2, 0.0)
-        teacher = [typical.R_hat] if self.model.teacher else []
-        return jnp.stack([shared, own, *teacher, jnp.zeros_like(shared)])
+        return jnp.stack([shared, own, jnp.zeros_like(shared), typical.R_hat][: self.positive.size])
 
     def _site(
         self,

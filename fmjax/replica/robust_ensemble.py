@@ -18,7 +18,7 @@ from fmjax.replica import blocks
 from fmjax.replica.clusters import FAINT, Clusters
 from fmjax.replica.equilibrium import Equilibrium, EquilibriumOrder
 from fmjax.replica.functional import Average, Functional, Kernels, Saddle, nodes_of
-from fmjax.replica.teacher import nodes_of_fields
+from fmjax.replica.teacher import Label, nodes_of_fields
 from fmjax.special import log_2cosh
 
 __all__ = ["RobustEnsemble", "RobustEnsembleControls", "RobustEnsembleOrder", "replicas_of"]
@@ -164,25 +164,25 @@ class RobustEnsemble(Functional):
     @property
     def positive(self) -> np.ndarray:
         """All but that of the teacher, and a logarithm."""
-        return np.array([not self.infinite, *[False] * self.model.teacher, True])
+        return np.array([not self.infinite, True, False])[: 2 + self.model.teacher]
 
     @property
     def scale(self) -> np.ndarray:
         """That of the amplitude is small: it counts in the exponent of many replicas."""
-        return np.array([1.0 if self.infinite else 1e-6, *[1e-3] * self.model.teacher, 1e-3])
+        return np.array([1.0 if self.infinite else 1e-6, 1e-3, 1e-3])[: 2 + self.model.teacher]
 
     def saddle(
         self, fields: Float[Array, " fields"], controls: RobustEnsembleControls, clusters: Clusters | None = None
     ) -> Saddle:
-        """What ``sqrt(q0_hat)``, with a teacher ``R_hat``, and ``D^`` imply; replicas are a cluster already."""
+        """What ``sqrt(q0_hat)``, ``D^``, and ``R_hat`` of a teacher, imply; replicas are a cluster already."""
         if clusters is not None:
             raise TypeError("a robust ensemble has no clusters of its own: its replicas are one")
-        amplitude, R_hat, stretch_hat = fields if self.model.teacher else (fields[0], jnp.zeros_like(fields[0]), fields[1])
+        amplitude, stretch_hat, R_hat = (*fields, jnp.zeros_like(fields[0]))[:3]
         amplitude = jnp.exp(amplitude) if self.infinite else amplitude
         share = 1.0 / self.replicas  # zero for infinitely many
         site, over_site = self.site(amplitude, R_hat, stretch_hat, controls)
-        teacher = site.slope if self.model.teacher else jnp.zeros_like(site.slope)
-        gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, teacher)
+        of_teacher = self.model.teacher * site.slope
+        gap, scatter, entropic, q0, R = over_site(site.bend, site.scatter, site.potential, site.slope**2, of_teacher)
         stretch = scatter + self.cusp(site.slope, amplitude)
         pattern, over, label_change, slopes = self.pattern(gap, stretch, q0, R, controls)
         chance = over.probability
@@ -192,11 +192,12 @@ class RobustEnsemble(Functional):
         implied = controls.alpha * (slopes.rising * common + slopes.inside * single)
         interaction = -0.5 * ((q0_hat + share * stretch_hat) * gap + q1 * stretch_hat + q0_hat * stretch) - R * R_hat
         shared = jnp.sqrt(controls.alpha * slopes.between * common)
-        residual = [jnp.log(amplitude / shared) if self.infinite else amplitude - shared]
-        if self.model.teacher:
-            residual.append(R_hat - controls.alpha * slopes.teacher * label)
+        residual = [
+            jnp.log(amplitude / shared) if self.infinite else amplitude - shared,
+            R_hat - controls.alpha * slopes.teacher * label,
+        ]
         return Saddle(
-            residual=jnp.stack(residual),
+            residual=jnp.stack(residual[: fields.size - 1]),
             position=jnp.log(gap) - jnp.log(2.0 - gap),
             value=interaction + entropic + controls.alpha * energetic,
             slope=(1.0 - share) * (stretch_hat - implied),
@@ -218,9 +219,8 @@ class RobustEnsemble(Functional):
 
     def start(self, reference: EquilibriumOrder, typical: EquilibriumOrder) -> Float[Array, " fields"]:
         """The fields at the distance of ``typical`` solutions, where replicas do not interact; any ``reference`` will do."""
-        teacher = [typical.R_hat] if self.model.teacher else []
         amplitude = 0.5 * jnp.log(typical.q_hat) if self.infinite else jnp.sqrt(typical.q_hat)
-        return jnp.stack([amplitude, *teacher, jnp.zeros_like(typical.q_hat)])
+        return jnp.stack([amplitude, jnp.zeros_like(typical.q_hat), typical.R_hat][: self.positive.size])
 
     def site(
         self, amplitude: _Scalar, R_hat: _Scalar, stretch_hat: _Scalar, controls: RobustEnsembleControls
@@ -270,7 +270,7 @@ class RobustEnsemble(Functional):
             deep = jnp.sqrt(4.0 + 2.0 * jnp.log1p(rise / width**2))
             inwards = jnp.where(edges == constraint.support()[0], 1.0, -1.0)
             steep, offsets = steep * deep / 1.7, (offsets - inwards * deep) * deep / 1.7
-        label = far.value[1] / scale if self.model.teacher else None
+        label = Label.of(self.model, far.value[1] / scale)
         x, probability, change = nodes_of_fields(Layered(self.nodes[0]), steep, offsets, label)
         over, field = Average(probability, twins(x.size), controls.tilt), scale * x
         if self.infinite:

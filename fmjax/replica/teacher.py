@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fmjax.models import Model
 from fmjax.quadrature import Layered
 from fmjax.special import log_H, mills_ratio
 
-__all__ = ["nodes_of_fields", "probability_given_tail"]
+__all__ = ["Label", "nodes_of_fields", "probability_given_tail"]
 
 # Of Gauss and Legendre, for the integral over the angle in `probability_given_tail`, with as many nodes as leave 1e-15 up to
 # |rho| = 0.95; there 16 leave 1e-12, and 12 2e-10. At 0.99 these leave 3e-12, at 0.999 1e-9.
@@ -28,6 +29,11 @@ class Label(NamedTuple):
     """That of a teacher whose pre-activation is correlated with a frozen field: ``along`` their correlation."""
 
     along: Float[Array, ""]
+
+    @classmethod
+    def of(cls, model: Model, along: Float[Array, ""]) -> Label | None:
+        """That of the model's teacher; None where labels are random."""
+        return cls(along) if model.teacher else None
 
     @property
     def steepness(self) -> Float[Array, ""]:
@@ -48,16 +54,15 @@ class Label(NamedTuple):
 
 
 def nodes_of_fields(
-    rule: Layered, slopes: Float[Array, " layers"], offsets: Float[Array, " layers"], along: Float[Array, ""] | None
+    rule: Layered, slopes: Float[Array, " layers"], offsets: Float[Array, " layers"], label: Label | None
 ) -> tuple[Float[Array, " u"], Float[Array, " u"], Float[Array, " u"]]:
     """Nodes of a frozen field, their probabilities, and how these change with the mean of ``u*``.
 
-    Given the label of a teacher whose correlation with the field is ``along``, a layer more; None for random labels.
+    Given the ``label`` of a teacher, with a layer more.
     """
-    if along is None:
+    if label is None:
         u, probability = rule(slopes, offsets)
         return u, probability, jnp.zeros_like(u)
-    label = Label(along)
     u, probability = rule(jnp.append(slopes, label.steepness), jnp.append(offsets, 0.0))
     return u, *label(u, probability)
 
