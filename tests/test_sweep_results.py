@@ -2,6 +2,8 @@
 
 import json
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -248,3 +250,34 @@ def test_models_of_one_structure_share_a_program(tmp_path, monkeypatch):
         point = fmjax.solve(fmjax.Equilibrium(fmjax.TreeCommittee(activation)), alpha=0.5)
         assert float(found.entropy) == pytest.approx(float(point.entropy), abs=1e-13)
     assert programs == ["entropy"]
+
+
+def test_a_compilation_that_failed_is_tried_again(tmp_path, monkeypatch):
+    compile_, request = blocks._compile, {"quantity": "first-moment", "grid": {"alpha": [0.2, 0.3], "margin": 0.77}}
+
+    def fails(*asked):
+        monkeypatch.setattr(blocks, "_compile", compile_)
+        raise MemoryError("no room for a program")
+
+    blocks.forget_programs()
+    monkeypatch.setattr(blocks, "_compile", fails)
+    with pytest.raises(MemoryError):
+        fmjax.sweep(request, tmp_path / "out.zarr")
+    assert set(fmjax.sweep(request, tmp_path / "out.zarr", resume=True).result.to_numpy()) == {"converged"}
+
+
+def test_a_program_is_compiled_once_whoever_asks_and_others_do_not_wait_for_it(tmp_path, monkeypatch):
+    compile_, begun, both = blocks._compile, [], threading.Barrier(2, timeout=60)
+
+    def together(plan, *asked):
+        begun.append(plan.fixed["architecture"])
+        both.wait()  # two programs are being compiled at this moment
+        return compile_(plan, *asked)
+
+    blocks.forget_programs()
+    monkeypatch.setattr(blocks, "_compile", together)
+    with ThreadPoolExecutor(2) as pool:
+        for activation, architecture in {"none": "perceptron", "relu": "committee"}.items():
+            grid = {"alpha": [0.1, 0.2], "architecture": architecture, "activation": activation}
+            pool.submit(fmjax.sweep, {"quantity": "entropy", "block": 1, "grid": grid}, tmp_path / activation)
+    assert sorted(begun) == ["committee", "perceptron"]
