@@ -77,8 +77,8 @@ plt.show()
 # %% [markdown]
 # ## A study: error, overlap and local energy against the number of patterns
 #
-# `networks.run` does all of the above over a range of $P$ and returns a labelled dataset; the figure of the paper is drawn from such
-# datasets. This is its quick version (`fmjax figure 8 --quick --out DIR`).
+# `networks.run` does all of the above over a range of $P$ and returns a labelled dataset. The figure of the paper is a sweep of the
+# quantity `networks`, one block for each $P$; this is its quick version (`fmjax figure 8 --quick --out DIR`).
 
 # %%
 dataset = deep_networks.compute(quick=True)

@@ -45,6 +45,11 @@ def test_without_flips_the_local_energy_of_solutions_is_zero_and_with_all_flips_
             expected = float(networks.mistakes(negative, inputs, labels).mean())
             np.testing.assert_allclose(energy[seed, part, 3], expected, atol=1e-6)
     assert (energy[:, 1, 1, 0] != energy[:, 1, 1, 1]).any()
+    some = networks.local_energy(weights, inputs, labels, fractions, KEY, draws=2, parts=[2, 0])
+    np.testing.assert_array_equal(some, energy[:, [2, 0]])
+    for parts in ([], [4], [-1]):
+        with pytest.raises(ValueError, match=r"parts must be some of 0 to 3, not .*: try \[0\], all layers together"):
+            networks.local_energy(weights, inputs, labels, fractions, KEY, parts=parts)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def local_energy(
     key: PRNGKeyArray,
     *,
     draws: int = 10,
+    parts: Sequence[int] | None = None,
     progress: Progress = silent,
 ) -> Float[np.ndarray, "network part fraction draw"]:
     """Train error against flipped fraction, of every network: in all layers, and in each layer alone.
@@ -92,6 +93,7 @@ def local_energy(
         fractions: probabilities f to flip a weight, in [0, 1].
         key: random key.
         draws: independent flips of each network at each fraction.
+        parts: which of the parts below, in this order; all of them if it is left out.
         progress: wraps the loop over draws.
 
     Returns:
@@ -99,8 +101,8 @@ def local_energy(
         is the fraction of its weights.
 
     Raises:
-        ValueError: a fraction lies outside [0, 1], there is no draw or no pattern, or weights, inputs and labels are not
-            those of networks, or do not fit together.
+        ValueError: a fraction lies outside [0, 1], there is no draw, no pattern, or no such part, or weights, inputs and
+            labels are not those of networks, or do not fit together.
 
     Example:
         >>> import jax, numpy as np
@@ -118,12 +120,16 @@ def local_energy(
     if not len(inputs):
         raise ValueError("local energy is the error on patterns, and there are none")
     layers = tuple(map(jnp.asarray, layers))
-    parts = np.vstack([np.ones(len(layers)), np.eye(len(layers))]).astype(np.float32)
-    points = jnp.asarray((parts[:, None, :] * at[None, :, None]).reshape(-1, len(layers)))  # part by part
+    flips = np.vstack([np.ones(len(layers)), np.eye(len(layers))]).astype(np.float32)
+    if parts is not None:
+        if not len(parts) or not set(parts) <= set(range(len(flips))):
+            raise ValueError(f"parts must be some of 0 to {len(layers)}, not {parts!r}: try [0], all layers together")
+        flips = flips[list(parts)]
+    points = jnp.asarray((flips[:, None, :] * at[None, :, None]).reshape(-1, len(layers)))  # part by part
     key = random_key(key)
     keys = [jax.random.fold_in(key, draw) for draw in range(draws)]
     found = [np.asarray(_one_draw(layers, inputs, labels, points, each)) for each in progress(keys, "local energy")]
-    return np.stack([errors.reshape(-1, len(parts), at.size) for errors in found], axis=-1)
+    return np.stack([errors.reshape(-1, len(flips), at.size) for errors in found], axis=-1)
 
 
 @jax.jit

@@ -68,8 +68,9 @@ def trained_networks(values: Values) -> dict[str, Any]:
     config = networks.Config(sizes, (size,), seeds=len(seeds), epochs=values["epochs"])
     trained = networks.train(config, inputs, labels, keys)
     layers = [np.asarray(matrix[0]) for matrix in trained.weights]
+    disturbed = {"draws": values["draws"], "parts": [0]}
     energy = [
-        networks.local_energy([w[i : i + 1] for w in layers], inputs, labels, fractions, key, draws=values["draws"])[0, 0]
+        networks.local_energy([w[i : i + 1] for w in layers], inputs, labels, fractions, key, **disturbed)[0, 0]
         for i, key in enumerate(jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys))
     ]
     error = np.asarray(trained.error[0])
