@@ -24,7 +24,7 @@ CAPTION = (
 _LOAD = 0.75
 _SHOWN = ((0, 0.01), (0, 0.1), (2, 0.001), (2, 0.01), (2, 0.1))  # reference and distance of the potentials
 _BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": 2}
-_RISE = np.geomspace(1e-3, 40.0, 64)  # fields from no cluster at all to solutions that are on their own
+_RISE = np.geomspace(1e-3, 40.0, 160)  # fields from no cluster at all to solutions that are on their own
 _CLOSEST_REPLICAS = 0.006  # closer, the patterns constrain nothing and Newton loses the branch
 
 
