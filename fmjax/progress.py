@@ -8,10 +8,11 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import Executor
 from typing import Any
 
-__all__ = ["Loop", "Progress", "bar", "silent", "tell"]
+__all__ = ["Loop", "Progress", "bar", "ending", "silent", "tell"]
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # the items, and what they are
 
@@ -44,6 +45,18 @@ def tell(text: str) -> None:
         sys.stderr.flush()
         for one in shown:
             one.refresh()
+
+
+@contextlib.contextmanager
+def ending(pool: Executor) -> Iterator[None]:
+    """Start nothing more after a failure; who interrupts is told what is waited for."""
+    try:
+        yield
+    except BaseException as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, KeyboardInterrupt):
+            tell("waiting for the blocks at hand to end; Ctrl-C once more ends them at once")
+        raise
 
 
 class Loop:

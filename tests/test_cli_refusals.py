@@ -110,6 +110,8 @@ THEORY_COMMANDS = [
         (["threshold", "alpha-c"], ["alpha-c"]),
         (["figure", "9", "--out", "somewhere"], ["9", "phase-diagram"]),
         (["figure", "2"], ["--out"]),
+        (["figure", "2", "--out", ""], ["--out", "empty"]),
+        (["reproduce", "--out", ""], ["--out", "empty"]),
         (["reproduce"], ["--out"]),
         (["reproduce", "--out", "somewhere", "--fast"], ["--fast"]),
         (["focusing", "--alpha", "0.5"], ["--size"]),

@@ -116,6 +116,24 @@ def test_unfinished_results_of_other_settings_are_left_alone(again, bound, tmp_p
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_figure_whose_grids_workers_compute_is_written_as_without_them(bound, tmp_path):
+    """While a client of dask is there, xarray would lock the file by it."""
+    assert running.make_figure("2", tmp_path / "alone", True) is True
+    assert running.make_figure("2", tmp_path / "workers", True, workers=1) is True
+    datasets = [xr.load_dataset(tmp_path / way / "figure-2.nc", engine="h5netcdf") for way in ("alone", "workers")]
+    xr.testing.assert_allclose(*datasets, rtol=1e-12)
+    assert (tmp_path / "workers" / "figure-2.pdf").exists()
+
+
+def test_a_store_that_cannot_be_used_is_named_with_the_way_out(tmp_path):
+    kept = engine.Engine(tmp_path)
+    kept.grid("first-moment", alpha=[0.2, 0.4])
+    (store,) = tmp_path.iterdir()
+    (store / "entropy" / "zarr.json").write_text("{")
+    with pytest.raises(ValueError, match=rf"{store.name} cannot be used: remove it, and it is computed anew"):
+        kept.grid("first-moment", alpha=[0.2, 0.4])
+
+
 def test_who_asks_for_a_grid_that_another_run_computes_waits_for_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engine, "_AGAIN", 0.05)
     kept, asked = engine.Engine(tmp_path), {"alpha": [0.2, 0.4]}

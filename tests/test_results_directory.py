@@ -160,6 +160,25 @@ def test_a_file_is_complete_or_absent(tmp_path):
     assert contents(tmp_path) == {"data.json": b"after"}
 
 
+def test_two_writers_of_a_file_do_not_meet(tmp_path):
+    path = tmp_path / "data.json"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert contents(tmp_path) == {"data.json": b"one"}
+
+
+def test_only_settings_of_figures_that_both_know_can_differ(small, tmp_path, monkeypatch):
+    running.make_figure("2", tmp_path, True)
+    monkeypatch.delitem(running.figures, "one-step")
+    assert running.make_figure("3", tmp_path, True) is True
+    before = contents(tmp_path)
+    running.figures["4"].settings = lambda quick: {"alpha": [0.1]}
+    with pytest.raises(ValueError, match=r"holds results of other settings \(of figure 4\); choose another directory"):
+        running.make_figure("2", tmp_path, True)
+    assert contents(tmp_path) == before
+
+
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     directory = Directory(tmp_path, [], {"quick": True})
     directory.write_json("report.json", {"rows": {"a": {"value": float("nan")}, "b": [float("inf"), 1.0]}})

@@ -6,14 +6,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from tests.small_sweep import files
+import fmjax
+from fmjax.progress import ending
+from tests.small_sweep import REQUEST, files
 
 SLOW = Path(__file__).with_name("slow_sweep.py")
 POINTS = 60
@@ -180,3 +184,31 @@ def test_a_full_disk_is_said_and_what_was_finished_is_kept(accident):
     assert 0 < int((accident.directory / "kept").read_text()) < POINTS
     accident.out = accident.directory / "saved"
     accident.assert_whole(twice=len(os.sched_getaffinity(0)))
+
+
+def test_a_coordinate_that_was_lost_is_written_again(tmp_path):
+    """It follows from the request."""
+    out = tmp_path / "whole.zarr"
+    expected = fmjax.sweep(REQUEST, out).load()
+    shutil.rmtree(out / "alpha")
+    xr.testing.assert_identical(fmjax.sweep(REQUEST, out, resume=True).load(), expected)
+
+
+@pytest.mark.parametrize(("kind", "said"), [(KeyboardInterrupt, 1), (OSError, 0)])
+def test_who_interrupts_is_told_what_is_waited_for_and_nothing_more_begins(kind, said, capsys):
+    begun, enough = [], threading.Event()
+
+    def work(item):
+        begun.append(item)
+        enough.wait(60)
+
+    def interrupted():
+        with ThreadPoolExecutor(1) as pool, ending(pool):
+            pool.map(work, range(5))
+            threading.Timer(0.2, enough.set).start()
+            raise kind
+
+    with pytest.raises(kind):
+        interrupted()
+    assert capsys.readouterr().err.count("waiting for the blocks at hand to end") == said
+    assert begun == [0]

@@ -57,6 +57,17 @@ from tests.small_sweep import tied
         ({"quantity": "kappa-u", "grid": {"alpha": 0.5, "weights": "spherical"}}, ["weights", "spherical", "binary"]),
         ({"quantity": "robust-alpha-u", "grid": {"weights": "spherical"}}, ["weights", "spherical", "binary"]),
         ({"quantity": "robust-capacity", "grid": {}}, ["replicas"]),
+        ({"quantity": "focusing", "grid": {"size": 11, "alpha": 0.5, "seed": 2**31}}, ["2147483648 is", "up to 2147483647"]),
+        (
+            {"quantity": "cluster-potential", "grid": {"alpha": 0.5, "reference_margin": 0, "distance": 0.1, "rise": 41}},
+            ["rise = 41", "above 0 up to 40"],
+        ),
+        ({"quantity": "networks", "grid": {"patterns": 9, "width": 3, "seed": [0, -1]}}, ["seed = -1", "from 0"]),
+        ({"quantity": "networks", "grid": {"patterns": 9, "width": 3, "seed": 0, "fraction": 1.5}}, ["fraction = 1.5", "1"]),
+        (
+            {"quantity": "networks", "grid": {"patterns": 9, "width": 3, "seed": {"along": "point", "values": [0, 1]}}},
+            ["seed cannot be given along 'point'", "seed is taken as a whole list"],
+        ),
         ({"quantity": "focusing", "grid": {"size": 10.5, "alpha": 0.5, "seed": 0}}, ["size", "10.5", "integer"]),
         ({"quantity": "entropy", "grid": {"alpha": [[0.1], [0.2, 0.3]]}}, ["alpha must be a number", "[[0.1], [0.2, 0.3]]"]),
         (tied([0.1, 0.2, 0.3]), ["margin has 3 values along 'alpha'", "2 are needed"]),

@@ -180,3 +180,21 @@ def test_a_write_that_fails_keeps_what_is_finished_and_names_the_way_on(out, mon
     computed = counted(monkeypatch)
     fmjax.sweep(REQUEST, out, resume=True)
     assert sorted(computed) == np.flatnonzero(~finished).tolist()
+
+
+def test_a_sweep_over_other_images_of_the_same_name_is_another_sweep(tmp_path, monkeypatch):
+    request = {"quantity": "networks", "grid": {"dataset": "cifar10", "patterns": 5, "width": 3, "epochs": 1, "seed": 0}}
+    out, draw = tmp_path / "networks.zarr", np.random.default_rng(0)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        images, labels = draw.integers(0, 256, (20, 3, 32, 32), dtype=np.uint8), np.arange(20, dtype=np.uint8) % 10
+        np.savez(tmp_path / name / "cifar10_subset.npz", x_train=images, y_train=labels)
+    monkeypatch.setenv("FMJAX_DATA", str(tmp_path / "one"))
+    fmjax.sweep(request, out)
+    before = files(out)
+    monkeypatch.setenv("FMJAX_DATA", str(tmp_path / "other"))
+    with pytest.raises(ValueError, match=r'holds another sweep: data is \["cifar10 .*"\] there and \["cifar10 .*"\] here'):
+        fmjax.sweep(request, out, resume=True)
+    assert files(out) == before
+    monkeypatch.setenv("FMJAX_DATA", str(tmp_path / "one"))
+    assert fmjax.sweep(request, out, resume=True).loss.size == 1

@@ -13,7 +13,17 @@ from fmjax.reproduce.listing import FIGURES
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Coarser grids, smaller instances, digits instead of the paper's images.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory to write to, made if missing.")]
+
+
+def _directory(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("it is empty, as a variable of the shell that was not set; this directory is a dot.")
+    return Path(text)
+
+
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR", parser=_directory, help="Directory to write to, made if missing.")
+]
 
 
 def _known(name: str) -> str:

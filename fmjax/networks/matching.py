@@ -246,7 +246,8 @@ def mean_over_networks(overlaps: Handed) -> tuple[float, float]:
         0.300 0.115
     """
     found = numbers_of("overlaps", overlaps, "networks").astype(float)
-    count = whole("networks", len(found), 2)
+    if (count := len(found)) < 2:
+        raise ValueError(f"overlaps must be those of at least 2 networks, not of {count}")
     # Without network i the mean over pairs moves by -2 / (count - 2) times how far that network is from the mean.
     spread = np.sqrt((count - 1) / count * np.sum(np.square(found - found.mean())))
     return float(found.mean()), float(2.0 / (count - 2) * spread) if count > 2 else float("nan")

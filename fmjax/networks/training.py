@@ -88,7 +88,7 @@ def train(
     config: Config,
     inputs: Handed,
     labels: Handed,
-    key: PRNGKeyArray | _Keys,
+    key: PRNGKeyArray | _Keys | Sequence[PRNGKeyArray],
     *,
     checkpoints: Path | str | None = None,
     progress: Progress = silent,
@@ -154,8 +154,14 @@ def _kept(directory: Path | str | None, config: Config, inputs: Array, labels: A
 
 
 def _keys(config: Config, key: Any) -> _Keys:
-    several = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == (config.seeds,)
-    return key if several else random_key(key)
+    if isinstance(key, list | tuple) and len(key) == config.seeds:
+        return jnp.stack([random_key(one) for one in key])
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == (config.seeds,):
+        return key
+    try:
+        return random_key(key)
+    except ValueError as error:
+        raise ValueError(f"{error}; or one key for each of {config.seeds} seeds: jax.random.split(key, seeds)") from None
 
 
 def _each(function: Callable[[_Keys], _Keys], key: _Keys) -> _Keys:

@@ -78,7 +78,7 @@ EXPERIMENTS: dict[str, Quantity] = {
         {
             "train_error": Output("1", "fraction of its training patterns that the network gets wrong"),
             "loss": Output("nats", "mean cross-entropy of the batches of the last epoch"),
-            "overlap": Output("1", "mean overlap with the other networks, up to permutations and flips of neurons"),
+            "overlap": Output("1", "mean overlap with the other networks, up to symmetries; NaN for one alone"),
             "local_energy": Output("1", "train error after the flips, their mean"),
         },
         Late("fmjax.quantities.measured:trained_networks"),
@@ -86,7 +86,7 @@ EXPERIMENTS: dict[str, Quantity] = {
         block=1,
         seconds=5.0,
         on_host=True,
-        check=Late("fmjax.quantities.measured:images_of"),
+        data=Late("fmjax.quantities.measured:images_of"),
         example="networks --dataset digits",
     ),
 }

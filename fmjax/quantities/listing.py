@@ -3,6 +3,7 @@
 from typing import Any
 
 from fmjax.quantities import QUANTITIES, THRESHOLDS
+from fmjax.quantities.quantity import shortest
 
 __all__ = ["command", "table"]
 
@@ -29,12 +30,5 @@ def command(name: str, **controls: Any) -> str:
         fmjax threshold kappa-u --alpha 0.5
     """
     asked = {key: value for key, value in controls.items() if value != QUANTITIES[name].controls[key].default}
-    options = [f"--{key.replace('_', '-')} {_shortest(value)}" for key, value in asked.items()]
+    options = [f"--{key.replace('_', '-')} {shortest(value)}" for key, value in asked.items()]
     return " ".join(["fmjax", *(["threshold"] if name in THRESHOLDS else []), name, *options])
-
-
-def _shortest(value: Any) -> str:
-    """A word, or the shortest text that is read back as the same number."""
-    if isinstance(value, str):
-        return value
-    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

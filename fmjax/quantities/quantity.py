@@ -8,9 +8,21 @@ from typing import Any
 
 from fmjax.sentences import THEORY
 
-__all__ = ["Control", "Late", "Output", "Quantity", "Values"]
+__all__ = ["Control", "Late", "Output", "Quantity", "Values", "shortest"]
 
 Values = Mapping[str, Any]
+
+
+def shortest(value: Any) -> str:
+    """A word, or the shortest text that is read back as the same number.
+
+    Example:
+        >>> print(shortest(0.5), shortest(4.0), shortest(2**31), shortest("inf"))
+        0.5 4 2147483648 inf
+    """
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class Control:
         if self.words:
             return "one of " + ", ".join(self.words)
         kind = "an integer" if self.integer else "a finite number"
-        low = f" {'above' if self.open_low else 'from'} {self.low:g}" if math.isfinite(self.low) else ""
-        high = f" up to {self.high:g}" if math.isfinite(self.high) else ""
+        low = f" {'above' if self.open_low else 'from'} {shortest(self.low)}" if math.isfinite(self.low) else ""
+        high = f" up to {shortest(self.high)}" if math.isfinite(self.high) else ""
         return kind + low + high + (", or inf" if self.infinite else "")
 
     def allows(self, value: Any) -> bool:
@@ -106,6 +118,7 @@ class Quantity:
         vectorised: cheap enough to be computed for all points of a block together, on a CPU as well.
         on_host: `evaluate` is Python that calls compiled programs; every control is static, or runs ``along``.
         check: called with the static controls of each program before anything runs; raises for what does not go together.
+        data: called with them: a hash of the files that decide the outputs, too; raises where they are not here.
         prepare: called with them before a program is compiled: what `evaluate` is given in their place. Arrays in it are
             data of the program, which static controls that differ in nothing else share.
         details: what a help text says beyond `about`: lines of at most 78 characters.
@@ -122,6 +135,7 @@ class Quantity:
     vectorised: bool = False
     on_host: bool = False
     check: Callable[[Values], Any] | None = None
+    data: Callable[[Values], str] | None = None
     prepare: Callable[[Values], Values] | None = None
     details: str = ""
     example: str = ""

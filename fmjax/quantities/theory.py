@@ -143,7 +143,7 @@ THEORY: dict[str, Quantity] = {
             "internal_entropy": Output(NATS, "entropy of one cluster"),
             "stable_clusters": Output("1", "stable solutions at m = 1 with q0 < q1 < 1", "int32"),
             "barrier_overlap": Output("1", "q1 of the first unstable solution at m = 1, the barrier"),
-            "barrier_complexity": Output(NATS, "complexity at the barrier, minus the potential"),
+            "barrier_complexity": Output(NATS, "complexity at the barrier; the potential there is its negative"),
             "phase": Output("1", "; ".join(f"{code}: {phase}" for code, phase in enumerate(PHASES)), "int32"),
             **OF_TEACHER,
             "replicon": REPLICON,

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,8 @@ _ELSEWHERE = "choose another directory for --out"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that takes its place when the block ends without an exception."""
-    partial = path.with_name(f".partial-{path.name}")
+    """A name beside ``path``, of this writer alone, that takes its place when the block ends without an exception."""
+    partial = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
     try:
         yield partial
         partial.replace(path)
@@ -32,8 +34,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_netcdf(path: Path, dataset: xr.Dataset) -> None:
     """A NetCDF file, whole or not at all; made in memory, as HDF5 crashes where a disk is full."""
-    with replacing(path) as partial:
+    with replacing(path) as partial, _no_cluster():
         partial.write_bytes(dataset.to_netcdf(engine="h5netcdf"))
+
+
+def _no_cluster() -> AbstractContextManager[Any]:
+    """While there is a client of dask, xarray would ask the cluster for a lock of the file, which here has no name."""
+    if find_spec("dask") is None:
+        return nullcontext()
+    import dask.config
+
+    return dask.config.set(scheduler="synchronous")
 
 
 class Directory:
@@ -73,17 +84,22 @@ class Directory:
         require_place("--out", self.path)
         record = self.path / RECORD
         if _is_there(record):
-            found = _settings_of(record)
-            if found != self.settings:
-                length = "quick" if found["quick"] else "full"
-                raise ValueError(
-                    f"{self.path} holds results of other settings ({length} grids, fmjax {found['fmjax']}); {_ELSEWHERE}"
-                )
+            if other := self._differs(_settings_of(record)):
+                raise ValueError(f"{self.path} holds results of other settings ({other}); {_ELSEWHERE}")
             return
         figures = (path for name in self.names for path in (self.dataset_path(name), *self.picture_paths(name)))
         for path in (*figures, *(self.path / name for name in (GRIDS, REPORT_JSON, REPORT_HTML))):
             if _is_there(path):
                 raise ValueError(f"{path} is there already, and no {RECORD} says that it may be replaced; {_ELSEWHERE}")
+
+    def _differs(self, found: dict[str, Any]) -> str:
+        """In what these settings are others than ours; figures that one of both does not know do not matter."""
+        ours = self.settings
+        if any(found[name] != ours[name] for name in ("quick", "fmjax")):
+            return f"{'quick' if found['quick'] else 'full'} grids, fmjax {found['fmjax']}"
+        known = [name for name in ours["figures"] if name in found["figures"]]
+        differing = [name for name in known if found["figures"][name] != ours["figures"][name]]
+        return f"of figure {' and '.join(differing)}" if differing else ""
 
     def take(self) -> None:
         """Make it, and record its settings: what is in it is theirs from now on."""
@@ -151,7 +167,7 @@ def _settings_of(record: Path) -> dict[str, Any]:
     """The settings that a record holds, the quick ones or not, of which version."""
     try:
         found = json.loads(record.read_text(encoding="utf-8"))["settings"]
-        return found | {name: found[name] for name in ("quick", "fmjax")}
+        return {"quick": found["quick"], "fmjax": found["fmjax"], "figures": dict(found["figures"])}
     except (ValueError, OSError, KeyError, TypeError):
         raise ValueError(f"{record} is damaged, or was not written by fmjax reproduce; {_ELSEWHERE}") from None
 

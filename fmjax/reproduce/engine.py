@@ -59,6 +59,10 @@ class Engine:
                     tell(f"{store.name} is being computed by another run: waiting for that")
                 told = True
                 time.sleep(_AGAIN)
+            except ValueError as error:
+                if store.exists():
+                    raise ValueError(f"{store} cannot be used: remove it, and it is computed anew ({error})") from None
+                raise
 
 
 USUAL = Engine()

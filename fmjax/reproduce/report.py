@@ -13,7 +13,7 @@ import xarray as xr
 
 import fmjax
 from fmjax import names
-from fmjax.progress import bar
+from fmjax.progress import bar, ending
 from fmjax.quantities.listing import command
 from fmjax.reproduce.engine import Engine
 from fmjax.reproduce.reading_theory import PAPER_ALPHA_U, PAPER_LARGE_DEVIATIONS
@@ -156,14 +156,10 @@ def measure(row: Row, found: xr.Dataset) -> dict[str, Any]:
 def measure_all(engine: Engine) -> dict[str, dict[str, Any]]:
     """Every row by its key: sweeps of one point, several at a time, as most of their time is the compiler's."""
     asked = list(dict.fromkeys(row.request for row in ROWS))
-    with ThreadPoolExecutor(engine.at_once) as pool:
-        try:
-            answers = pool.map(lambda request: engine.grid(request[0], **dict(request[1])), asked)
-            names = bar([quantity for quantity, _ in asked], "thresholds")
-            found = {request: answer for request, _, answer in zip(asked, names, answers, strict=True)}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with ThreadPoolExecutor(engine.at_once) as pool, ending(pool):
+        answers = pool.map(lambda request: engine.grid(request[0], **dict(request[1])), asked)
+        names = bar([quantity for quantity, _ in asked], "thresholds")
+        found = {request: answer for request, _, answer in zip(asked, names, answers, strict=True)}
     return {row.key: measure(row, found[row.request]) for row in ROWS}
 
 

@@ -17,8 +17,10 @@ from jax.sharding import AxisType, PartitionSpec
 
 from fmjax.compilation import soon
 from fmjax.precision import usual_arithmetic
+from fmjax.sweeps.layout import UNKNOWN
 from fmjax.sweeps.plan import KEYS, Plan, plan_of
-from fmjax.sweeps.store import UNKNOWN, Store
+from fmjax.sweeps.store import Store
+from fmjax.sweeps.values import differences
 
 _SHORT = 60  # seconds of computing: a sweep that takes less waits for the compiler more than for its points
 _PROGRAMS = 8  # kept compiled; a sweep over sizes meets many, one after the other
@@ -125,7 +127,8 @@ def _opened(identity: str, path: str) -> Store:
     asked = json.loads(identity)
     plan = plan_of({key: asked[key] for key in KEYS})
     if plan.identity != asked:
-        raise ValueError(f"a worker has fmjax {plan.identity['fmjax']}, and the sweep was begun with {asked['fmjax']}")
+        unlike = "; ".join(differences(plan.identity, asked))
+        raise ValueError(f"a worker would compute another sweep than the one that was begun: {unlike}")
     return Store(Path(path), plan)
 
 

@@ -1,6 +1,5 @@
 """What was asked for, checked: a grid of named controls, cut into blocks that are computed and stored one by one."""
 
-import json
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,11 +14,11 @@ import numpy as np
 from fmjax import __version__
 from fmjax.checks import as_path
 from fmjax.precision import usual_arithmetic
-from fmjax.quantities import QUANTITIES, Control, Quantity
+from fmjax.quantities import QUANTITIES, Quantity
+from fmjax.sweeps.values import plain, values_of
 
 KEYS = ("quantity", "block", "grid")
 POINT = "point"  # the axis of points that are listed one by one
-_SPAN = "START:STOP:COUNT or START:STOP:COUNT:log"
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Plan:
         fixed: the other controls.
         block: shape of a block, over the axes that are not ``along``.
         request: what was asked for, defaults filled in.
+        data: hashes of the files that decide the results, too.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Plan:
     fixed: dict[str, Any]
     block: tuple[int, ...]
     request: dict[str, Any]
+    data: tuple[str, ...] = ()
 
     @property
     def quantity(self) -> Quantity:
@@ -121,7 +122,8 @@ class Plan:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that decides the results: what must agree for a sweep to go on."""
-        return {**self.request, "axes": list(self.axes), "fmjax": __version__}
+        data = {"data": list(self.data)} if self.data else {}
+        return {**self.request, "axes": list(self.axes), "fmjax": __version__} | data
 
 
 def read(source: Path | str | Mapping[str, Any]) -> Plan:
@@ -173,14 +175,14 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     defaults = {key: control.default for key, control in silent.items()}
     if missing := [key for key, default in defaults.items() if default is None]:
         raise ValueError(f"[grid] lacks {' and '.join(missing)}, which {name} cannot do without")
-    settings = {key: _plain(value) for key, value in (grid | defaults).items()}
-    values = {key: _values(key, value, quantity.controls[key]) for key, value in settings.items()}
+    settings = {key: plain(value) for key, value in (grid | defaults).items()}
+    values = {key: values_of(key, value, quantity.controls[key]) for key, value in settings.items()}
     ties = {key: value["along"].replace("-", "_") for key, value in settings.items() if isinstance(value, dict)}
     varying = [key for key in values if not np.isscalar(values[key])]
     lengths = {ties.get(key, key): len(values[key]) for key in varying}
     axes = {key: values[key] if key in values else np.arange(length) for key, length in lengths.items()}
     _check_ties(quantity, values, ties, axes)
-    _check_words(quantity, values, ties)
+    data = _check_words(quantity, values, ties)
     along = quantity.along
     axes = {key: axes[key] for key in sorted(axes, key=lambda key: along.index(key) + 1 if key in along else 0)}
     points = request.get("block", quantity.block)
@@ -191,18 +193,23 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
     tied = {key: (axis, values[key]) for key, axis in ties.items()}
     fixed = {key: value for key, value in values.items() if key not in varying}
     kept = {"quantity": name, "block": points, "grid": settings}
-    return Plan(name, axes, tied, fixed, _block(outer, single, points), kept)
+    return Plan(name, axes, tied, fixed, _block(outer, single, points), kept, data)
 
 
-def _check_words(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str]) -> None:
-    """Refuse what is possible each, and not together: parts of a model, and its replicas."""
+def _check_words(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str]) -> tuple[str, ...]:
+    """Refuse what is possible each, and not together: parts of a model, and its replicas. Hashes of the data."""
     words = [key for key, one in quantity.controls.items() if (key in values if one.optional else one.static)]
     axes = {ties.get(key, key): range(np.size(values[key])) for key in words}  # what is tied varies together
-    if quantity.check is not None:
-        with usual_arithmetic():
-            for together in product(*axes.values()):
-                place = dict(zip(axes, together, strict=True))
-                quantity.check({key: np.ravel(values[key])[place[ties.get(key, key)]].item() for key in words})
+    data: dict[str, None] = {}
+    with usual_arithmetic():
+        for together in product(*axes.values()) if quantity.check or quantity.data else ():
+            place = dict(zip(axes, together, strict=True))
+            chosen = {key: np.ravel(values[key])[place[ties.get(key, key)]].item() for key in words}
+            if quantity.check is not None:
+                quantity.check(chosen)
+            if quantity.data is not None:
+                data[quantity.data(chosen)] = None
+    return tuple(data)
 
 
 def _check_ties(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str, str], axes: Mapping[str, Any]) -> None:
@@ -211,18 +218,10 @@ def _check_ties(quantity: Quantity, values: Mapping[str, Any], ties: Mapping[str
     for key, axis in ties.items():
         if axis not in {*possible, POINT} or key in quantity.along:
             allowed = " or ".join(map(repr, dict.fromkeys([*possible, POINT])))
-            raise ValueError(f"{key} cannot be given along {axis!r}: single numbers can, along {allowed}")
+            whole = f", and {key} is taken as a whole list" if key in quantity.along else ""
+            raise ValueError(f"{key} cannot be given along {axis!r}: single numbers can, along {allowed}{whole}")
         if len(values[key]) != len(axes[axis]):
             raise ValueError(f"{key} has {len(values[key])} values along {axis!r}, and {len(axes[axis])} are needed")
-
-
-def _plain(value: Any) -> Any:
-    """Arrays of NumPy and JAX, and their scalars, as lists and numbers of Python; NaN, which equals nothing, as None."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    value = value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple | range) else value
-    unknown = [isinstance(part, float) and math.isnan(part) for part in value] if isinstance(value, list) else []
-    return [None if nan else part for nan, part in zip(unknown, value, strict=True)] if any(unknown) else value
 
 
 def _block(outer: Mapping[str, int], single: set[str], points: int) -> tuple[int, ...]:
@@ -233,68 +232,3 @@ def _block(outer: Mapping[str, int], single: set[str], points: int) -> tuple[int
         shape.append(size)
         points = max(1, points // size)
     return tuple(reversed(shape))
-
-
-def _values(name: str, value: Any, control: Control) -> Any:
-    """A scalar, or an array of at least one value: of an axis, distinct and in order, or of what runs along one."""
-    if isinstance(value, dict):
-        if set(value) != {"along", "values"} or not isinstance(value["along"], str) or control.words:
-            raise ValueError(f"{name} = {value!r} is not possible: numbers can be {{along = AXIS, values = [...]}}")
-        return _numbers(name, value["values"], control, unknown=not (control.static or control.integer))
-    if control.words:
-        words = value if isinstance(value, list) else [value]
-        if not words or not all(isinstance(word, str) and control.allows(word) for word in words):
-            raise ValueError(f"{name} must be {control.allowed}, or a list of them, not {value!r}")
-        if len(set(words)) < len(words):
-            raise ValueError(f"{name} = {value!r} names the same twice")
-        return np.array(words) if isinstance(value, list) else value
-    several = isinstance(value, list | str) and value != "inf"
-    array = _numbers(name, value if several else [value], control)
-    if np.any(np.diff(array) <= 0):
-        raise ValueError(f"the values of {name} must increase")
-    return array if several else array[0].item()
-
-
-def _numbers(name: str, value: Any, control: Control, unknown: bool = False) -> np.ndarray:
-    """The numbers of a list or span, each of them allowed; or NaN, where some may be ``unknown``."""
-    array = _span(name, value) if isinstance(value, str) else _array(value)
-    if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size:
-        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {value!r}")
-    for number in array:
-        if not (control.allows(number) or (unknown and math.isnan(number))):
-            raise ValueError(f"{name} = {number:g} is not possible: it must be {control.allowed}")
-    return array.astype(np.int64 if control.integer else np.float64)
-
-
-def _array(values: Any) -> np.ndarray:
-    try:
-        return np.asarray([{None: math.nan, "inf": math.inf}.get(value, value) for value in values])
-    except (ValueError, TypeError):  # lists of different lengths: no numbers, whatever is in them
-        return np.asarray([])
-
-
-def _span(name: str, text: str) -> np.ndarray:
-    parts = text.split(":")
-    try:
-        start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
-        logarithmic = {(): False, ("log",): True}[tuple(parts[3:])]
-    except (ValueError, IndexError, KeyError):
-        raise ValueError(f"{name} must be a number, a list of numbers or {_SPAN}, not {text!r}") from None
-    if count < 1 or (logarithmic and min(start, stop) <= 0):
-        raise ValueError(f"{name} = {text!r} is no span: COUNT must be at least 1, and both ends of a log span positive")
-    return (np.geomspace if logarithmic else np.linspace)(start, stop, count)
-
-
-def differences(here: Mapping[str, Any], there: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every key at which two requests differ, with both values."""
-    for key in [*here, *(key for key in there if key not in here)]:
-        old, new = there.get(key), here.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from differences(new, old, f"{prefix}{key}.")
-        elif old != new:
-            yield f"{prefix}{key} is {_shortened(old)} there and {_shortened(new)} here"
-
-
-def _shortened(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -11,8 +11,9 @@ from xarray.core import indexing
 
 from fmjax.checks import as_path, refuse_masked
 from fmjax.quantities import QUANTITIES
+from fmjax.sweeps.layout import NOT_COMPUTED, UNKNOWN
 from fmjax.sweeps.plan import POINT
-from fmjax.sweeps.store import NOT_COMPUTED, UNKNOWN, identity_of, need
+from fmjax.sweeps.store import identity_of, need
 
 _ON_GRID = 1e-9  # of the spacing
 _COUNTED = 100_000  # results held at a time

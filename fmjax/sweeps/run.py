@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from fmjax.checks import as_path, require_place, whole
-from fmjax.progress import Loop, tell
+from fmjax.progress import Loop, ending, tell
 from fmjax.sweeps.blocks import complete
 from fmjax.sweeps.plan import Plan, read
 from fmjax.sweeps.query import open_store
@@ -200,7 +200,7 @@ def _in_threads(plan: Plan, path: Path, todo: Iterator[int]) -> Iterator[Done]:
     """In this process. On a CPU one block per core: XLA leaves most of them idle with a single one."""
     on_cpu = jax.default_backend() == "cpu"
     threads = max(1, _cores() // jax.local_device_count()) if on_cpu else _AHEAD
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool, ending(pool):
 
         def submit(count: int) -> set[concurrent.futures.Future[Done]]:
             return {pool.submit(complete, plan.identity, str(path), index) for index in islice(todo, count)}

@@ -8,25 +8,20 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fmjax.sweeps.plan import Plan, differences
+from fmjax.sweeps.layout import FORMAT, add_coordinate, lay_out
+from fmjax.sweeps.plan import Plan
+from fmjax.sweeps.values import differences
 
-# Result codes of points whose block is not finished, and of those that lack the value of a control.
-NOT_COMPUTED, UNKNOWN = 255, 254
-_FORMAT = "fmjax sweep 2"
 _EARLIER = ("fmjax sweep 1",)  # can be read: some outputs had other names
-_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "zarr", "xarray")
 
 
 def need(*modules: str) -> None:
@@ -83,7 +78,7 @@ class Store:
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             partial.chmod(0o777 & ~_umask())
-            _lay_out(partial, plan)
+            lay_out(partial, plan)
             partial.rename(path)  # fails where a directory holds something
         except OSError as error:
             if path.exists():
@@ -99,8 +94,13 @@ class Store:
 
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
-        for name, _, value, _ in self.plan.coordinates():
-            array = zarr.open_array(self.path / name, mode="r+")
+        for name, dims, value, about in self.plan.coordinates():
+            try:
+                array = zarr.open_array(self.path / name, mode="r+")
+            except (OSError, ValueError, KeyError):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+                add_coordinate(zarr.open_group(self.path, mode="r+", zarr_format=3), name, dims, value, about)
+                continue
             if not _holds(array, value):
                 _remove(array, (0,) * value.ndim)
                 array[...] = value
@@ -174,7 +174,7 @@ def identity_of(path: Path) -> dict[str, Any]:
     """
     try:
         attributes = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
-        known = attributes.get("format") in (_FORMAT, *_EARLIER)
+        known = attributes.get("format") in (FORMAT, *_EARLIER)
         identity = json.loads(attributes["request"]) if known else None
     except (OSError, ValueError, KeyError, TypeError):
         identity = None
@@ -206,55 +206,6 @@ def refuse_another(path: Path, plan: Plan) -> None:
         )
     if unlike:
         raise ValueError(f"{path} holds another sweep: {'; '.join(unlike)}: choose another name")
-
-
-def revision() -> str:
-    """Git revision of the code, with ``+`` if it was changed since; empty where there is no repository."""
-    here = Path(__file__).resolve().parent
-    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-    try:
-        # Nothing in these two commands comes from outside.
-        done = subprocess.run(git, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-        tracked = subprocess.run([*git[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == tracked.returncode == 0 else ""
-
-
-def _lay_out(path: Path, plan: Plan) -> None:
-    import zarr
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
-    quantity, axes = plan.quantity, list(plan.axes)
-    attributes: dict[str, Any] = {
-        "format": _FORMAT,
-        "title": quantity.about,
-        "request": json.dumps(plan.identity),
-        "python": sys.version.split()[0],
-        **{name: version(name) for name in _PACKAGES},
-        "revision": revision(),
-    }
-    group = zarr.open_group(path, mode="a", zarr_format=3, attributes=attributes)
-    codecs = [ZstdCodec(), Crc32cCodec()]
-
-    def create(name: str, about: dict[str, Any], dims: list[str], shape: Any, chunks: Any, dtype: Any, fill: Any) -> Any:
-        options = {"dimension_names": dims, "attributes": about, "fill_value": fill, "compressors": codecs}
-        return group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, **options)
-
-    for name, dims, values, about in plan.coordinates():
-        dtype, fill = ("string", "") if values.dtype.kind == "U" else (values.dtype, 0)
-        create(name, {"long_name": about}, list(dims), values.shape, values.shape, dtype, fill)[...] = values
-    for name, output in quantity.outputs.items():
-        fill = np.nan if output.dtype == "float64" else 0
-        about = {"units": output.units, "long_name": output.about}
-        create(name, about, axes, plan.shape, plan.chunk, output.dtype, fill)
-    codes = list(range(len(quantity.sentences)))
-    about = {"flag_values": codes, "sentences": list(quantity.sentences)}
-    create("result", about, axes, plan.shape, plan.chunk, "uint8", NOT_COMPUTED)
-    about = {"units": "s", "long_name": "wall time of a block; with compilation, where a process met its first one"}
-    create("block_seconds", about, ["block"], (plan.count,), (1,), "float64", np.nan)
-    about = {"long_name": "of the results of a block, written last; 0: it is not finished"}
-    create("block_checksum", about, ["block"], (plan.count,), (1,), "uint64", 0)
 
 
 def _checksum(parts: Iterable[np.ndarray]) -> int:
