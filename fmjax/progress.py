@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor
 from typing import Any
 
-__all__ = ["Loop", "Progress", "bar", "ending", "silent", "tell"]
+__all__ = ["Loop", "Progress", "bar", "ending", "inner", "silent", "tell"]
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]  # the items, and what they are
 
@@ -33,6 +33,11 @@ def bar(items: Iterable[Any], description: str) -> Iterable[Any]:
             loop.at(item if isinstance(item, str) else "")
             yield item
             loop.update()
+
+
+def inner(items: Iterable[Any], description: str) -> Iterable[Any]:
+    """`bar` where a loop is shown already, in any thread, and `silent` elsewhere: for what is done inside of others."""
+    return bar(items, description) if _open else silent(items, description)
 
 
 def tell(text: str) -> None:

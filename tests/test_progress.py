@@ -3,13 +3,14 @@
 import io
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 import pytest
 
 from fmjax import progress
-from fmjax.progress import Loop, bar, tell
+from fmjax.progress import Loop, bar, inner, tell
 
 
 @pytest.fixture
@@ -100,6 +101,20 @@ def test_a_stream_that_cannot_be_written_to_stops_nothing(often, stream, monkeyp
         time.sleep(0.15)
         done.append(item)
     assert done == [0, 1, 2]
+
+
+def test_what_is_done_inside_of_others_is_shown_where_they_are(often, capsys):
+    def work():
+        for _ in inner(range(2), "training"):
+            time.sleep(0.25)
+
+    work()
+    with Loop("sweep", 3, shows=False):
+        work()
+    assert capsys.readouterr().err == ""
+    with Loop("sweep", 3), ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+    assert "sweep 0/3, training 1/2" in capsys.readouterr().err
 
 
 def test_nothing_is_shown_where_nothing_was_asked_for(often, capsys):

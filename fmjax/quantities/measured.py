@@ -12,6 +12,7 @@ from fmjax import message_passing, networks
 from fmjax.message_passing.checks import committee_size
 from fmjax.message_passing.experiment import instance_of, measure
 from fmjax.networks import data
+from fmjax.progress import inner
 from fmjax.quantities.quantity import Values
 
 
@@ -67,14 +68,14 @@ def trained_networks(values: Values) -> dict[str, Any]:
     inputs, labels = task.inputs[chosen], task.labels[chosen]
     keys = jax.vmap(jax.random.key)(seeds)
     config = networks.Config(sizes, (size,), seeds=len(seeds), epochs=values["epochs"])
-    trained = networks.train(config, inputs, labels, keys)
+    trained = networks.train(config, inputs, labels, keys, progress=inner)
     layers = [np.asarray(matrix[0]) for matrix in trained.weights]
     disturbed = {"draws": values["draws"], "parts": [0]}
     energy = [
         networks.local_energy([w[i : i + 1] for w in layers], inputs, labels, fractions, key, **disturbed)[0, 0]
         for i, key in enumerate(jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys))
     ]
-    error = np.asarray(trained.error[0])
-    of_networks = {"train_error": error, "loss": trained.loss[-1, 0], "overlap": networks.overlaps_with_others(layers)}
+    overlap, error = networks.overlaps_with_others(layers, inner), np.asarray(trained.error[0])
+    of_networks = {"train_error": error, "loss": trained.loss[-1, 0], "overlap": overlap}
     along = {name: np.repeat(np.reshape(one, (-1, 1)), len(fractions), axis=1) for name, one in of_networks.items()}
     return along | {"local_energy": np.mean(energy, axis=-1), "result": along["train_error"] > 0}
