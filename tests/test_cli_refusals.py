@@ -112,6 +112,8 @@ THEORY_COMMANDS = [
         (["figure", "2"], ["--out"]),
         (["figure", "2", "--out", ""], ["--out", "empty"]),
         (["reproduce", "--out", ""], ["--out", "empty"]),
+        (["sweep", "any.toml", "--out", ""], ["--out", "empty"]),
+        (["networks", "--dataset", "digits", "--checkpoints", ""], ["--checkpoints", "empty"]),
         (["reproduce"], ["--out"]),
         (["reproduce", "--out", "somewhere", "--fast"], ["--fast"]),
         (["focusing", "--alpha", "0.5"], ["--size"]),

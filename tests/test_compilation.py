@@ -158,6 +158,7 @@ LARGEST = {
     "fmjax.solve(fmjax.Equilibrium(model), alpha=0.5)": 2_200,
     "curve(0.3)": 7_700,
     "jax.grad(lambda margin: curve(margin).entropy.sum())(0.3)": 13_100,
+    "cluster_potential(fmjax.FranzParisi(model, 0.3), alpha=0.5, distance=0.1, rise=[0.1, 1.0])": 18_400,
     "fmjax.thresholds.capacity(model)": 2_900,
     "fmjax.thresholds.kappa_u(model, 0.5)": 22_000,
     "fmjax.thresholds.robust_capacity(model, 4)": 13_000,
@@ -171,6 +172,7 @@ import jax
 import numpy as np
 jax.config.update("jax_enable_x64", True)
 import fmjax
+from fmjax.solvers.potential import cluster_potential
 model = fmjax.Perceptron()
 def curve(margin):
     return fmjax.curve(fmjax.FranzParisi(model, margin), alpha=0.5, distance=np.linspace(0.005, 0.4, 64))

@@ -15,7 +15,6 @@ from fmjax.cli import app
 from fmjax.models import Constraint
 from fmjax.replica import EquilibriumControls, FranzParisiControls, OneStep
 from fmjax.solvers.one_step import ClusterSearch
-from fmjax.solvers.potential import cluster_potential
 from fmjax.special import log_H
 from tests.oracles import one_step as oracle, stability
 
@@ -153,19 +152,6 @@ def test_the_small_solution_appears_where_the_replicon_vanishes(local):
     assert np.any(replicon > 0)
     assert np.any(replicon < 0)
     np.testing.assert_array_equal(left < 0, replicon > 0)
-
-
-def test_the_potential_of_clusters_goes_from_none_to_solutions_on_their_own(local):
-    """It is that of the scan, and at its ends: 0 where q1 = q0, minus the symmetric entropy where q1 = 1."""
-    rise = np.geomspace(1e-3, 40.0, 64)
-    functional, place = fmjax.FranzParisi(fmjax.Perceptron(), 0.0), 4
-    found = cluster_potential(functional, alpha=ALPHA, distance=DISTANCES[place], rise=rise)
-    np.testing.assert_allclose(found.potential.q1, local.potential.q1[place], atol=1e-6)
-    error = np.abs(np.asarray(found.potential.excess) - np.asarray(local.potential.excess[place]))
-    assert (error <= np.asarray(found.error_estimate)).all()
-    assert float(found.error_estimate.max()) < 2e-6
-    assert float(found.potential.excess[0]) == pytest.approx(0.0, abs=1e-6)
-    assert float(found.potential.excess[-1]) == pytest.approx(-float(found.symmetric.entropy), abs=1e-4)
 
 
 def test_where_the_symmetric_entropy_is_negative_there_are_no_solutions(local):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fmjax.cli.describing import filled
+from fmjax.cli.options import directory
 from fmjax.cli.running import Answer, run
 from fmjax.cli.sweeps import SchedulerOption, WorkersOption
 from fmjax.reproduce.listing import FIGURES
@@ -15,14 +16,8 @@ QuickOption = Annotated[
 ]
 
 
-def _directory(text: str) -> Path:
-    if not text:
-        raise typer.BadParameter("it is empty, as a variable of the shell that was not set; this directory is a dot.")
-    return Path(text)
-
-
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", parser=_directory, help="Directory to write to, made if missing.")
+    Path, typer.Option("--out", metavar="DIR", parser=directory, help="Directory to write to, made if missing.")
 ]
 
 

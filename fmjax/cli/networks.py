@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fmjax.cli.options import directory
 from fmjax.cli.running import STYLE, Answer, Document, check_new_file, plain, run
 from fmjax.progress import bar
 
@@ -37,7 +38,8 @@ def networks(
     batch: Annotated[int | None, typer.Option("--batch", metavar="B", help="Patterns per step.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="I", help="Seed of everything random.")] = None,
     checkpoints: Annotated[
-        Path | None, typer.Option("--checkpoints", metavar="DIR", help="Keep the training here, and go on from it.")
+        Path | None,
+        typer.Option("--checkpoints", metavar="DIR", parser=directory, help="Keep the training here, and go on from it."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.nc", help="Write all results to a new NetCDF file.")

@@ -72,6 +72,13 @@ def _replicas(text: str | float, others: str = "or inf") -> float:
     return value
 
 
+def directory(text: str) -> Path:
+    """A place to write to, which an empty word, of a variable that was not set, is not: `Path` would make it a dot."""
+    if not text:
+        raise typer.BadParameter("it is empty, as a variable of the shell that was not set; this directory is a dot.")
+    return Path(text)
+
+
 AlphaOption = Annotated[float, typer.Option("--alpha", metavar=ALPHA.symbol, parser=number, help=sentence(ALPHA))]
 MarginOption = Annotated[
     float,

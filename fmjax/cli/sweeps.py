@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fmjax.cli.describing import filled, names
+from fmjax.cli.options import directory
 from fmjax.cli.running import Answer, run
 from fmjax.quantities import QUANTITIES
 
@@ -20,7 +21,9 @@ def sweep(
     request: Annotated[
         Path, typer.Argument(metavar="FILE.toml", show_default=False, help="The request: a quantity and its grid.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="STORE.zarr", help="Directory for the results, made new.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="STORE.zarr", parser=directory, help="Directory for the results, made new.")
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a store that is there, after checking it.")] = False,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,

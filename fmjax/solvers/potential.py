@@ -51,7 +51,7 @@ def _potential(functional: FranzParisi, alpha: Array, curve: Curve, rise: Array)
         return broken.gap, broken.complexity, coarse.complexity
 
     gap, complexity, coarse = jax.lax.map(at, rise)
-    # Both kinds of nodes see the same fields.
+    # The same fields went into both, so that of the symmetric answer comes on top.
     error = jnp.abs(complexity - coarse) + point.error_estimate
     return PotentialCurve(point, ClusterPotential(1.0 - gap, -complexity), error)
 
